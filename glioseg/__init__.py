@@ -1,0 +1,42 @@
+"""glioseg finds lesions in brain MRI.
+
+>>> import glioseg
+>>> mask = glioseg.segment("scan.nii.gz")        # doctest: +SKIP
+>>> int(mask.voxels.sum())                        # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["GliosegError", "InputError", "Mask", "Scan", "__version__", "read_scan", "segment", "write_mask"]
+
+if TYPE_CHECKING:
+    from glioseg.errors import GliosegError, InputError
+    from glioseg.inference import segment
+    from glioseg.io import read_scan, write_mask
+    from glioseg.scan import Mask, Scan
+
+# Names are looked up on first use, so that `import glioseg` and `glioseg --help` load nothing heavy.
+_HOMES = {
+    "GliosegError": "glioseg.errors",
+    "InputError": "glioseg.errors",
+    "Mask": "glioseg.scan",
+    "Scan": "glioseg.scan",
+    "read_scan": "glioseg.io",
+    "segment": "glioseg.inference",
+    "write_mask": "glioseg.io",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'glioseg' has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

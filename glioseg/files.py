@@ -1,0 +1,123 @@
+"""Writing so that nothing is ever half-written, and names in the order people count."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from glioseg.errors import Fault, InputError
+
+
+def natural_key(name: str | Path) -> list[tuple[int, int | str]]:
+    """Sort key that puts ``slice_2`` before ``slice_10``."""
+    return [
+        (0, int(part)) if part.isdigit() else (1, part.casefold())
+        for part in re.split(r"(\d+)", str(name))
+        if part
+    ]
+
+
+def write_fault(path: Path, error: OSError) -> Fault:
+    """Say why a path cannot be written, with the cure."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Fault(path, "room to write", "a full disk", "Free some space or choose another folder.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return Fault(
+            path, "a place that can be written", "no permission to write", "Choose another output folder."
+        )
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return Fault(path, "a folder", "a file of that name", "Remove it or choose another output folder.")
+    if error.errno == errno.ENAMETOOLONG:
+        return Fault(path, "a shorter name", "a name too long for this disk", "Use a shorter name.")
+    return Fault(path, "a place that can be written", str(error), "Choose another output folder.")
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder and its parents; an :class:`InputError` says why where that fails."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(write_fault(path, error)) from error
+    return path
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that replaces it once the block ends without an error.
+
+    The temporary name keeps the suffixes of the target, since many writers
+    choose the format by it. On any error the temporary file is removed and the
+    target stays as it was.
+
+    Raises:
+        InputError: the disk is full, the folder read-only, and the like.
+    """
+    path = Path(path)
+    make_folder(path.parent)
+    suffix = "".join(path.suffixes[-2:])
+    try:
+        handle, name = tempfile.mkstemp(prefix=".part-", suffix=suffix, dir=path.parent)
+    except OSError as error:
+        raise InputError(write_fault(path, error)) from error
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        os.chmod(part, 0o666 & ~_umask())
+        os.replace(part, path)
+    except OSError as error:
+        if error.filename is not None and Path(error.filename) not in (part, path):
+            raise
+        raise InputError(write_fault(path, error)) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_written_whole(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path`` that becomes ``path`` once the block ends.
+
+    When another process has made ``path`` meanwhile, its folder is kept and
+    ours is dropped, so two processes may start at once.
+    """
+    path = Path(path)
+    make_folder(path.parent)
+    try:
+        part = Path(tempfile.mkdtemp(prefix=f".part-{path.name}-", dir=path.parent))
+    except OSError as error:
+        raise InputError(write_fault(path, error)) from error
+    try:
+        yield part
+        try:
+            os.replace(part, path)
+        except OSError as error:
+            if not path.is_dir():
+                raise InputError(write_fault(path, error)) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write UTF-8 text whole."""
+    with written_whole(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+    return path
+
+
+def write_json(path: Path, content: Any) -> Path:
+    """Write JSON whole, readable, with keys in the order given."""
+    return write_text(path, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,156 @@
+"""The two nouns that are passed everywhere: :class:`Scan` and :class:`Mask`, and the grid they share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.errors import WrongKindError
+
+CHANNELS = ("pre", "flair", "post")
+"""The sequences of the LGG data set in the order in which it stores them as RGB."""
+
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Where the voxels of a scan sit. A scan and its masks share one grid.
+
+    Attributes:
+        shape: ``(slices, height, width)``.
+        spacing: voxel size in mm along (slice, row, column), or ``None`` when the source does not know it.
+        affine: 4x4 matrix from voxel indices (slice, row, column, 1) to millimetres in the
+            right-anterior-superior (RAS+) frame, or ``None``.
+        slice_numbers: number of each slice in the source, ascending.
+        format: name of the format it was read with (the key of its reader in :mod:`glioseg.io`).
+        files: the files it was read from: one a slice for folders, otherwise one a volume or sequence.
+        native: what the writer of ``format`` needs to put a mask back where the scan came from.
+    """
+
+    shape: tuple[int, int, int]
+    spacing: tuple[float, float, float] | None = None
+    affine: npt.NDArray[np.float64] | None = None
+    slice_numbers: tuple[int, ...] = ()
+    format: str = "array"
+    files: tuple[Path, ...] = ()
+    native: Any = None
+
+    def __post_init__(self) -> None:
+        if len(self.shape) != 3 or min(self.shape) < 1:
+            raise ValueError(f"a grid has three sizes of at least 1, not {self.shape}")
+        if not self.slice_numbers:
+            object.__setattr__(self, "slice_numbers", tuple(range(1, self.shape[0] + 1)))
+        if len(self.slice_numbers) != self.shape[0]:
+            raise ValueError(f"{self.shape[0]} slices but {len(self.slice_numbers)} slice numbers")
+
+    @property
+    def voxel_volume(self) -> float | None:
+        """Volume of a voxel in mm3, or ``None`` when the spacing is unknown."""
+        return None if self.spacing is None else float(np.prod(self.spacing))
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """A brain scan: voxels with named channels on a grid.
+
+    Attributes:
+        voxels: array ``(slices, height, width, channels)`` of any real dtype; the values are the source's own.
+        grid: where the voxels sit.
+        id: name of the patient or scan, used for output names.
+        channels: name of each channel; the networks here expect :data:`CHANNELS`.
+        filled: channels that the source lacks and that were filled with FLAIR, as the LGG data set does.
+    """
+
+    voxels: npt.NDArray[Any]
+    grid: Grid
+    id: str
+    channels: tuple[str, ...] = CHANNELS
+    filled: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.voxels.ndim != 4:
+            raise ValueError(f"a scan has (slices, height, width, channels), not {self.voxels.shape}")
+        if self.voxels.shape[:3] != self.grid.shape:
+            raise ValueError(f"voxels of {self.voxels.shape[:3]} on a grid of {self.grid.shape}")
+        if self.voxels.shape[3] != len(self.channels):
+            raise ValueError(f"{self.voxels.shape[3]} channels but names {self.channels}")
+
+    @property
+    def source(self) -> Path | None:
+        """The file, or the folder that holds the files, of this scan."""
+        files = self.grid.files
+        if not files:
+            return None
+        return files[0] if len(files) == 1 else files[0].parent
+
+    def channel(self, name: str) -> npt.NDArray[Any]:
+        """Voxels ``(slices, height, width)`` of one channel."""
+        return self.voxels[..., self.channels.index(name)]
+
+    def slices(self, start: int, stop: int) -> Scan:
+        """The scan restricted to slices ``start`` to ``stop`` (positions, not slice numbers)."""
+        grid = replace(
+            self.grid,
+            shape=(stop - start, *self.grid.shape[1:]),
+            affine=None,
+            slice_numbers=self.grid.slice_numbers[start:stop],
+            native=None,
+        )
+        return replace(self, voxels=self.voxels[start:stop], grid=grid)
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """Which voxels are lesion, on the same grid as the scan.
+
+    Attributes:
+        voxels: boolean array ``(slices, height, width)``. Never 0/255, never floats.
+        grid: the grid of the scan.
+        id: id of the scan.
+
+    Raises:
+        WrongKindError: the array is not boolean.
+        ValueError: the array does not have the shape of the grid.
+    """
+
+    voxels: BoolArray
+    grid: Grid
+    id: str = field(default="mask")
+
+    def __post_init__(self) -> None:
+        check_boolean(self.voxels, "a mask")
+        if self.voxels.shape != self.grid.shape:
+            raise ValueError(f"a mask of {self.voxels.shape} on a grid of {self.grid.shape}")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return np.array(self.voxels, dtype=dtype, copy=bool(copy) or None)
+
+    @property
+    def slices_with_lesion(self) -> int:
+        """Number of slices that hold at least one lesion voxel."""
+        return int(self.voxels.any(axis=(1, 2)).sum())
+
+    @property
+    def volume_mm3(self) -> float | None:
+        """Lesion volume in mm3, or ``None`` when the spacing is unknown."""
+        unit = self.grid.voxel_volume
+        return None if unit is None else float(self.voxels.sum()) * unit
+
+
+def check_boolean(array: npt.NDArray[Any], what: str) -> None:
+    """Refuse anything but a boolean array, and say what to do about it.
+
+    Raises:
+        WrongKindError: ``array`` is not boolean.
+    """
+    if array.dtype != np.bool_:
+        raise WrongKindError(
+            f"{what} must be boolean, not {array.dtype}: compare with a threshold first "
+            "(probability >= 0.5, or stored values > 0)."
+        )
