@@ -60,7 +60,7 @@ class Scan:
     """A brain scan: voxels with named channels on a grid.
 
     Attributes:
-        voxels: array ``(slices, height, width, channels)`` of any real dtype; the values are the source's own.
+        voxels: array ``(slices, height, width, channels)`` of any real dtype, in the source's own values.
         grid: where the voxels sit.
         id: name of the patient or scan, used for output names.
         channels: name of each channel; the networks here expect :data:`CHANNELS`.
