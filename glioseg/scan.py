@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -92,17 +92,6 @@ class Scan:
     def channel(self, name: str) -> npt.NDArray[Any]:
         """Voxels ``(slices, height, width)`` of one channel."""
         return self.voxels[..., self.channels.index(name)]
-
-    def slices(self, start: int, stop: int) -> Scan:
-        """The scan restricted to slices ``start`` to ``stop`` (positions, not slice numbers)."""
-        grid = replace(
-            self.grid,
-            shape=(stop - start, *self.grid.shape[1:]),
-            affine=None,
-            slice_numbers=self.grid.slice_numbers[start:stop],
-            native=None,
-        )
-        return replace(self, voxels=self.voxels[start:stop], grid=grid)
 
 
 @dataclass(frozen=True, eq=False)

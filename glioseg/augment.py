@@ -1,0 +1,174 @@
+"""Augmentation of whole batches, on tensors, on whatever device they are.
+
+All geometry (scale, rotation, shear, shift, flip, elastic) is one sampling grid, so each image is
+interpolated once. Every draw is a function of (seed, epoch, position in the epoch), never of a global
+generator: a resumed training sees the same images, whatever machine, batch order or process count.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from glioseg.recipe import AugmentChoice
+
+UNIFORMS = 24
+"""Uniform numbers drawn per image. A new kind takes unused ones, so that old runs stay the same."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Random numbers of a batch, on the CPU.
+
+    Attributes:
+        uniform: ``(batch, UNIFORMS)`` in 0..1.
+        elastic: ``(batch, 2, grid, grid)`` standard normal.
+        seeds: ``(batch,)`` for noise that has the size of the image.
+    """
+
+    uniform: Tensor
+    elastic: Tensor
+    seeds: tuple[int, ...]
+
+
+class Augmentation:
+    """What a recipe's ``[augment]`` table asks for, done to batches.
+
+    Missing corners are filled with background (each channel's darkest value), not with the mean.
+    """
+
+    def __init__(self, choice: AugmentChoice) -> None:
+        self.choice = choice
+
+    def draw(self, seed: int, epoch: int, positions: npt.ArrayLike) -> Draws:
+        """Random numbers for the images at these positions of an epoch."""
+        rows, bends, seeds = [], [], []
+        for position in np.asarray(positions).tolist():
+            generator = np.random.Generator(
+                np.random.Philox(key=[(seed << 32 | epoch) & (2**64 - 1), position])
+            )
+            rows.append(generator.random(UNIFORMS, np.float32))
+            bends.append(
+                generator.standard_normal((2, self.choice.elastic_grid, self.choice.elastic_grid), np.float32)
+            )
+            seeds.append(int(generator.integers(2**62)))
+        return Draws(torch.from_numpy(np.stack(rows)), torch.from_numpy(np.stack(bends)), tuple(seeds))
+
+    def __call__(self, images: Tensor, targets: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Augment a batch.
+
+        Args:
+            images: float ``(batch, channels, height, width)``; the first three channels are pre, FLAIR, post,
+                any further ones FLAIR of other slices.
+            targets: float ``(batch, 1, height, width)`` in 0..1.
+            draws: from :meth:`draw`, one row an image.
+
+        Returns:
+            New tensors of the same shapes; targets stay in 0..1.
+        """
+        uniform = draws.uniform.to(images.device)
+        images = self._drop_sequences(images, uniform)
+        if any(
+            (
+                self.choice.scale,
+                self.choice.rotation,
+                self.choice.shear,
+                self.choice.shift,
+                self.choice.flip,
+                self.choice.elastic,
+            )
+        ):
+            images, targets = self._move(images, targets, uniform, draws.elastic.to(images.device))
+        images = self._shade(images, uniform)
+        if self.choice.noise:
+            deviation = (self.choice.noise * uniform[:, 15]).view(-1, 1, 1, 1)
+            images = images + deviation * _noise(images, draws.seeds)
+        return images, targets
+
+    def _drop_sequences(self, images: Tensor, uniform: Tensor) -> Tensor:
+        if not self.choice.missing or images.shape[1] < 3:
+            return images
+        chance, which = uniform[:, 16], uniform[:, 17]
+        drop_pre = (chance < self.choice.missing) & (which < 2 / 3)
+        drop_post = (chance < self.choice.missing) & (which > 1 / 3)
+        images = images.clone()
+        images[drop_pre, 0] = images[drop_pre, 1]
+        images[drop_post, 2] = images[drop_post, 1]
+        return images
+
+    def _move(self, images: Tensor, targets: Tensor, uniform: Tensor, bends: Tensor) -> tuple[Tensor, Tensor]:
+        """All geometry in one interpolation."""
+        signed = 2 * uniform - 1
+        zoom = 1 / (1 + self.choice.scale * signed[:, 0])
+        angle = math.radians(self.choice.rotation) * signed[:, 1]
+        mirror = torch.where(uniform[:, 2] < self.choice.flip, -1.0, 1.0)
+        shear = self.choice.shear * signed[:, 3]
+        cosine, sine = zoom * torch.cos(angle), zoom * torch.sin(angle)
+        # Rows of the 2x3 matrix from output to input coordinates in -1..1.
+        first = torch.stack(
+            (mirror * cosine, mirror * (shear * cosine - sine), 2 * self.choice.shift * signed[:, 4]), dim=1
+        )
+        second = torch.stack((sine, shear * sine + cosine, 2 * self.choice.shift * signed[:, 5]), dim=1)
+        height, width = images.shape[-2:]
+        grid = F.affine_grid(
+            torch.stack((first, second), dim=1), [len(images), 1, height, width], align_corners=False
+        )
+        if self.choice.elastic:
+            bend = F.interpolate(
+                2 * self.choice.elastic * bends, (height, width), mode="bicubic", align_corners=True
+            )
+            grid = grid + bend.permute(0, 2, 3, 1)
+        grid = grid.to(images.dtype)
+        air = images.amin(dim=(2, 3), keepdim=True)
+        if self.choice.targets == "linear":
+            both = _sample(torch.cat((images - air, targets), dim=1), grid, "bilinear")
+            return both[:, :-1] + air, both[:, -1:].clamp(0, 1)
+        return _sample(images - air, grid, "bilinear") + air, _sample(targets, grid, "nearest")
+
+    def _shade(self, images: Tensor, uniform: Tensor) -> Tensor:
+        """Intensity changes; FLAIR of other slices changes as FLAIR does."""
+        channels = images.shape[1]
+        own = [min(channel, 2) if channel < 3 else 1 for channel in range(channels)]
+        signed = 2 * uniform - 1
+        if self.choice.gamma:
+            low = images.amin(dim=(2, 3), keepdim=True)
+            width = (images.amax(dim=(2, 3), keepdim=True) - low).clamp_min(1e-6)
+            exponent = torch.exp(self.choice.gamma * signed[:, 6:9])[:, own, None, None]
+            images = ((images - low) / width).clamp_min(0).pow(exponent) * width + low
+        if self.choice.bias_field:
+            # A plane and a bump, smooth as coil shading is.
+            line = torch.linspace(-1, 1, images.shape[-1], device=images.device)
+            column = torch.linspace(-1, 1, images.shape[-2], device=images.device)
+            weights = signed[:, 9:12, None, None]
+            field = weights[:, 0] * line + weights[:, 1] * column[:, None]
+            field = field + weights[:, 2] * (line**2 + column[:, None] ** 2 - 1)
+            low = images.amin(dim=(2, 3), keepdim=True)
+            images = (images - low) * torch.exp(self.choice.bias_field / 2 * field)[:, None] + low
+        if self.choice.gain:
+            images = images * (1 + self.choice.gain * signed[:, 12:15])[:, own, None, None]
+        if self.choice.offset:
+            images = images + (self.choice.offset * signed[:, 18:21])[:, own, None, None]
+        if self.choice.blur:
+            soft = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+            images = torch.where((uniform[:, 21] < self.choice.blur)[:, None, None, None], soft, images)
+        return images
+
+
+def _sample(values: Tensor, grid: Tensor, mode: str) -> Tensor:
+    return F.grid_sample(values, grid, mode=mode, padding_mode="zeros", align_corners=False)
+
+
+def _noise(images: Tensor, seeds: tuple[int, ...]) -> Tensor:
+    """Standard normal of the images' shape, drawn on the CPU so that every device sees the same."""
+    rows: list[Any] = []
+    for seed in seeds:
+        generator = torch.Generator().manual_seed(seed)
+        rows.append(torch.randn(images.shape[1:], generator=generator))
+    return torch.stack(rows).to(images)

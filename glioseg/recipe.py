@@ -1,0 +1,254 @@
+"""A recipe: everything that defines one training, as data. Named ones are TOML files in ``recipes/``."""
+
+from __future__ import annotations
+
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from glioseg.dataset.split import SplitChoice
+from glioseg.errors import Fault, InputError
+from glioseg.files import write_text
+from glioseg.prepare import Preparation
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class NetworkChoice(_Table):
+    """Which network, with its own arguments."""
+
+    name: str = "unet"
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class LossChoice(_Table):
+    """Which loss, with its own arguments."""
+
+    name: str = "dice"
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class InputChoice(_Table):
+    """What the network sees besides the slice itself."""
+
+    neighbours: int = Field(default=0, ge=0, le=3, description="slices on each side whose FLAIR is added")
+
+
+class SamplingChoice(_Table):
+    """Which slices an epoch has.
+
+    ``lesion_weighted`` is the reference protocol: patients drawn uniformly, slices with weight
+    (s + 0.1 S / n) / (1.1 S), as many as there are. ``all_lesion`` takes every lesion slice once and
+    ``empty_per_lesion`` times as many of the others. ``every_slice`` takes each slice once.
+    """
+
+    name: Literal["lesion_weighted", "all_lesion", "every_slice"] = "lesion_weighted"
+    empty_per_lesion: float = Field(default=0.6, ge=0)
+
+
+class AugmentChoice(_Table):
+    """What may happen to a training image (see :mod:`glioseg.augment`). 0 turns a kind off."""
+
+    scale: float = Field(default=0.0, ge=0, lt=1, description="zoom by 1 ± this")
+    rotation: float = Field(default=0.0, ge=0, le=180, description="degrees, ±")
+    shear: float = Field(default=0.0, ge=0, lt=1, description="± this share of the side")
+    shift: float = Field(default=0.0, ge=0, lt=1, description="± this share of the side")
+    flip: float = Field(default=0.0, ge=0, le=1, description="probability of a left-right flip")
+    elastic: float = Field(default=0.0, ge=0, le=0.2, description="deviation of bending, share of the side")
+    elastic_grid: int = Field(default=5, ge=2, le=32, description="control points a side for elastic")
+    gamma: float = Field(default=0.0, ge=0, lt=2, description="exponent exp(± this), per channel")
+    gain: float = Field(default=0.0, ge=0, lt=1, description="contrast times 1 ± this, per channel")
+    offset: float = Field(
+        default=0.0, ge=0, le=2, description="brightness ± this, in deviations, per channel"
+    )
+    bias_field: float = Field(
+        default=0.0, ge=0, le=2, description="smooth shading exp(± this) over the image"
+    )
+    noise: float = Field(default=0.0, ge=0, le=1, description="greatest deviation of Gaussian noise")
+    blur: float = Field(default=0.0, ge=0, le=1, description="probability of a light 3x3 blur")
+    missing: float = Field(
+        default=0.0, ge=0, le=1, description="probability that pre, post or both are replaced by FLAIR"
+    )
+    targets: Literal["linear", "nearest"] = Field(
+        default="linear", description="interpolation of the target: nearest keeps a hard mask hard"
+    )
+
+
+class OptimizerChoice(_Table):
+    """Adam, AdamW or SGD. ``encoder_rate`` is for networks with a pretrained ``encoder``."""
+
+    name: Literal["adam", "adamw", "sgd"] = "adam"
+    rate: float = Field(default=1e-4, gt=0)
+    encoder_rate: float | None = Field(default=None, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="of SGD")
+    clip_norm: float | None = Field(default=None, gt=0, description="greatest norm of the gradient")
+
+
+class ScheduleChoice(_Table):
+    """How the learning rate goes. ``one_cycle`` and ``cosine`` step each batch, ``plateau`` each epoch."""
+
+    name: Literal["constant", "one_cycle", "cosine", "plateau"] = "constant"
+    warmup: float = Field(
+        default=0.25, ge=0, lt=1, description="share of the steps in which it rises (one_cycle)"
+    )
+    patience: int = Field(default=5, ge=1, description="epochs without progress before a step (plateau)")
+    factor: float = Field(default=0.5, gt=0, lt=1, description="what a step multiplies the rate by (plateau)")
+
+
+class TrainChoice(_Table):
+    """Length, batch, seed and what is kept."""
+
+    epochs: int = Field(default=100, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    steps_per_epoch: int | None = Field(default=None, ge=1, description="instead of a whole pass")
+    seed: int = Field(default=42, ge=0, lt=2**31)
+    ema: float = Field(default=0.0, ge=0, lt=1, description="decay of the averaged weights; 0: none")
+    checkpoint: Literal["best", "last"] = Field(
+        default="best", description="which weights are the result: best epoch by val_dsc, or the last"
+    )
+    early_stopping: int | None = Field(default=None, ge=1, description="epochs of patience on val_loss")
+    vis_freq: int = Field(
+        default=10, ge=0, description="pictures to TensorBoard each so many epochs; 0: never"
+    )
+    stuck_epochs: int = Field(
+        default=10,
+        ge=0,
+        description="stop after so many epochs of all-empty or all-full predictions; 0: never",
+    )
+    channels_last: bool = False
+
+
+class PostprocessChoice(_Table):
+    """From a probability map to a mask."""
+
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    largest_component: bool = Field(
+        default=False, description="keep the largest face-connected 3-D component"
+    )
+    minimum_voxels: int = Field(default=0, ge=0, description="drop smaller 3-D components")
+
+
+class Recipe(_Table):
+    """One training."""
+
+    name: str = "unnamed"
+    summary: str = ""
+    prepare: Preparation = Field(default_factory=Preparation)
+    input: InputChoice = Field(default_factory=InputChoice)
+    network: NetworkChoice = Field(default_factory=NetworkChoice)
+    loss: LossChoice = Field(default_factory=LossChoice)
+    split: SplitChoice = Field(default_factory=SplitChoice)
+    sampling: SamplingChoice = Field(default_factory=SamplingChoice)
+    augment: AugmentChoice = Field(default_factory=AugmentChoice)
+    optimizer: OptimizerChoice = Field(default_factory=OptimizerChoice)
+    schedule: ScheduleChoice = Field(default_factory=ScheduleChoice)
+    train: TrainChoice = Field(default_factory=TrainChoice)
+    postprocess: PostprocessChoice = Field(default_factory=PostprocessChoice)
+
+    def write(self, path: Path) -> Path:
+        """Write the recipe, with every setting spelled out, as TOML."""
+        return write_text(path, tomli_w.dumps(self.model_dump(exclude_none=True)))
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that ship."""
+    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def load_recipe(name_or_path: str | Path, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
+    """Load a shipped recipe by name, or a TOML file, and change single settings.
+
+    Args:
+        name_or_path: ``"reference"``, ``"default"``, ..., or a path that ends in ``.toml``.
+        settings: ``"table.key=value"`` each; the value is TOML, a bare word is taken as text.
+
+    Raises:
+        InputError: every unknown key (with the nearest name) and every value out of range, all at once.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = RECIPES / f"{name_or_path}.toml"
+        if not path.is_file():
+            near = get_close_matches(str(name_or_path), recipe_names(), n=1)
+            raise InputError(
+                Fault(
+                    f"recipe '{name_or_path}'",
+                    f"one of {', '.join(recipe_names())}, or a .toml file",
+                    "no such recipe",
+                    f"Did you mean '{near[0]}'?" if near else "See glioseg recipes.",
+                )
+            )
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(Fault(path, "a readable TOML file", str(error), "Mend the file.")) from error
+    content.setdefault("name", path.stem)
+    for setting in settings:
+        _set(content, setting)
+    return recipe_from(content, str(name_or_path))
+
+
+def recipe_from(content: dict[str, Any], where: str) -> Recipe:
+    """Check a table of settings and make it a recipe; all faults in one error."""
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise InputError(*(_fault(where, item) for item in error.errors())) from error
+
+
+def _set(content: dict[str, Any], setting: str) -> None:
+    key, equals, text = setting.partition("=")
+    parts = key.strip().split(".")
+    if not equals or not all(parts):
+        raise InputError(
+            Fault(f"--set {setting}", "table.key=value", "no '='" if not equals else "an empty key", "")
+        )
+    try:
+        value = tomllib.loads(f"value = {text.strip()}")["value"]
+    except ValueError:
+        value = text.strip()
+    table = content
+    for part in parts[:-1]:
+        inner = table.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise InputError(
+                Fault(f"--set {setting}", f"a table '{part}'", "a single value", "Check the key.")
+            )
+        table = inner
+    table[parts[-1]] = value
+
+
+def _fault(where: str, item: Any) -> Fault:
+    place = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        known = _keys_beside(item["loc"])
+        near = get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.5)
+        cure = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
+        return Fault(f"{where}: {place}", "a known setting", "an unknown one", cure)
+    return Fault(f"{where}: {place}", _lower(item["msg"]), repr(item["input"]), "Change the value.")
+
+
+def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
+    model: Any = Recipe
+    for part in location[:-1]:
+        model = model.model_fields[part].annotation
+    return list(model.model_fields)
+
+
+def _lower(message: str) -> str:
+    text = message.removeprefix("Input should be ").removeprefix("Value error, ")
+    return text[:1].lower() + text[1:]
