@@ -1,0 +1,125 @@
+"""Read scans and masks of many kinds, and write masks in the kind that was read.
+
+Every kind has a reader in :mod:`glioseg.io.registry`; nothing heavy is imported before a reader is used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from glioseg.errors import Fault, InputError
+from glioseg.io.names import name_of
+from glioseg.io.registry import READERS, Reader, reader_for, register
+from glioseg.scan import CHANNELS, Grid, Mask, Scan
+
+__all__ = [
+    "READERS",
+    "Reader",
+    "read_mask",
+    "read_scan",
+    "reader_for",
+    "register",
+    "with_all_channels",
+    "write_mask",
+]
+
+
+def read_scan(
+    source: str | Path | None = None,
+    *,
+    flair: str | Path | None = None,
+    pre: str | Path | None = None,
+    post: str | Path | None = None,
+    id: str | None = None,
+) -> Scan:
+    """Read a scan from one source, or from one source a sequence.
+
+    Args:
+        source: a patient folder or folder of slices (TIFF, PNG, JPEG), one such image, a multi-page TIFF or
+            a NIfTI volume. RGB holds pre-contrast, FLAIR and post-contrast; grey is FLAIR alone.
+        flair: instead of ``source``: the FLAIR sequence.
+        pre: the pre-contrast T1 sequence on the same grid as ``flair``.
+        post: the post-contrast T1 sequence on the same grid as ``flair``.
+        id: name of the scan; taken from the path by default.
+
+    Returns:
+        A scan with the channels ``pre``, ``flair``, ``post``. Sequences that are not there are filled with
+        FLAIR and named in ``filled``. Voxels keep the values and the dtype of the source.
+
+    Raises:
+        InputError: the source cannot be read, or is not a brain scan of these kinds.
+    """
+    sequences = {name: Path(path) for name, path in zip(CHANNELS, (pre, flair, post), strict=True) if path}
+    if source is None:
+        from glioseg.io.sequences import read_sequences
+
+        return with_all_channels(read_sequences(sequences, id))
+    if sequences:
+        cure = "Give the scan alone, or one file a sequence."
+        raise InputError(Fault(source, "a scan or its sequences", f"also {', '.join(sequences)}", cure))
+    path = Path(source)
+    return with_all_channels(reader_for(path).read(path, id or name_of(path)))
+
+
+def with_all_channels(scan: Scan) -> Scan:
+    """Fill the sequences that a scan lacks with FLAIR, and name them; also those that already equal it."""
+    if scan.channels == CHANNELS:
+        flair = scan.channel("flair")
+        middle = len(flair) // 2
+        same = tuple(
+            name
+            for name in CHANNELS
+            if name != "flair"
+            and np.array_equal(scan.channel(name)[middle], flair[middle])
+            and np.array_equal(scan.channel(name), flair)
+        )
+        return replace(scan, filled=same) if same else scan
+    missing = tuple(name for name in CHANNELS if name not in scan.channels)
+    parts = [scan.channel(name if name in scan.channels else "flair") for name in CHANNELS]
+    return Scan(np.stack(parts, axis=-1), scan.grid, scan.id, CHANNELS, missing)
+
+
+def read_mask(source: str | Path, like: Grid | None = None) -> Mask:
+    """Read a mask.
+
+    Args:
+        source: a folder with ``<slice>_mask`` images, one mask image, a multi-page TIFF or a NIfTI volume,
+            with the values 0 and 1, or 0 and 255.
+        like: grid of the scan that the mask belongs to.
+
+    Raises:
+        InputError: the mask cannot be read, has other values, or does not lie on ``like``.
+    """
+    path = Path(source)
+    return reader_for(path).read_mask(path, like)
+
+
+def write_mask(mask: Mask, folder: str | Path, name: str | None = None) -> list[Path]:
+    """Write a mask in the kind that its scan was read from.
+
+    Slices give ``folder/<id>/<slice>_mask.tif`` or ``.png`` (uint8, 0 and 255), an image
+    ``folder/<id>_mask.tif`` or ``.png``, a NIfTI volume ``folder/<id>_mask.nii.gz`` (uint8, 0 and 1) with
+    the shape, the axis order and the affine of the file that was read.
+
+    Args:
+        mask: the mask.
+        folder: where to write; made if it is not there.
+        name: instead of the id of the mask.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        InputError: the folder cannot be written, or ``name`` is not a plain name.
+    """
+    name = name or mask.id
+    if name in (".", "..") or any(character in name for character in '/\\:*?"<>|\0'):
+        cure = "Use letters, digits, spaces, - and _."
+        raise InputError(
+            Fault(repr(name), "a plain name for the mask", "signs that are no part of one", cure)
+        )
+    reader = READERS.get(mask.grid.format, READERS["slices"])
+    return reader.write_mask(mask, Path(folder), name)

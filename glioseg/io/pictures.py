@@ -1,0 +1,320 @@
+"""Decode TIFF, PNG and JPEG files without changing a value: 16 bit stays 16 bit.
+
+TIFF goes through tifffile, since Pillow silently turns 16-bit RGB into 8 bit. Which decoder
+reads a file is decided by its first bytes, not by its name.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.errors import Fault, InputError
+from glioseg.io.plain_tiff import read_plain
+from glioseg.io.refuse import MAX_EXPANSION, check_size, reading
+
+Pages = npt.NDArray[Any]
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_SMALL = 64 << 20  # files up to this size are read at once
+_KINDS = "8 or 16 bit, grey or RGB"
+
+
+def read_pages(path: Path) -> Pages:
+    """Decode the pages of a picture file.
+
+    Returns:
+        Array ``(pages, height, width, channels)`` with 1 or 3 channels, in the file's own values and dtype
+        (uint8, uint16 and for TIFF also other integers and floats). It may be read-only.
+
+    Raises:
+        InputError: the file cannot be read, is damaged or truncated, promises a size that no scan has,
+            or is of a kind other than grey or RGB (palette, CMYK, transparency, 1 bit, NaN).
+    """
+    pages = _decode(path)
+    if pages.dtype == np.bool_:
+        raise InputError(_wrong_kind(path, "a 1-bit image"))
+    if pages.dtype.kind == "f":
+        check_finite(path, pages)
+    return pages
+
+
+def read_mask_pages(path: Path) -> npt.NDArray[np.bool_]:
+    """Decode the pages of a mask: one channel, values 0 and 1, or 0 and 255 (or the most of its dtype).
+
+    Returns:
+        Boolean array ``(pages, height, width)``.
+
+    Raises:
+        InputError: as :func:`read_pages`, or the values are not those of a mask.
+    """
+    pages = _decode(path)
+    if pages.shape[3] != 1:
+        cure = "Save the mask as a grey image with values 0 and 255."
+        raise InputError(Fault(path, "a mask of one channel", f"{pages.shape[3]} channels", cure))
+    return as_mask(path, pages[..., 0])
+
+
+def as_mask(path: Path, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Turn stored mask values into booleans.
+
+    Raises:
+        InputError: there are values other than {0, 1} or {0, 255}.
+    """
+    if values.dtype == np.bool_:
+        return values
+    lesion = values != 0
+    inside = values[lesion]
+    if inside.size and not ((inside == 1).all() or (inside == 255).all() or _is_full(inside)):
+        some = np.unique(inside)
+        shown = ", ".join(f"{value:g}" for value in some[:4]) + (", ..." if some.size > 4 else "")
+        found = f"{some.size} values besides 0 ({shown})"
+        cure = "Save it as 0 and 255 without smoothing or JPEG; for several labels, choose one."
+        raise InputError(Fault(path, "mask values 0 and 1, or 0 and 255", found, cure))
+    return lesion
+
+
+def _is_full(inside: npt.NDArray[Any]) -> bool:
+    return inside.dtype.kind == "u" and bool((inside == np.iinfo(inside.dtype).max).all())
+
+
+def check_finite(path: Path, values: npt.NDArray[Any]) -> None:
+    """Refuse NaN and infinite voxels.
+
+    Raises:
+        InputError: ``values`` holds some.
+    """
+    finite = np.isfinite(values)
+    if not finite.all():
+        wrong = int(values.size - np.count_nonzero(finite))
+        what = "NaN" if np.isnan(values).any() else "infinite"
+        share = "all" if wrong == values.size else f"{wrong:,} of {values.size:,}"
+        found = f"{what} in {share} voxels"
+        cure = "Replace them, for instance by 0 outside the head."
+        raise InputError(Fault(path, "finite voxel values", found, cure))
+
+
+def _decode(path: Path) -> Pages:
+    with reading(path), open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(size if size <= _SMALL else 64)
+    if not data:
+        raise InputError(Fault(path, "an image", "an empty file (0 bytes)", "Copy or download it anew."))
+    if data.startswith(_TIFF):
+        plain = read_plain(data) if size <= _SMALL else None
+        if plain is not None:
+            check_size(path, (1, *plain.shape))
+            return plain[None]
+        return _decode_tiff(path)
+    if size > _SMALL:
+        found = f"a file of {size >> 20} MB"
+        raise InputError(Fault(path, "a PNG or JPEG of at most 64 MB", found, "Save it as TIFF."))
+    if data.startswith(_PNG):
+        return _decode_png(path, data)
+    if data.startswith(_JPEG):
+        return _decode_jpeg(path, data)
+    raise InputError(Fault(path, "a TIFF, PNG or JPEG image", _what(data), "Export the image anew."))
+
+
+def _what(data: bytes) -> str:
+    start = data[:64]
+    if all(byte in b"\t\n\r" or byte >= 32 for byte in start):
+        return f"text ({start[:20].decode('utf-8', 'replace')!r})"
+    return f"something else (it begins with {start[:4].hex(' ')})"
+
+
+def _wrong_kind(path: Path, found: str) -> Fault:
+    return Fault(path, f"an image of {_KINDS}", found, "Convert it to grey or RGB without transparency.")
+
+
+def _damaged(path: Path, kind: str, why: object) -> Fault:
+    found = (
+        f"one that is damaged or cut short ({str(why).splitlines()[0] if str(why) else 'no reason given'})"
+    )
+    return Fault(path, f"a whole {kind} image", found, "Copy, download or export it anew.")
+
+
+# --- TIFF ---------------------------------------------------------------------------------
+
+
+def _decode_tiff(path: Path) -> Pages:
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path, _multifile=False) as file:
+            if not file.pages:
+                raise InputError(_damaged(path, "TIFF", "it has no page"))
+            if len(file.series) != 1:
+                sizes = sorted({str(series.shape) for series in file.series})
+                cure = "Save them as one stack of equal pages, or each as its own file."
+                raise InputError(Fault(path, "pages of one size", " and ".join(sizes[:3]), cure))
+            series = file.series[0]
+            page = series.keyframe
+            kind = page.photometric.name if hasattr(page.photometric, "name") else str(page.photometric)
+            if kind not in ("MINISBLACK", "MINISWHITE", "RGB", "YCBCR"):
+                raise InputError(_wrong_kind(path, f"a TIFF of kind {kind.lower()}"))
+            if page.extrasamples:
+                raise InputError(_wrong_kind(path, f"{page.samplesperpixel} channels, one for transparency"))
+            if series.dtype is None or series.dtype.kind not in "buif":
+                raise InputError(_wrong_kind(path, f"values of type {series.dtype}"))
+            order, shape = _order(path, series.axes, series.shape)
+            check_size(path, shape, stored_bytes=_room(path, page))
+            pages = _tiff_values(path, series, page).transpose(order).reshape(shape)
+            if kind == "MINISWHITE":
+                pages = ~pages if pages.dtype.kind in "bu" else -pages
+    except InputError:
+        raise
+    except MemoryError as error:
+        raise InputError(_damaged(path, "TIFF", "its header asks for too much memory")) from error
+    except OSError as error:
+        with reading(path):
+            raise error
+    except Exception as error:
+        # tifffile raises whatever its parsing runs into on damaged files: struct.error, KeyError, ...
+        raise InputError(_damaged(path, "TIFF", error)) from error
+    if pages.dtype.byteorder not in "=|":
+        pages = pages.astype(pages.dtype.newbyteorder("="))
+    return pages.astype(np.float32) if pages.dtype == np.float16 else pages
+
+
+def _order(path: Path, axes: str, shape: tuple[int, ...]) -> tuple[list[int], tuple[int, int, int, int]]:
+    """How to transpose and reshape an array of such axes to (pages, height, width, channels)."""
+    named = [(axis, place) for place, axis in enumerate(axes)]
+    colour = [place for axis, place in named if axis in "SC" and shape[place] > 1]
+    rows, columns = axes.find("Y"), axes.find("X")
+    rest = [place for axis, place in named if place not in (rows, columns, *colour)]
+    pages = [place for place in rest if shape[place] > 1]
+    channels = shape[colour[0]] if len(colour) == 1 else 1
+    if min(rows, columns) < 0 or len(colour) > 1 or len(pages) > 1 or channels not in (1, 3):
+        found = " x ".join(f"{shape[place]} {axis}" for axis, place in named)
+        cure = "Save one sequence in grey, or pre, FLAIR and post as RGB."
+        raise InputError(Fault(path, "a stack of grey or RGB pages", f"axes of {found}", cure))
+    number = shape[pages[0]] if pages else 1
+    return [*rest, rows, columns, *colour], (number, shape[rows], shape[columns], channels)
+
+
+def _room(path: Path, page: Any) -> int | None:
+    """Most values that the file can hold, where that follows from its size."""
+    size = os.stat(path).st_size
+    if page.compression == 1:
+        return size * 8 // max(1, page.bitspersample)
+    return size * MAX_EXPANSION if page.compression in (8, 32946) else None  # deflate
+
+
+def _tiff_values(path: Path, series: Any, page: Any) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(series.asarray())
+    except ValueError as error:
+        if "imagecodecs" not in str(error):
+            raise
+    # Without the optional imagecodecs, tifffile lacks LZW and JPEG; Pillow has them, but keeps only
+    # these kinds as they are.
+    from PIL import Image
+
+    modes = {
+        ("uint8", 1): ("L",),
+        ("uint8", 3): ("RGB",),
+        ("uint16", 1): ("I;16", "I;16B"),
+        ("bool", 1): ("1",),
+    }
+    allowed = modes.get((str(series.dtype), page.samplesperpixel), ())
+    with Image.open(path, formats=("TIFF",)) as image:
+        pages = []
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            if image.mode not in allowed:
+                cure = "Save it uncompressed, or: pip install imagecodecs."
+                found = f"{page.compression.name} compression of {series.dtype}"
+                raise InputError(Fault(path, "a TIFF that is uncompressed or deflated", found, cure))
+            pages.append(np.asarray(image))
+    values = np.stack(pages).reshape(series.shape)
+    # Pillow has already turned white-is-zero grey around; what follows does it again.
+    return ~values if page.photometric.name == "MINISWHITE" and values.dtype.itemsize == 1 else values
+
+
+# --- PNG and JPEG ---------------------------------------------------------------------------
+
+
+def _decode_png(path: Path, data: bytes) -> Pages:
+    _check_png(path, data)
+    width, height = (int.from_bytes(data[place : place + 4], "big") for place in (16, 20))
+    bits, colour = data[24], data[25]
+    channels = {0: 1, 2: 3}.get(colour)
+    if channels is None:
+        kinds = {3: "a palette image", 4: "grey with transparency", 6: "RGBA, with transparency"}
+        raise InputError(_wrong_kind(path, kinds.get(colour, "an unknown kind of PNG")))
+    check_size(path, (1, height, width, channels), stored_bytes=len(data) * MAX_EXPANSION * (16 // bits))
+    return _pillow(path, data, "PNG", sixteen_bit_rgb=(bits, colour) == (16, 2))
+
+
+def _check_png(path: Path, data: bytes) -> None:
+    """Walk the chunks and their checksums, which Pillow does not compare for the image data."""
+    place = len(_PNG)
+    first = True
+    while place + 12 <= len(data):
+        length = int.from_bytes(data[place : place + 4], "big")
+        kind = data[place + 4 : place + 8]
+        end = place + 8 + length
+        if end + 4 > len(data):
+            break
+        if zlib.crc32(data[place + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            raise InputError(_damaged(path, "PNG", f"wrong checksum in its {kind.decode('latin-1')} chunk"))
+        if first and (kind != b"IHDR" or length != 13):
+            break
+        if kind == b"acTL":
+            raise InputError(_wrong_kind(path, "an animation"))
+        if kind == b"IEND":
+            return
+        first = False
+        place = end + 4
+    raise InputError(_damaged(path, "PNG", "its end is missing"))
+
+
+def _decode_jpeg(path: Path, data: bytes) -> Pages:
+    return _pillow(path, data, "JPEG")
+
+
+def _pillow(path: Path, data: bytes, kind: str, *, sixteen_bit_rgb: bool = False) -> Pages:
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=(kind,)) as image:
+            if image.mode not in ("1", "L", "RGB", "I", "I;16", "I;16B"):
+                raise InputError(_wrong_kind(path, f"{image.mode} colour"))
+            check_size(path, (1, image.height, image.width, len(image.getbands())))
+            pixels = _sixteen_bit_rgb(path, data) if sixteen_bit_rgb else np.asarray(image)
+    except InputError:
+        raise
+    except Exception as error:
+        # Pillow raises OSError, SyntaxError, struct.error and others on damaged files
+        raise InputError(_damaged(path, kind, error)) from error
+    if pixels.dtype == np.int32:  # 16-bit grey in older versions of Pillow
+        pixels = pixels.astype(np.uint16)
+    return pixels.reshape(1, *pixels.shape[:2], -1)
+
+
+def _sixteen_bit_rgb(path: Path, data: bytes) -> npt.NDArray[np.uint16]:
+    """Both bytes of a 16-bit RGB PNG.
+
+    Pillow has no such mode and keeps the high byte of each value. Its decoder is told where a value's
+    high byte stands; told the opposite once more, it gives the low byte.
+    """
+    from PIL import Image
+
+    halves = []
+    for raw in ("RGB;16B", "RGB;16L"):
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+            if image.mode != "RGB" or len(image.tile) != 1 or image.tile[0][3] != "RGB;16B":
+                cure = "Save it as 16-bit TIFF, or as one 16-bit grey PNG a sequence."
+                raise InputError(Fault(path, "a PNG that this Pillow decodes", "16-bit RGB", cure))
+            image.tile = [(*image.tile[0][:3], raw)]  # type: ignore[list-item]
+            halves.append(np.asarray(image).astype(np.uint16))
+    return np.bitwise_or(halves[0] << 8, halves[1])

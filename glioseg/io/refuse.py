@@ -1,0 +1,89 @@
+"""What every reader refuses: paths that cannot be read, and sizes that no brain scan has.
+
+Sizes are checked on what the header promises, before anything is decoded, so that a small
+file cannot ask for all the memory of the machine.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from glioseg.errors import Fault, InputError
+
+MAX_SIDE = 8192
+"""Most pixels along a side of a slice. The largest brain MRI in use has about 1024."""
+
+MAX_SLICES = 5000
+"""Most slices of a volume."""
+
+MAX_VALUES = 1_000_000_000
+"""Most values (slices x height x width x channels) of a scan: 2 GB at 16 bit."""
+
+MAX_EXPANSION = 1100
+"""Most bytes that one byte of deflated data (PNG, gzip) can become; the format's bound is 1032."""
+
+
+def read_fault(path: Path, error: OSError) -> Fault:
+    """Say why a path cannot be read, with the cure."""
+    if error.errno == errno.ELOOP or (error.errno == errno.ENOENT and os.path.islink(path)):
+        return Fault(path, "a file or folder", "a link that leads nowhere", "Mend the link or give the file.")
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return Fault(path, "a file or folder", "nothing of that name", "Check the spelling of the path.")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return Fault(
+            path, "a file that may be read", "no permission to read it", "Change its permissions (chmod u+r)."
+        )
+    if error.errno == errno.EISDIR:
+        return Fault(path, "a file", "a folder", "Give the file, or rename the folder.")
+    if error.errno == errno.ENAMETOOLONG:
+        return Fault(path, "a path that this system takes", "a name too long", "Use a shorter name.")
+    found = f"an error while reading ({error.strerror or error})"
+    return Fault(path, "a file that can be read", found, "Copy it anew; the disk or the file may be damaged.")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn the system's errors about ``path`` into an :class:`InputError` that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(read_fault(path, error)) from error
+
+
+def check_exists(path: Path) -> None:
+    """Refuse a path that is not there, and a link that leads nowhere.
+
+    Raises:
+        InputError: nothing can be found at ``path``.
+    """
+    with reading(path):
+        os.stat(path)
+
+
+def check_size(path: Path, shape: Sequence[int], *, stored_bytes: int | None = None) -> None:
+    """Refuse what a header promises when no scan is that large, or when the file cannot hold it.
+
+    Args:
+        path: the file.
+        shape: ``(slices, height, width, channels)``.
+        stored_bytes: most bytes of voxels that the file can hold, if that is known.
+
+    Raises:
+        InputError: a size is 0 or too large.
+    """
+    slices, height, width, channels = (int(size) for size in shape)
+    found = f"{slices} slices of {width} x {height} with {channels} values each"
+    values = slices * height * width * channels
+    if values < 1:
+        cure = "The file is empty or damaged: export it anew."
+        raise InputError(Fault(path, "at least one voxel", found, cure))
+    if max(height, width) > MAX_SIDE or slices > MAX_SLICES or values > MAX_VALUES:
+        most = f"at most {MAX_SLICES} slices of {MAX_SIDE} x {MAX_SIDE} and {MAX_VALUES:,} values in all"
+        raise InputError(Fault(path, most, found, "The header is damaged, or it is not a brain scan."))
+    if stored_bytes is not None and values > stored_bytes:
+        what = f"data for {found}, as its header says"
+        raise InputError(Fault(path, what, "a file too short for it", "Copy or download it anew."))

@@ -1,0 +1,88 @@
+"""The registry of readers: which kinds of scan can be read, and where the code for each is.
+
+A reader's module is imported on its first use. It provides
+
+* ``read(path, id) -> Scan`` with the one channel ``flair`` or all of :data:`glioseg.scan.CHANNELS`,
+* ``read_mask(path, like) -> Mask`` where ``like`` is the grid that the mask must have, or ``None``,
+* ``write_mask(mask, folder, name) -> list[Path]`` for a mask whose ``grid.format`` is the reader's name,
+
+and raises :class:`glioseg.errors.InputError` on whatever is wrong with the file.
+``tests/test_io.py`` holds the contract that every reader passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from glioseg.errors import Fault, InputError
+from glioseg.io.names import is_picture, suffix_of
+from glioseg.io.refuse import check_exists
+from glioseg.scan import Grid, Mask, Scan
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One kind of scan.
+
+    Attributes:
+        name: the ``format`` of the grids that it makes.
+        title: what people call it.
+        takes: whether a path, which exists, is of this kind; decided by name alone.
+        home: the module with ``read``, ``read_mask`` and ``write_mask``.
+    """
+
+    name: str
+    title: str
+    takes: Callable[[Path], bool]
+    home: str
+
+    @property
+    def module(self) -> ModuleType:
+        """The reader's code, imported on first use."""
+        return import_module(self.home)
+
+    def read(self, path: Path, id: str) -> Scan:
+        """Read the scan at ``path``."""
+        scan: Scan = self.module.read(path, id)
+        return scan
+
+    def read_mask(self, path: Path, like: Grid | None) -> Mask:
+        """Read the mask at ``path``, on the grid ``like`` if given."""
+        mask: Mask = self.module.read_mask(path, like)
+        return mask
+
+    def write_mask(self, mask: Mask, folder: Path, name: str) -> list[Path]:
+        """Write a mask in the kind that its scan was read from."""
+        paths: list[Path] = self.module.write_mask(mask, folder, name)
+        return paths
+
+
+READERS: dict[str, Reader] = {}
+
+
+def register(reader: Reader) -> None:
+    """Add a reader. Of several that take a path, the first that was registered reads it."""
+    READERS[reader.name] = reader
+
+
+register(Reader("slices", "a folder of slices", Path.is_dir, "glioseg.io.slices"))
+register(Reader("image", "a TIFF, PNG or JPEG image", is_picture, "glioseg.io.image"))
+
+
+def reader_for(path: Path) -> Reader:
+    """The reader that takes ``path``.
+
+    Raises:
+        InputError: there is nothing at ``path``, or no reader takes it.
+    """
+    check_exists(path)
+    for reader in READERS.values():
+        if reader.takes(path):
+            return reader
+    expected = " or ".join(reader.title for reader in READERS.values())
+    found = f"a file of kind '{suffix_of(path)}'" if path.suffix else "a file without a suffix"
+    raise InputError(Fault(path, expected, found, "Convert it to one of these kinds."))

@@ -1,0 +1,107 @@
+"""One scan from several files: one a sequence, all on one grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.errors import Fault, InputError, raise_all
+from glioseg.io.names import scan_of_sequence
+from glioseg.io.registry import reader_for
+from glioseg.scan import CHANNELS, Grid, Scan
+
+TOLERANCE = 0.1
+"""How far, in voxels, two sequences may lie apart at the corners and still share a grid. Headers store
+single precision, and programs round."""
+
+
+def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan:
+    """Read one grey volume a sequence onto one grid, that of FLAIR.
+
+    Args:
+        sequences: path of ``flair`` and, as far as they are there, ``pre`` and ``post``.
+        id: name of the scan; by default the name of the FLAIR file without the word for the sequence, or
+            the name of its folder when nothing else is left.
+
+    Returns:
+        A scan whose channels are the sequences given, in the order of :data:`glioseg.scan.CHANNELS`.
+
+    Raises:
+        InputError: FLAIR is missing, a file cannot be read or holds several sequences itself, or the
+            files lie on different grids; all faults at once.
+    """
+    if "flair" not in sequences:
+        found = f"only {' and '.join(sequences)}" if sequences else "no scan"
+        where = next(iter(sequences.values()), "this command")
+        raise InputError(Fault(where, "a scan, or at least its FLAIR sequence", found, "Add --flair FILE."))
+    names = [name for name in CHANNELS if name in sequences]
+    name = id or scan_of_sequence(sequences["flair"])
+    scans: dict[str, Scan] = {}
+    faults: list[Fault] = []
+    for channel in names:
+        path = sequences[channel]
+        try:
+            scan = reader_for(path).read(path, name)
+        except InputError as error:
+            faults += error.faults
+            continue
+        if len(scan.channels) > 1:
+            found = "several (colour or a fourth axis)"
+            cure = "Give a file of one sequence, or this file alone as the scan."
+            faults.append(Fault(path, f"one sequence ({channel})", found, cure))
+        scans[channel] = scan
+    if "flair" in scans:
+        grid = scans["flair"].grid
+        faults += [
+            Fault(
+                sequences[channel],
+                f"the grid of {sequences['flair'].name} ({describe(grid)})",
+                describe(scan.grid, grid),
+                "Resample (register) the sequences onto one grid first.",
+            )
+            for channel, scan in scans.items()
+            if not same_grid(grid, scan.grid)
+        ]
+    raise_all(faults)
+    voxels = np.concatenate([scans[channel].voxels for channel in names], axis=-1)
+    flair = scans["flair"].grid
+    files = tuple(file for channel in ("flair", *names) for file in scans[channel].grid.files)
+    grid = Grid(
+        flair.shape,
+        flair.spacing,
+        flair.affine,
+        flair.slice_numbers,
+        flair.format,
+        tuple(dict.fromkeys(files)) if flair.format == "nifti" else flair.files,
+        flair.native,
+    )
+    return Scan(voxels, grid, name, tuple(names))
+
+
+def same_grid(first: Grid, second: Grid) -> bool:
+    """Whether two grids have one shape and, where both know their place, lie on each other."""
+    if first.shape != second.shape:
+        return False
+    if first.affine is None or second.affine is None:
+        return True
+    apart = np.linalg.norm(_corners(first) - _corners(second), axis=0).max()
+    return bool(apart <= TOLERANCE * min(first.spacing or (1.0,)))
+
+
+def describe(grid: Grid, like: Grid | None = None) -> str:
+    """``155 slices of 240 x 240``, or how far the grid lies from one of the same shape."""
+    if like is not None and grid.shape == like.shape:
+        apart = np.linalg.norm(_corners(grid) - _corners(like), axis=0).max()
+        return f"the same size, but up to {apart:.1f} mm away"
+    slices, height, width = grid.shape
+    return f"{slices} slices of {width} x {height}"
+
+
+def _corners(grid: Grid) -> npt.NDArray[np.float64]:
+    assert grid.affine is not None
+    ends = np.array(np.meshgrid(*[(0, size - 1) for size in grid.shape])).reshape(3, -1)
+    corners: npt.NDArray[np.float64] = grid.affine[:3, :3] @ ends + grid.affine[:3, 3:]
+    return corners

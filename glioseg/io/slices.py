@@ -1,0 +1,207 @@
+"""A folder of slices, one TIFF, PNG or JPEG a slice, in the order of the numbers in their names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.errors import Fault, InputError, raise_all
+from glioseg.io.names import is_hidden, is_mask, is_picture, listed, split_number, stem_of, suffix_of
+from glioseg.io.pictures import read_mask_pages, read_pages
+from glioseg.io.refuse import check_size, reading
+from glioseg.scan import CHANNELS, Grid, Mask, Scan
+
+_Array = TypeVar("_Array", bound=npt.NDArray[Any])
+
+
+def read(path: Path, id: str) -> Scan:
+    """Read the slices of one scan in a folder; files named ``..._mask`` are left aside.
+
+    Raises:
+        InputError: there is no image, there are several scans, numbers occur twice or are missing from
+            the names, or slices cannot be read or differ in size or kind.
+    """
+    return read_slices(*_images(path), id=id)
+
+
+def read_mask(path: Path, like: Grid | None) -> Mask:
+    """Read the ``<slice>_mask`` files of a folder.
+
+    With ``like``, the grid of a scan read from slices, each mask is found by the name of its slice.
+    Without, the folder's own images give the grid, or the masks themselves when there are none.
+
+    Raises:
+        InputError: a slice has no mask, a mask no slice, or a mask cannot be read.
+    """
+    masks = {_slice_key(file): file for file in _files(path, masks=True)}
+    if not masks:
+        cure = "Name the mask of slice.tif slice_mask.tif."
+        raise InputError(Fault(path, "files named <slice>_mask", "none", cure))
+    id = path.name
+    if like is None:
+        images = _files(path, masks=False)
+        if images:
+            scan = read(path, id)
+            like = scan.grid
+        else:
+            files, numbers = _in_order(path, list(masks.values()), _slice_key)
+            voxels = _stacked(files, read_mask_pages, "mask")
+            return Mask(voxels, Grid(voxels.shape, slice_numbers=numbers, format="slices", files=files), id)
+    if len(like.files) != like.shape[0]:
+        cure = "Give the mask in the kind of the scan."
+        raise InputError(Fault(path, "the mask of a scan read from slices", "a scan of another kind", cure))
+    wanted = {stem_of(file).casefold(): file for file in like.files}
+    faults = [
+        Fault(path / (stem_of(file) + "_mask"), "a mask for each slice", "none", "Add it.")
+        for key, file in wanted.items()
+        if key not in masks
+    ]
+    faults += [
+        Fault(file, "a slice of that name", "none", "Add the slice or remove the mask.")
+        for key, file in masks.items()
+        if key not in wanted
+    ]
+    raise_all(faults)
+    return read_slice_masks([masks[key] for key in wanted], like, id)
+
+
+def write_mask(mask: Mask, folder: Path, name: str) -> list[Path]:
+    """Write ``folder/name/<slice>_mask.tif`` (or ``.png``) for each slice: uint8, values 0 and 255."""
+    from glioseg.io.image import write_picture
+
+    grid = mask.grid
+    if len(grid.files) == grid.shape[0]:
+        names = [(stem_of(file), suffix_of(file)) for file in grid.files]
+    else:
+        names = [(f"{name}_{number}", ".tif") for number in grid.slice_numbers]
+    return [
+        write_picture(folder / name / f"{stem}_mask", suffix, voxels[None])
+        for (stem, suffix), voxels in zip(names, mask.voxels, strict=True)
+    ]
+
+
+def read_slices(files: Sequence[Path], slice_numbers: Sequence[int], *, id: str) -> Scan:
+    """Read slices that are already in order.
+
+    Returns:
+        A scan with the channel ``flair`` (grey files) or all of :data:`glioseg.scan.CHANNELS` (RGB files).
+
+    Raises:
+        InputError: slices cannot be read or differ in size, mode or bit depth; all faults at once.
+    """
+    voxels = _stacked(files, read_pages, "image")
+    channels = CHANNELS if voxels.shape[3] == 3 else ("flair",)
+    shape = (voxels.shape[0], voxels.shape[1], voxels.shape[2])
+    grid = Grid(shape, slice_numbers=tuple(slice_numbers), format="slices", files=tuple(files))
+    return Scan(voxels, grid, id, channels)
+
+
+def read_slice_masks(files: Sequence[Path], grid: Grid, id: str) -> Mask:
+    """Read one mask a slice onto ``grid``; ``files`` are in the order of its slices.
+
+    Raises:
+        InputError: masks cannot be read, or have another size than the grid; all faults at once.
+    """
+    return Mask(_stacked(files, read_mask_pages, "mask", grid.shape[1:]), grid, id)
+
+
+def _stacked(
+    files: Sequence[Path], decode: Callable[[Path], _Array], what: str, size: tuple[int, ...] | None = None
+) -> _Array:
+    """Decode one-page files into one array; the size and kind of most of them (or ``size``) is expected."""
+    decoded: list[_Array | InputError] = _each(files, decode)
+    faults = [fault for result in decoded if isinstance(result, InputError) for fault in result.faults]
+    slices = [
+        (file, pages) for file, pages in zip(files, decoded, strict=True) if not isinstance(pages, InputError)
+    ]
+    for file, pages in slices:
+        if len(pages) != 1:
+            cure = "Put each slice in its own file, or give the stack alone."
+            faults.append(Fault(file, "one slice in each file of a folder", f"{len(pages)} pages", cure))
+    kinds = Counter((pages.shape[1:], pages.dtype) for _, pages in slices)
+    if kinds:
+        shape, dtype = kinds.most_common(1)[0][0]
+        shape = (*(size or shape[:2]), *shape[2:])
+        for file, pages in slices:
+            if pages.shape[1:] != shape or (what == "image" and pages.dtype != dtype):
+                expected = f"{_kind(shape, dtype)}, as the {'image' if size else 'other slices'}"
+                cure = "Export all slices of a scan alike." if what == "image" else "Export the mask anew."
+                faults.append(Fault(file, expected, _kind(pages.shape[1:], pages.dtype), cure))
+    raise_all(faults)
+    check_size(files[0].parent, (len(files), *shape[:2], shape[2] if len(shape) == 3 else 1))
+    stacked = np.concatenate([pages for _, pages in slices])
+    return stacked  # type: ignore[return-value]
+
+
+def _kind(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
+    mode = "" if len(shape) == 2 else f" {'RGB' if shape[2] == 3 else 'grey'} {dtype}"
+    return f"{shape[1]} x {shape[0]}{mode}"
+
+
+def _each(files: Sequence[Path], decode: Callable[[Path], _Array]) -> list[_Array | InputError]:
+    def attempt(file: Path) -> _Array | InputError:
+        try:
+            return decode(file)
+        except InputError as error:
+            return error
+
+    if len(files) < 8:
+        return [attempt(file) for file in files]
+    # Threads hide the latency of disks and networks, and Pillow and zlib decode outside the lock.
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(attempt, files))
+
+
+def _files(folder: Path, *, masks: bool) -> list[Path]:
+    with reading(folder):
+        entries = sorted(folder.iterdir())
+    return [file for file in entries if is_picture(file) and not is_hidden(file) and is_mask(file) == masks]
+
+
+def _images(folder: Path) -> tuple[tuple[Path, ...], tuple[int, ...]]:
+    files = _files(folder, masks=False)
+    if not files:
+        masks = len(_files(folder, masks=True))
+        found = f"only {masks} masks" if masks else "none"
+        cure = "Give the folder that holds the slices."
+        raise InputError(Fault(folder, "TIFF, PNG or JPEG slices", found, cure))
+    return _in_order(folder, files, stem_of)
+
+
+def _in_order(
+    folder: Path, files: list[Path], stem: Callable[[Path], str]
+) -> tuple[tuple[Path, ...], tuple[int, ...]]:
+    if len(files) == 1:
+        return tuple(files), (split_number(stem(files[0]))[1] or 1,)
+    named = [(*split_number(stem(file)), file) for file in files]
+    scans = sorted({scan for scan, number, _ in named if number is not None})
+    faults = [
+        Fault(file, "a slice number at the end of the name", file.name, "Name it like slice_12.tif.")
+        for _, number, file in named
+        if number is None
+    ]
+    if len(scans) > 1:
+        cure = "Put the slices of each scan into a folder of their own."
+        faults.append(Fault(folder, "the slices of one scan", f"{len(scans)} scans ({listed(scans)})", cure))
+    else:
+        times = Counter(number for _, number, _ in named if number is not None)
+        for number in sorted(n for n, count in times.items() if count > 1):
+            twice = listed(file.name for _, other, file in named if other == number)
+            faults.append(
+                Fault(folder, "each slice number once", f"{number} in {twice}", "Remove one of them.")
+            )
+    raise_all(faults)
+    ordered = sorted((number or 0, file) for _, number, file in named)
+    return tuple(file for _, file in ordered), tuple(number for number, _ in ordered)
+
+
+def _slice_key(mask_file: Path) -> str:
+    """The stem of the slice that a mask belongs to: the stem without ``_mask``."""
+    stem = stem_of(mask_file).casefold()
+    return stem[: -len("mask")].rstrip("_-. ") if stem.endswith("mask") else stem
