@@ -1,0 +1,1 @@
+"""Evaluate runs, cross-validate and compare with statistics."""

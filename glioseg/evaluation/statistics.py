@@ -1,0 +1,272 @@
+"""Whether one set of scores is better than another by more than the noise between patients.
+
+Everything is paired: both models are scored on the same patients, and the
+patients, not slices or voxels, are what is resampled and ranked. The spread
+between seeds of one recipe is another matter: compare several seeds for that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.errors import Fault, InputError
+from glioseg.metrics import Interval, Scores, bootstrap_interval, check_same_protocol
+from glioseg.metrics.interval import STATISTICS, Statistic
+from glioseg.metrics.scores import json_number
+
+__all__ = [
+    "Comparison",
+    "bootstrap_interval",
+    "compare_all",
+    "compare_paired",
+    "holm",
+    "paired_bootstrap",
+    "wilcoxon",
+]
+
+SIGNIFICANT = 0.05
+"""Two-sided level at which a difference is called larger than the noise."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two sets of scores on the same patients.
+
+    Attributes:
+        first, second: what the two are called.
+        metric: title of the metric.
+        patients: number of patients scored by both.
+        left_out: patients that one of the two skips.
+        statistic: whether mean or median of the differences is given.
+        difference: of ``first`` minus ``second``, in the metric's own values
+            (for metrics that are best near zero: of their absolute values).
+        interval: 95 % bootstrap interval of the difference.
+        p: of the Wilcoxon signed-rank test, two-sided.
+        adjusted_p: ``p`` after Holm's correction for all comparisons made together.
+        higher_is_better: as the metric declares it.
+    """
+
+    first: str
+    second: str
+    metric: str
+    patients: int
+    left_out: tuple[str, ...]
+    statistic: Statistic
+    difference: float
+    interval: Interval
+    p: float
+    adjusted_p: float
+    higher_is_better: bool
+
+    @property
+    def larger_than_noise(self) -> bool:
+        """Whether the interval excludes zero and the corrected p lies below 0.05."""
+        return (self.interval.low > 0 or self.interval.high < 0) and self.adjusted_p < SIGNIFICANT
+
+    @property
+    def better(self) -> str | None:
+        """The one that is better by more than the noise, or ``None``."""
+        if not self.larger_than_noise:
+            return None
+        return self.first if (self.difference > 0) == self.higher_is_better else self.second
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in plain English."""
+        count = f"{self.patients} patient{'' if self.patients == 1 else 's'}"
+        if self.patients < 2:
+            return f"{self.first} and {self.second} share {count}: too few to compare."
+        corrected = " after Holm's correction" if self.adjusted_p != self.p else ""
+        numbers = (
+            f"{self.statistic} difference in {self.metric} {self.difference:+.3f}, 95 % interval "
+            f"{self.interval.low:+.3f} to {self.interval.high:+.3f}, "
+            f"Wilcoxon {_p_text(self.adjusted_p)}{corrected}, {count}"
+        )
+        if self.better is not None:
+            other = self.second if self.better == self.first else self.first
+            return f"{self.better} is better than {other} by more than the noise: {numbers}."
+        text = f"No difference beyond noise between {self.first} and {self.second}: {numbers}."
+        if 2 * 0.5**self.patients >= SIGNIFICANT:
+            text += f" With {count} this test cannot show any difference."
+        return text
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "first": self.first,
+            "second": self.second,
+            "metric": self.metric,
+            "patients": self.patients,
+            "left_out": list(self.left_out),
+            "statistic": self.statistic,
+            "difference": json_number(self.difference),
+            "interval_95": [json_number(end) for end in self.interval],
+            "p": json_number(self.p),
+            "adjusted_p": json_number(self.adjusted_p),
+            "larger_than_noise": self.larger_than_noise,
+            "better": self.better,
+            "sentence": self.sentence,
+        }
+
+
+def paired_bootstrap(
+    a: Sequence[float],
+    b: Sequence[float],
+    statistic: Statistic = "mean",
+    confidence: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> Interval:
+    """Bootstrap interval of the mean or median of ``a - b``, whole patients resampled.
+
+    Args:
+        a: one value a patient.
+        b: values of the same patients in the same order.
+        statistic, confidence, resamples, seed: as for :func:`bootstrap_interval`.
+
+    Raises:
+        ValueError: the two do not have the same length.
+    """
+    return bootstrap_interval(_differences(a, b), statistic, confidence, resamples, seed)
+
+
+def wilcoxon(differences: Sequence[float]) -> float:
+    """Two-sided p of the Wilcoxon signed-rank test.
+
+    Args:
+        differences: one a patient. Zeros are dropped, as Wilcoxon did; all zero gives p = 1.
+
+    Returns:
+        p in (0, 1], exact for any number of patients, also with ties: the distribution of the rank
+        sum over all choices of signs.
+
+    Source:
+        Wilcoxon 1945, doi 10.2307/3001968; ties take their mean rank.
+    """
+    # Rounded, so that differences that are equal but for the last bit are ties.
+    kept = np.round(np.asarray(differences, dtype=np.float64), 12)
+    kept = kept[kept != 0]
+    _, place, count = np.unique(np.abs(kept), return_inverse=True, return_counts=True)
+    doubled = (2 * np.cumsum(count) - count + 1)[place]  # twice the mean rank: whole numbers
+    total = int(doubled.sum())
+    chance = np.zeros(total + 1)  # of each possible sum of the ranks with a positive sign
+    chance[0] = 1.0
+    for rank in doubled:
+        chance *= 0.5
+        chance[rank:] = chance[rank:] + chance[:-rank]
+    distance = np.abs(2 * np.arange(total + 1) - total)
+    observed = abs(2 * int(doubled[kept > 0].sum()) - total)
+    return float(min(1.0, chance[distance >= observed].sum()))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction: adjusted p values in the order given.
+
+    Source:
+        Holm 1979, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6, 65-70.
+    """
+    adjusted = [1.0] * len(p_values)
+    running = 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):
+        running = max(running, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = running
+    return adjusted
+
+
+def compare_paired(
+    a: Scores,
+    b: Scores,
+    names: tuple[str, str] = ("the first", "the second"),
+    statistic: Statistic = "mean",
+    seed: int = 0,
+) -> Comparison:
+    """Compare two sets of scores on the same patients.
+
+    Args:
+        a: scores of one model.
+        b: scores of another, under the same protocol.
+        names: what to call the two.
+        statistic: mean or median of the differences; where a difference is infinite
+            (HD95 of a missed lesion) it is always the median.
+        seed: of the bootstrap.
+
+    Raises:
+        InputError: the protocols differ, one fault for each field.
+    """
+    check_same_protocol(a, b, names)
+    metric = a.protocol.declaration
+    shared = [patient for patient in a.counted if patient in b.counted]
+    first, second = ([scores.values[patient] for patient in shared] for scores in (a, b))
+    if metric.higher_is_better is None:
+        first, second = np.abs(first).tolist(), np.abs(second).tolist()
+    differences = _differences(first, second)
+    if np.isinf(differences).any():
+        statistic = "median"
+    p = wilcoxon(differences.tolist())
+    return Comparison(
+        first=names[0],
+        second=names[1],
+        metric=metric.title,
+        patients=len(shared),
+        left_out=tuple(patient for patient in a.values if patient not in shared),
+        statistic=statistic,
+        difference=float(STATISTICS[statistic](differences)) if shared else math.nan,
+        interval=bootstrap_interval(differences, statistic, seed=seed),
+        p=p,
+        adjusted_p=p,
+        higher_is_better=bool(metric.higher_is_better),
+    )
+
+
+def compare_all(
+    scores: Mapping[str, Scores],
+    reference: str | None = None,
+    statistic: Statistic = "mean",
+    seed: int = 0,
+) -> list[Comparison]:
+    """Compare every pair, or everything with a reference, with Holm's correction over all comparisons.
+
+    Args:
+        scores: by name, in the order of the comparisons.
+        reference: name that all others are compared with; every pair when ``None``.
+        statistic: mean or median of the differences.
+        seed: of the bootstrap.
+
+    Raises:
+        InputError: the protocols differ, or there is no such reference.
+    """
+    if reference is not None and reference not in scores:
+        known = ", ".join(scores)
+        raise InputError(Fault("the reference", f"one of {known}", f"'{reference}'", "Name one of these."))
+    pairs = [
+        (first, second)
+        for first, second in combinations(scores, 2)
+        if reference is None or reference in (first, second)
+    ]
+    if reference is not None:
+        pairs = [(second if first == reference else first, reference) for first, second in pairs]
+    alone = [
+        compare_paired(scores[first], scores[second], (first, second), statistic, seed)
+        for first, second in pairs
+    ]
+    corrected = holm([comparison.p for comparison in alone])
+    return [replace(one, adjusted_p=p) for one, p in zip(alone, corrected, strict=True)]
+
+
+def _differences(a: Sequence[float], b: Sequence[float]) -> npt.NDArray[np.float64]:
+    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if first.shape != second.shape:
+        raise ValueError(f"{len(first)} and {len(second)} values are no pairs")
+    # Two equal values differ by nothing, also where both are infinite.
+    return np.subtract(first, second, out=np.zeros_like(first), where=first != second)
+
+
+def _p_text(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
