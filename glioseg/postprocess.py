@@ -1,0 +1,64 @@
+"""The one place that turns logits into probabilities, and the one that turns probabilities into masks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.errors import WrongKindError
+from glioseg.recipe import PostprocessChoice
+from glioseg.scan import BoolArray
+
+
+def probabilities(logits: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Sigmoid of logits, float32 in 0..1, of the same shape."""
+    from scipy.special import expit
+
+    result: npt.NDArray[np.float32] = expit(logits.astype(np.float32, copy=False))
+    return result
+
+
+def to_mask(probability: npt.NDArray[Any], choice: PostprocessChoice) -> BoolArray:
+    """Threshold a probability map and clean it up.
+
+    Args:
+        probability: ``(slices, height, width)`` in 0..1.
+        choice: threshold, largest component only, least number of voxels.
+
+    Returns:
+        Boolean array of the same shape. Components are 3-D and connected through voxel faces.
+
+    Raises:
+        WrongKindError: values outside 0..1 (logits, or a mask of 0/255), or a mask already.
+    """
+    if probability.dtype == np.bool_ or not np.issubdtype(probability.dtype, np.floating):
+        raise WrongKindError(f"expected probabilities as floats, not {probability.dtype}")
+    if probability.size and not (probability.min() >= 0 and probability.max() <= 1):
+        raise WrongKindError("expected probabilities in 0..1; are these logits? Use probabilities() first")
+    mask: BoolArray = probability >= choice.threshold
+    if choice.largest_component:
+        return keep_components(mask, largest=True)
+    if choice.minimum_voxels > 1:
+        return keep_components(mask, minimum_voxels=choice.minimum_voxels)
+    return mask
+
+
+def keep_components(mask: BoolArray, largest: bool = False, minimum_voxels: int = 0) -> BoolArray:
+    """Keep only the largest face-connected 3-D component, or those with at least so many voxels."""
+    from scipy import ndimage
+
+    if not mask.any():
+        return mask
+    labels, count = ndimage.label(mask)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    sizes[0] = 0
+    keep = np.zeros(count + 1, bool)
+    if largest:
+        keep[int(sizes.argmax())] = True
+    else:
+        keep[sizes >= minimum_voxels] = True
+    keep[0] = False
+    kept: BoolArray = keep[labels]
+    return kept

@@ -1,0 +1,187 @@
+"""What happens beside the training: progress, the metrics table, pictures, checkpoints that are never torn."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.callbacks import Callback, WeightAveraging
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from glioseg.files import write_text, written_whole
+from glioseg.training.module import SegmentationModule
+
+
+class WholeCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its target and renames it: a kill leaves the old one or the new one."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Save whole."""
+        with written_whole(Path(path)) as part:
+            torch.save(checkpoint, part)
+            with part.open("rb+") as handle:
+                os.fsync(handle.fileno())
+
+
+class Averaging(WeightAveraging):
+    """Exponential moving average of the weights, with a short memory in the first steps.
+
+    Step ``t`` uses the decay ``min(decay, (1 + t) / (10 + t))`` (as TensorFlow's and timm's do), so
+    that a short training is not dominated by its first weights.
+    """
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(multi_avg_fn=self._average)
+        self.decay = decay
+
+    def _average(self, averaged: Any, current: Any, count: Any) -> None:
+        step = float(count)
+        get_ema_multi_avg_fn(min(self.decay, (1 + step) / (10 + step)))(averaged, current, count)
+
+
+class MetricsTable(Callback):
+    """``metrics.csv``: one row an epoch. Its rows travel in the checkpoint, so a resumed run's table is whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+        self.started = time.monotonic()
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Start the clock."""
+        self.started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Add the epoch's row."""
+        assert isinstance(pl_module, SegmentationModule)
+        metrics = trainer.callback_metrics
+        row: dict[str, float] = {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
+        for ours, theirs in (("loss", "loss_epoch"), ("val_loss", "val_loss"), ("val_dsc", "val_dsc")):
+            if theirs in metrics:
+                row[ours] = round(float(metrics[theirs]), 6)
+        row["learning_rate"] = float(trainer.optimizers[0].param_groups[-1]["lr"])
+        row["seconds"] = round(time.monotonic() - self.started, 2)
+        row |= {f"dsc:{patient}": round(value, 6) for patient, value in pl_module.dsc.items()}
+        self.rows.append(row)
+        if trainer.is_global_zero:
+            self._write()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All rows so far."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Rows up to the checkpoint."""
+        self.rows = [dict(row) for row in state_dict["rows"]]
+
+    def _write(self) -> None:
+        text = io.StringIO()
+        table = csv.DictWriter(text, list(self.rows[-1]), lineterminator="\n", extrasaction="ignore")
+        table.writeheader()
+        table.writerows(self.rows)
+        write_text(self.path, text.getvalue())
+
+
+class Progress(Callback):
+    """One line an epoch; on a terminal it also counts the steps of the running epoch."""
+
+    def __init__(self, table: MetricsTable, echo: Callable[[str], None]) -> None:
+        self.table, self.echo = table, echo
+        self.live = sys.stderr.isatty()
+        self.started = time.monotonic()
+        self.loss = float("nan")
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Count steps on a terminal."""
+        if self.live and trainer.is_global_zero and batch_idx % LIVE_EVERY == 0:
+            loss = float(outputs["loss"] if isinstance(outputs, dict) else outputs)
+            sys.stderr.write(
+                f"\repoch {trainer.current_epoch + 1}/{trainer.max_epochs}  "
+                f"step {batch_idx + 1}/{trainer.num_training_batches}  loss {loss:.4f} "
+            )
+            sys.stderr.flush()
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Say how the epoch went."""
+        if not trainer.is_global_zero:
+            return
+        row = self.table.rows[-1]
+        words = [
+            f"epoch {int(row['epoch'])}/{trainer.max_epochs}",
+            f"loss {row.get('loss', float('nan')):.4f}",
+        ]
+        if "val_dsc" in row:
+            best = max(self.table.rows, key=lambda r: r.get("val_dsc", 0.0))
+            words += [
+                f"val_loss {row['val_loss']:.4f}",
+                f"val_dsc {row['val_dsc']:.4f} (best {best['val_dsc']:.4f}, epoch {int(best['epoch'])})",
+            ]
+        left = (trainer.max_epochs or 0) - int(row["epoch"])
+        recent = [r["seconds"] for r in self.table.rows[-5:]]
+        words.append(f"{row['seconds']:.0f} s")
+        if left:
+            words.append(f"{_duration(left * sum(recent) / len(recent))} left")
+        if self.live:
+            sys.stderr.write("\r\033[K")
+        self.echo("  ".join(words))
+
+
+LIVE_EVERY = 5
+
+
+class Pictures(Callback):
+    """Validation slices to TensorBoard with red (predicted) and green (true) outlines."""
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+
+    def on_validation_epoch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Each ``every`` epochs: of each patient the slice with the largest lesion."""
+        assert isinstance(pl_module, SegmentationModule)
+        due = (trainer.current_epoch + 1) % self.every == 0 or trainer.current_epoch == 0
+        if not due or trainer.sanity_checking or not trainer.is_global_zero or trainer.logger is None:
+            return
+        from glioseg.draw import overlay
+
+        writer = trainer.logger.experiment  # type: ignore[attr-defined]
+        loaders = trainer.val_dataloaders
+        dataset = loaders.dataset
+        for number, patient in enumerate(pl_module.validation):
+            if patient not in pl_module.predicted:
+                continue
+            predicted = np.concatenate(pl_module.predicted[patient])
+            true = np.concatenate(pl_module.true[patient])
+            place = int(true.sum(axis=(1, 2)).argmax())
+            image = np.asarray(dataset.cases[number].images[place], np.float32)
+            flair = image[..., image.shape[-1] // 2]
+            low, high = float(flair.min()), float(np.percentile(flair, 99.8))
+            grey = np.clip((flair - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
+            picture = overlay(grey, predicted[place], true[place], scale=2)
+            writer.add_image(f"slices/{patient}", picture, trainer.global_step, dataformats="HWC")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

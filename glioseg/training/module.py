@@ -1,0 +1,196 @@
+"""The Lightning module: one training step, one validation, and what is logged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as lightning
+import torch
+from torch import Tensor, nn
+
+from glioseg.augment import Augmentation
+from glioseg.errors import TrainingError
+from glioseg.losses import build_loss
+from glioseg.metrics import dice
+from glioseg.networks import build_network
+from glioseg.postprocess import probabilities, to_mask
+from glioseg.prepare import neighbour_channels
+from glioseg.recipe import Recipe
+from glioseg.scan import CHANNELS, BoolArray
+
+LOG_EVERY = 10
+
+
+class SegmentationModule(lightning.LightningModule):
+    """Trains a recipe's network.
+
+    Args:
+        recipe: what to train.
+        validation: ids of the validation patients, in the order of the validation data.
+        steps: optimiser steps of the whole training, for the schedule.
+    """
+
+    def __init__(self, recipe: Recipe, validation: tuple[str, ...], steps: int) -> None:
+        super().__init__()
+        self.recipe, self.validation, self.steps = recipe, validation, steps
+        channels = neighbour_channels(CHANNELS, recipe.input.neighbours)
+        # The first weights depend on the seed alone, not on what was drawn before.
+        torch.manual_seed(recipe.train.seed)
+        self.network = build_network(recipe.network.name, len(channels), **recipe.network.arguments)
+        if recipe.train.channels_last:
+            self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.loss = build_loss(recipe.loss.name, **recipe.loss.arguments)
+        self.augment = Augmentation(recipe.augment)
+        self.predicted: dict[str, list[BoolArray]] = {}
+        self.true: dict[str, list[BoolArray]] = {}
+        self.losses: list[tuple[float, int]] = []
+        self.dsc: dict[str, float] = {}
+        self.stuck = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of a batch."""
+        logits: Tensor = self.network(self._laid_out(images))
+        return logits
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Augment, predict, loss."""
+        seed = self.recipe.train.seed
+        draws = self.augment.draw(seed, self.current_epoch, batch["position"].cpu().numpy())
+        images, targets = self.augment(batch["image"], batch["target"], draws)
+        # Dropout too is a function of (seed, epoch, step).
+        torch.manual_seed(seed * 1_000_003 + self.current_epoch * 10_007 + batch_idx)
+        logits = self.network(self._laid_out(images))
+        loss: Tensor = self.loss(logits, targets)
+        if self.device.type == "cpu" or self.global_step % LOG_EVERY == 0:
+            self._check_finite(loss, batch_idx)
+        self.log("loss", loss, on_step=True, on_epoch=False)
+        self.log("loss_epoch", loss, on_step=False, on_epoch=True, batch_size=len(images), sync_dist=True)
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last validation."""
+        self.predicted, self.true, self.losses = {}, {}, []
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Predict some slices of one patient and keep masks, not floats."""
+        logits = self.network(self._laid_out(batch["image"]))
+        loss: Tensor = self.loss(logits, batch["target"])
+        count = len(logits)
+        self.losses.append((float(loss) * count, count))
+        patient = self.validation[int(batch["case"][0])]
+        # The threshold is applied now; components wait until the volume is whole.
+        threshold = self.recipe.postprocess.threshold
+        probability = probabilities(logits[:, 0].float().cpu().numpy())
+        self.predicted.setdefault(patient, []).append(probability >= threshold)
+        self.true.setdefault(patient, []).append(batch["target"][:, 0].cpu().numpy() >= 0.5)
+
+    def on_validation_epoch_end(self) -> None:
+        """DSC per patient on the prepared grid, their mean, and the diagnosis of a stuck training."""
+        own: dict[str, tuple[float, float]] = {}
+        for patient, parts in self.predicted.items():
+            predicted, true = np.concatenate(parts), np.concatenate(self.true[patient])
+            mask = to_mask(predicted.astype(np.float32), self.recipe.postprocess)
+            own[patient] = (dice(mask, true), float(predicted.mean()))
+        gathered = self._gathered((own, self.losses))
+        scores = {patient: score for part, _ in gathered for patient, score in part.items()}
+        losses = [loss for _, part in gathered for loss in part]
+        self.dsc = {patient: scores[patient][0] for patient in sorted(scores)}
+        self.log("val_loss", sum(loss for loss, _ in losses) / sum(count for _, count in losses))
+        self.log("val_dsc", float(np.mean(list(self.dsc.values()))))
+        self._check_stuck([share for _, share in scores.values()])
+
+    def configure_optimizers(self) -> Any:
+        """The recipe's optimiser and schedule; norms and biases are not decayed."""
+        choice = self.recipe.optimizer
+        groups = _parameter_groups(self.network, choice.rate, choice.encoder_rate, choice.weight_decay)
+        optimizer: torch.optim.Optimizer
+        if choice.name == "sgd":
+            optimizer = torch.optim.SGD(
+                groups, lr=choice.rate, momentum=choice.momentum, nesterov=choice.momentum > 0
+            )
+        else:
+            kind = torch.optim.AdamW if choice.name == "adamw" else torch.optim.Adam
+            optimizer = kind(groups, lr=choice.rate)
+        schedule = self.recipe.schedule
+        if schedule.name == "constant":
+            return optimizer
+        if schedule.name == "plateau":
+            plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+                optimizer, factor=schedule.factor, patience=schedule.patience
+            )
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "monitor": "val_loss"}}
+        stepped: torch.optim.lr_scheduler.LRScheduler
+        if schedule.name == "one_cycle":
+            stepped = torch.optim.lr_scheduler.OneCycleLR(
+                optimizer,
+                max_lr=[group["lr"] for group in groups],
+                total_steps=self.steps,
+                pct_start=schedule.warmup,
+                cycle_momentum=False,
+            )
+        else:
+            stepped = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": stepped, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what the diagnosis counts, so that a resumed training stops where an unbroken one would."""
+        checkpoint["glioseg_stuck"] = self.stuck
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take it back."""
+        self.stuck = int(checkpoint.get("glioseg_stuck", 0))
+
+    def _laid_out(self, images: Tensor) -> Tensor:
+        if self.recipe.train.channels_last:
+            return images.contiguous(memory_format=torch.channels_last)
+        return images
+
+    def _gathered(self, own: Any) -> list[Any]:
+        if self.trainer.world_size == 1:
+            return [own]
+        parts: list[Any] = [None] * self.trainer.world_size
+        torch.distributed.all_gather_object(parts, own)
+        return parts
+
+    def _check_finite(self, loss: Tensor, step: int) -> None:
+        if not torch.isfinite(loss.detach()):
+            rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
+            raise TrainingError(
+                f"The loss became {float(loss):g} in epoch {self.current_epoch + 1}, step {step + 1}. The "
+                f"learning rate there was {rate:g}: try a tenth of it (--set optimizer.rate={rate / 10:g}), or "
+                "--set optimizer.clip_norm=1, and check the data with glioseg check."
+            )
+
+    def _check_stuck(self, shares: list[float]) -> None:
+        limit = self.recipe.train.stuck_epochs
+        if self.trainer.sanity_checking or limit == 0:
+            return
+        empty, full = all(share == 0 for share in shares), all(share > 0.95 for share in shares)
+        self.stuck = self.stuck + 1 if empty or full else 0
+        if self.stuck >= limit:
+            kind = "empty" if empty else "full"
+            raise TrainingError(
+                f"All predictions on the validation patients have been {kind} for {self.stuck} epochs: the "
+                "network does not learn. Usual reasons: masks that do not belong to the images (glioseg check shows "
+                "the census), a learning rate far too high or low, a loss that does not take logits. To go "
+                "on regardless: --set train.stuck_epochs=0."
+            )
+
+
+def _parameter_groups(
+    network: nn.Module, rate: float, encoder_rate: float | None, weight_decay: float
+) -> list[dict[str, Any]]:
+    """Parameters by learning rate (encoder or not) and by whether they are decayed."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        slow = encoder_rate is not None and name.startswith("encoder.")
+        groups.setdefault((slow, parameter.dim() > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": encoder_rate if slow else rate,
+            "weight_decay": weight_decay if decayed else 0.0,
+        }
+        for (slow, decayed), parameters in groups.items()
+    ]

@@ -1,0 +1,62 @@
+"""What a finished training leaves: weights, a model for ONNX Runtime, a last line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from glioseg.networks import build_network
+from glioseg.prepare import neighbour_channels
+from glioseg.recipe import Recipe
+from glioseg.scan import CHANNELS
+from glioseg.training.run import RunFolder
+
+
+def save_result(
+    run: RunFolder, recipe: Recipe, rows: list[dict[str, float]], minutes: float, echo: Callable[[str], None]
+) -> None:
+    """Write ``weights.safetensors`` and ``model.onnx`` from the chosen checkpoint and say how it went."""
+    from safetensors.torch import save_file
+
+    from glioseg.files import written_whole
+    from glioseg.inference.model_file import describe
+    from glioseg.networks.export import export_onnx
+
+    chosen = run.best if recipe.train.checkpoint == "best" and run.best.is_file() else run.last
+    network = trained_network(recipe, chosen)
+    with written_whole(run.weights) as part:
+        state = {name: value.contiguous() for name, value in network.state_dict().items()}
+        save_file(state, part)
+    channels = neighbour_channels(CHANNELS, recipe.input.neighbours)
+    export_onnx(network, run.model, len(channels), recipe.prepare.size, describe(recipe, run.manifest))
+    scored = [row for row in rows if "val_dsc" in row]
+    facts: dict[str, Any] = {"status": "finished", "checkpoint": chosen.name}
+    facts["training_minutes"] = round(sum(row["seconds"] for row in rows) / 60, 2)
+    if scored:
+        best = max(scored, key=lambda row: row["val_dsc"])
+        facts |= {
+            "best_val_dsc": best["val_dsc"],
+            "best_epoch": int(best["epoch"]),
+            "last_val_dsc": scored[-1]["val_dsc"],
+        }
+        echo(f"Best validation mean DSC: {best['val_dsc']:.6f} (epoch {int(best['epoch'])})")
+    run.note(**facts)
+    echo(f"Run folder: {run.path}")
+    echo(f"Next: glioseg evaluate {run.path} {run.manifest['data']}")
+
+
+def trained_network(recipe: Recipe, checkpoint: Path) -> nn.Module:
+    """The network of a checkpoint, on the CPU, ready to predict."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    arguments = dict(recipe.network.arguments)
+    if recipe.network.name == "lite0_unet":
+        arguments["pretrained"] = "none"
+    channels = neighbour_channels(CHANNELS, recipe.input.neighbours)
+    network = build_network(recipe.network.name, len(channels), **arguments)
+    own = {key.removeprefix("network."): value for key, value in state.items() if key.startswith("network.")}
+    network.load_state_dict(own)
+    return network.eval()

@@ -1,0 +1,314 @@
+"""Train a recipe on a folder of labelled scans, so that it can be killed at any moment and resumed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from glioseg.dataset.cache import PreparedCase, fingerprint, prepare_cases
+from glioseg.dataset.find import Case, find_cases
+from glioseg.dataset.split import Split
+from glioseg.errors import Fault, InputError, raise_all
+from glioseg.networks import REGISTRY
+from glioseg.recipe import Recipe
+from glioseg.training.allocator import keep_freed_memory
+from glioseg.training.callbacks import Averaging, MetricsTable, Pictures, Progress, WholeCheckpointIO
+from glioseg.training.data import EpochBatches, training_loader, validation_loader
+from glioseg.training.module import LOG_EVERY, SegmentationModule
+from glioseg.training.result import save_result
+from glioseg.training.run import RunFolder
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where to train; passed through to Lightning. None of it changes what the recipe says."""
+
+    device: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    strategy: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+
+
+def train(
+    data: Path | None,
+    recipe: Recipe | None,
+    out: Path,
+    *,
+    resume: bool = False,
+    hardware: Hardware | None = None,
+    cache: Path | None = None,
+    patient_rule: str | None = None,
+    echo: Callable[[str], None] = print,
+) -> RunFolder:
+    """Train, or go on with a training.
+
+    Args:
+        data: folder of labelled scans; with ``resume`` it may be left out.
+        recipe: what to train; with ``resume`` it is read from the run.
+        out: the run folder.
+        resume: go on from ``last.ckpt`` in ``out``.
+        hardware: device, number of devices, precision, threads.
+        cache: folder for prepared slices.
+        patient_rule: regular expression that finds the patient in a file name (layout images/ and masks/).
+        echo: where lines for the reader go.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        InputError: bad data, a bad recipe, or nothing to resume.
+        TrainingError: the training went wrong, with a diagnosis.
+    """
+    hardware = hardware or Hardware()
+    torch.set_num_threads(hardware.threads or torch.get_num_threads())
+    keep_freed_memory()
+    run, recipe, data = _begin(data, recipe, out, resume)
+    cases = find_cases(data) if patient_rule is None else find_cases(data, patient_rule)
+    split = recipe.split([case.id for case in cases], [case.site for case in cases])
+    print_hash = fingerprint(cases, cache)
+    started = time.monotonic()
+    prepared = _prepare(cases, split, recipe, cache, echo)
+    train_cases, validation_cases = prepared
+    facts = {
+        "recipe": recipe.name,
+        "data": str(data),
+        "data_fingerprint": print_hash,
+        "patient_rule": patient_rule,
+        "split": {"name": split.name, "train": list(split.train), "validation": list(split.validation)},
+        "seed": recipe.train.seed,
+        "training_slices": sum(len(case.lesion) for case in train_cases),
+        "lesion_slices": int(sum((case.lesion >= 0.5).sum() for case in train_cases)),
+    }
+    if _rank() == 0:
+        if resume:
+            _same_data(run, facts)
+        else:
+            RunFolder.create(out, recipe, facts)
+        echo(
+            f"{len(train_cases)} patients train, {len(validation_cases)} validate; ready after "
+            f"{time.monotonic() - started:.1f} s. Run folder: {run.path}"
+        )
+    _fit(run, recipe, train_cases, validation_cases, resume, hardware, echo)
+    return run
+
+
+def default_run_folder(recipe: Recipe) -> Path:
+    """``runs/<recipe>-<date>-<time>``; processes that Lightning starts get the first one's folder."""
+    name = os.environ.setdefault("GLIOSEG_RUN", f"{recipe.name}-{datetime.now():%Y%m%d-%H%M%S}")
+    return Path("runs") / name
+
+
+def _begin(
+    data: Path | None, recipe: Recipe | None, out: Path, resume: bool
+) -> tuple[RunFolder, Recipe, Path]:
+    """Settle run folder, recipe and data before anything costs time."""
+    if resume:
+        run = RunFolder.open(out)
+        if run.manifest.get("status") == "finished":
+            raise InputError(
+                Fault(
+                    out, "an unfinished run", "a finished one", "There is nothing to resume; start a new run."
+                )
+            )
+        if data is None:
+            data = Path(run.manifest["data"])
+        recipe = run.recipe
+    else:
+        run = RunFolder(out)
+        if recipe is None or data is None:
+            raise ValueError("a new training needs data and a recipe")
+        if run.manifest_file.exists() and _rank() == 0:
+            raise InputError(
+                Fault(
+                    out,
+                    "a new folder",
+                    "a run that is already there",
+                    "Add --resume, or choose another --out.",
+                )
+            )
+    multiple = REGISTRY[recipe.network.name].multiple if recipe.network.name in REGISTRY else 1
+    faults = []
+    if recipe.prepare.size % multiple:
+        near = max(multiple, round(recipe.prepare.size / multiple) * multiple)
+        faults.append(
+            Fault(
+                "prepare.size",
+                f"a multiple of {multiple} for {recipe.network.name}",
+                str(recipe.prepare.size),
+                f"Add --set prepare.size={near}.",
+            )
+        )
+    if recipe.split.name == "all" and recipe.train.checkpoint == "best":
+        faults.append(
+            Fault(
+                "train.checkpoint",
+                "'last' when nobody validates",
+                "'best'",
+                "Add --set train.checkpoint=last.",
+            )
+        )
+    raise_all(faults)
+    return run, recipe, data.resolve()
+
+
+def _prepare(
+    cases: list[Case], split: Split, recipe: Recipe, cache: Path | None, echo: Callable[[str], None]
+) -> tuple[list[PreparedCase], list[PreparedCase]]:
+    chosen = set(split.train) | set(split.validation)
+    by_id = {
+        case.id: case
+        for case in prepare_cases([case for case in cases if case.id in chosen], recipe.prepare, cache)
+    }
+    return [by_id[patient] for patient in split.train], [by_id[patient] for patient in split.validation]
+
+
+def _same_data(run: RunFolder, facts: dict[str, Any]) -> None:
+    for key in ("data_fingerprint", "split"):
+        if run.manifest.get(key) != facts[key]:
+            raise InputError(
+                Fault(
+                    facts["data"],
+                    "the data this run began with",
+                    "other files or another split",
+                    "Restore the data, or start a new run.",
+                )
+            )
+
+
+def _fit(
+    run: RunFolder,
+    recipe: Recipe,
+    train_cases: list[PreparedCase],
+    validation_cases: list[PreparedCase],
+    resume: bool,
+    hardware: Hardware,
+    echo: Callable[[str], None],
+) -> None:
+    _quiet_lightning()
+    world = hardware.devices * hardware.nodes
+    steps = len(EpochBatches(recipe, train_cases, 0, 0, 1))
+    module = SegmentationModule(
+        recipe, tuple(case.id for case in validation_cases), steps * recipe.train.epochs
+    )
+    data = _Data(recipe, train_cases, validation_cases, world)
+    table = MetricsTable(run.metrics_file)
+    callbacks: list[Callback] = [table, Progress(table, echo)]
+    if recipe.train.ema:
+        callbacks.append(Averaging(recipe.train.ema))
+    if validation_cases:
+        if recipe.train.vis_freq:
+            callbacks.append(Pictures(recipe.train.vis_freq))
+        if recipe.train.early_stopping:
+            callbacks.append(EarlyStopping("val_loss", patience=recipe.train.early_stopping))
+        callbacks.append(_keep(run, "best", monitor="val_dsc", mode="max"))
+    callbacks.append(_keep(run, "last"))
+    checkpoint = run.last if resume and run.last.is_file() else None
+    step = _step_of(checkpoint)
+    trainer = lightning.Trainer(
+        accelerator=hardware.device if hardware.device != "cuda" else "gpu",
+        devices=hardware.devices,
+        num_nodes=hardware.nodes,
+        strategy=hardware.strategy,
+        precision=_precision(hardware),
+        sync_batchnorm=world > 1 and torch.cuda.is_available() and hardware.device in ("auto", "cuda", "gpu"),
+        max_epochs=recipe.train.epochs,
+        gradient_clip_val=recipe.optimizer.clip_norm,
+        logger=TensorBoardLogger(run.path, name="", version="", purge_step=step),
+        callbacks=callbacks,
+        plugins=[WholeCheckpointIO()],
+        use_distributed_sampler=False,
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        limit_val_batches=None if validation_cases else 0,
+        log_every_n_steps=LOG_EVERY,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=run.path,
+    )
+    started = time.monotonic()
+    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    if trainer.is_global_zero:
+        save_result(run, recipe, table.rows, (time.monotonic() - started) / 60, echo)
+
+
+class _Data(lightning.LightningDataModule):
+    """A fresh loader each epoch: which slices it has is a function of (seed, epoch)."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        train_cases: list[PreparedCase],
+        validation_cases: list[PreparedCase],
+        world: int,
+    ) -> None:
+        super().__init__()
+        self.recipe, self.train_cases, self.validation_cases = recipe, train_cases, validation_cases
+        self.world = world
+
+    def train_dataloader(self) -> Any:
+        """Batches of the running epoch."""
+        assert self.trainer is not None
+        return training_loader(
+            self.recipe, self.train_cases, self.trainer.current_epoch, self.trainer.global_rank, self.world
+        )
+
+    def val_dataloader(self) -> Any:
+        """All slices of this process's validation patients."""
+        assert self.trainer is not None
+        return validation_loader(self.recipe, self.validation_cases, self.trainer.global_rank, self.world)
+
+
+def _keep(run: RunFolder, name: str, monitor: str | None = None, mode: str = "min") -> ModelCheckpoint:
+    return ModelCheckpoint(
+        dirpath=run.path,
+        filename=name,
+        monitor=monitor,
+        mode=mode,
+        save_top_k=1,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+
+
+def _step_of(checkpoint: Path | None) -> int | None:
+    """Optimiser steps in a checkpoint: TensorBoard drops what a killed run logged after them."""
+    if checkpoint is None:
+        return None
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    return int(content["global_step"]) + 1
+
+
+def _precision(hardware: Hardware) -> Any:
+    """Mixed precision only where the hardware is made for it."""
+    if hardware.precision != "auto":
+        return hardware.precision
+    if hardware.device in ("auto", "cuda", "gpu") and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    return "32-true"
+
+
+def _rank() -> int:
+    return int(os.environ.get("LOCAL_RANK", "0")) + int(os.environ.get("NODE_RANK", "0"))
+
+
+def _quiet_lightning() -> None:
+    """Lightning's tips are not for our readers; its errors are."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    warnings.filterwarnings("ignore", module="lightning")
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
