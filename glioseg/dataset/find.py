@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from glioseg.errors import Fault, raise_all
+from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io import with_all_channels
-from glioseg.io.names import is_picture, split_number, stem_of
+from glioseg.io.names import is_picture, listed, split_number, stem_of
 from glioseg.io.refuse import reading
 from glioseg.io.slices import read_slice_masks, read_slices
 from glioseg.scan import Mask, Scan
+
+KAGGLE = "kaggle_3m"
+IMAGES_MASKS = "images-masks"
+
+DEFAULT_RULE = r"(?P<patient>.+?)_(?P<slice>\d+)$"
+"""The patient is everything before the last ``_<number>``."""
 
 _TCGA = re.compile(r"TCGA_(?P<site>[A-Z0-9]{2})_[A-Z0-9]{4}(_\d{8})?")
 
@@ -105,7 +112,21 @@ def survey(folder: str | Path, rule: str | None = None) -> Survey:
         InputError: the folder cannot be read.
     """
     folder = Path(folder)
-    return _patient_folders(folder)
+    pattern = _compiled(rule)
+    folders, pictures = _entries(folder)
+    inside = {entry.name.casefold(): entry for entry in folders}
+    if "images" in inside or "masks" in inside:
+        missing = [name for name in ("images", "masks") if name not in inside]
+        if missing:
+            cure = f"Put the {missing[0]} into {folder / missing[0]}."
+            fault = Fault(folder, "folders images and masks", f"no folder {missing[0]}", cure)
+            return Survey("images-masks", (), (fault,))
+        return _images_and_masks(inside["images"], inside["masks"], pattern)
+    if rule is not None:
+        cure = "Leave the rule away, or sort the files into images and masks."
+        fault = Fault(folder, "folders images and masks for a patient rule", "neither", cure)
+        return Survey("", (), (fault,))
+    return _patient_folders(folder, folders, pictures)
 
 
 def site_of(id: str) -> str | None:
@@ -132,15 +153,48 @@ def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
     return folders, pictures
 
 
-def _patient_folders(root: Path) -> Survey:
+def _patient_folders(root: Path, folders: list[Path], pictures: list[Path]) -> Survey:
     cases: list[Case] = []
     faults: list[Fault] = []
-    for folder in _entries(root)[0]:
-        case, wrong = _patient(folder)
+    empty: list[Path] = []
+    for folder in folders:
+        try:
+            case, wrong = _patient(folder)
+        except InputError as error:
+            faults += error.faults
+            continue
         faults += wrong
         if case is not None:
             cases.append(case)
-    return Survey("kaggle_3m", tuple(cases), tuple(faults))
+        elif not wrong:
+            empty.append(folder)
+    if not cases and not faults:
+        return Survey("", (), (_nothing(root, empty, pictures),))
+    faults += [
+        Fault(folder, "the slices of a patient", "no image", "Add its images, or remove the folder.")
+        for folder in empty
+    ]
+    faults += [
+        Fault(file, "images inside the folders of patients", "one beside them", "Move it into its folder.")
+        for file in pictures
+    ]
+    return Survey(KAGGLE, tuple(sorted(cases, key=lambda case: case.id)), tuple(faults))
+
+
+def _nothing(root: Path, folders: list[Path], pictures: list[Path]) -> Fault:
+    """The fault of a folder without a patient; says where there are some, if one level up or down."""
+    expected = "folders of patients, or folders images and masks"
+    if pictures:
+        return Fault(
+            root, expected, f"{len(pictures)} images", f"Give {root.resolve().parent}, which holds it."
+        )
+    for folder in folders:
+        with suppress(InputError):
+            if any(_entries(inside)[1] for inside in _entries(folder)[0][:3]):
+                return Fault(root, expected, f"them only one level down, in {folder.name}", f"Give {folder}.")
+    found = f"{len(folders)} folders without images" if folders else "an empty folder"
+    cure = "Give the unpacked kaggle_3m folder, or make images and masks."
+    return Fault(root, expected, found, cure)
 
 
 def _patient(folder: Path) -> tuple[Case | None, list[Fault]]:
@@ -148,29 +202,137 @@ def _patient(folder: Path) -> tuple[Case | None, list[Fault]]:
     images: dict[int, Path] = {}
     masks: dict[int, Path] = {}
     faults: list[Fault] = []
-    for file in _entries(folder)[1]:
+    inside, files = _entries(folder)
+    faults += [
+        Fault(entry, "an image", "a folder of that name", "Rename it or take it away.")
+        for entry in inside
+        if is_picture(entry)
+    ]
+    for file in files:
         stem = stem_of(file)
-        prefix, number = split_number(stem.removesuffix("_mask"))
+        slice_stem = stem.removesuffix("_mask")
+        prefix, number = split_number(slice_stem)
         if prefix != id or number is None:
             expected = f"a name like {id}_12.tif or {id}_12_mask.tif"
             faults.append(Fault(file, expected, file.name, "Rename it, or move it to its own patient."))
             continue
-        among = masks if stem.endswith("_mask") else images
-        if number in among:
-            expected = f"one {'mask' if among is masks else 'image'} for slice {number}"
-            faults.append(Fault(file, expected, f"also {among[number].name}", "Remove one of them."))
-        among.setdefault(number, file)
-    if not images:
-        return None, faults
+        _put(masks if slice_stem != stem else images, number, file, faults)
     faults += [_no_mask(images[number]) for number in sorted(images.keys() - masks.keys())]
     faults += [_no_image(masks[number]) for number in sorted(masks.keys() - images.keys())]
+    gaps = sorted(set(range(1, max(images, default=0) + 1)) - images.keys())
+    if gaps:
+        found = f"no slice {listed(gaps, 5)}"
+        cure = "Download or unpack the patient anew."
+        faults.append(Fault(folder, f"slices 1 to {max(images)} without gaps", found, cure))
+    return (_case(id, images, masks, KAGGLE) if images else None), faults
+
+
+def _put(among: dict[int, Path], number: int, file: Path, faults: list[Fault]) -> None:
+    if number in among:
+        found = f"also {among[number].name}"
+        faults.append(Fault(file, f"one file for slice {number}", found, "Remove one of them."))
+    else:
+        among[number] = file
+
+
+def _case(id: str, images: dict[int, Path], masks: dict[int, Path], layout: str) -> Case:
     numbers = tuple(sorted(images))
-    case = Case(
+    return Case(
         id,
         tuple(images[number] for number in numbers),
         tuple(masks.get(number) for number in numbers),
         numbers,
         site_of(id),
-        "kaggle_3m",
+        layout,
     )
-    return case, faults
+
+
+# --- images/ and masks/ ---------------------------------------------------------------------
+
+
+def _compiled(rule: str | None) -> re.Pattern[str]:
+    where = f"the patient rule {rule!r}"
+    cure = r"For instance '(?P<patient>[^_]+)_(?P<slice>\d+)'."
+    try:
+        pattern = re.compile(DEFAULT_RULE if rule is None else rule)
+    except re.error as error:
+        raise InputError(Fault(where, "a regular expression", str(error), cure)) from error
+    if "patient" not in pattern.groupindex and pattern.groups != 1:
+        found = f"{pattern.groups} groups and none of that name"
+        raise InputError(Fault(where, "one group, or a group named patient", found, cure))
+    return pattern
+
+
+def _images_and_masks(image_folder: Path, mask_folder: Path, pattern: re.Pattern[str]) -> Survey:
+    faults: list[Fault] = []
+    images = _by_stem(image_folder, faults)
+    masks = _by_stem(mask_folder, faults)
+    if not images and not faults:
+        faults.append(Fault(image_folder, "images (TIFF, PNG, JPEG)", "none", "Put the slices there."))
+    patients: dict[str, dict[int, Path]] = {}
+    its_masks: dict[str, dict[int, Path]] = {}
+    for stem, image in images.items():
+        own = [masks.pop(name) for name in dict.fromkeys((stem, f"{stem}_mask")) if name in masks]
+        if len(own) > 1:
+            found = f"also {own[1].name}"
+            faults.append(Fault(own[0], f"one mask for {image.name}", found, "Remove one of them."))
+        if not own:
+            expected = f"a mask of its name in {mask_folder.name}"
+            cure = f"Add {mask_folder.name}/{stem}.png, or remove the image."
+            faults.append(Fault(image, expected, "none", cure))
+        id, number = _parsed(stem, pattern, default=pattern.pattern == DEFAULT_RULE)
+        if not id:
+            cure = "Rename it, or give another rule."
+            faults.append(Fault(image, "a name that the patient rule fits", pattern.pattern, cure))
+            continue
+        slices = patients.setdefault(id, {})
+        if number is None and slices:
+            cure = "Name them like patient_12.png, or give a rule with a group named slice."
+            faults.append(Fault(image, f"a slice number, since {id} has several slices", "none", cure))
+            continue
+        number = 1 if number is None else number
+        _put(slices, number, image, faults)
+        if own:
+            its_masks.setdefault(id, {}).setdefault(number, own[0])
+    faults += [_no_image(mask) for mask in masks.values()]
+    cases = [_case(id, patients[id], its_masks.get(id, {}), IMAGES_MASKS) for id in sorted(patients)]
+    return Survey(IMAGES_MASKS, tuple(cases), tuple(faults), tuple(_oddities(cases)))
+
+
+def _by_stem(folder: Path, faults: list[Fault]) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for file in _entries(folder)[1]:
+        stem = stem_of(file)
+        if stem in files:
+            faults.append(
+                Fault(file, f"one file for {stem}", f"also {files[stem].name}", "Remove one of them.")
+            )
+        files.setdefault(stem, file)
+    return files
+
+
+def _parsed(stem: str, pattern: re.Pattern[str], *, default: bool) -> tuple[str | None, int | None]:
+    """Patient and slice number of a file's stem by the rule."""
+    found = pattern.match(stem)
+    if found is None:
+        return (stem, None) if default else (None, None)
+    id = found["patient"] if "patient" in pattern.groupindex else found[1]
+    if "slice" in pattern.groupindex:
+        digits = found["slice"]
+    else:
+        numbers = re.findall(r"\d+", stem[found.end("patient" if "patient" in pattern.groupindex else 1) :])
+        digits = numbers[-1] if numbers else None
+    return id, int(digits) if digits and digits.isdigit() else None
+
+
+def _oddities(cases: list[Case]) -> list[str]:
+    """Notes on what is allowed where slices may have been left out on purpose, but worth a look."""
+    gapped = [
+        case.id for case in cases if len(case.images) != case.slice_numbers[-1] - case.slice_numbers[0] + 1
+    ]
+    notes = []
+    if gapped:
+        notes.append(f"slices are missing between others in {len(gapped)} patients ({listed(gapped)})")
+    if len(cases) == 1 and len(cases[0].images) > 1:
+        notes.append(f"all images belong to one patient ({cases[0].id}); a patient rule tells patients apart")
+    return notes

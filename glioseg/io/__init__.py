@@ -13,11 +13,14 @@ import numpy as np
 from glioseg.errors import Fault, InputError
 from glioseg.io.names import name_of
 from glioseg.io.registry import READERS, Reader, reader_for, register
+from glioseg.io.sources import Source, find_scans
 from glioseg.scan import CHANNELS, Grid, Mask, Scan
 
 __all__ = [
     "READERS",
     "Reader",
+    "Source",
+    "find_scans",
     "read_mask",
     "read_scan",
     "reader_for",
@@ -121,5 +124,5 @@ def write_mask(mask: Mask, folder: str | Path, name: str | None = None) -> list[
         raise InputError(
             Fault(repr(name), "a plain name for the mask", "signs that are no part of one", cure)
         )
-    reader = READERS.get(mask.grid.format, READERS["slices"])
+    reader = READERS.get(mask.grid.format, READERS["nifti"])
     return reader.write_mask(mask, Path(folder), name)

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 from glioseg.errors import Fault, InputError
-from glioseg.io.names import is_picture, suffix_of
+from glioseg.io.names import is_picture, is_volume, suffix_of
 from glioseg.io.refuse import check_exists
 from glioseg.scan import Grid, Mask, Scan
 
@@ -71,6 +71,7 @@ def register(reader: Reader) -> None:
 
 register(Reader("slices", "a folder of slices", Path.is_dir, "glioseg.io.slices"))
 register(Reader("image", "a TIFF, PNG or JPEG image", is_picture, "glioseg.io.image"))
+register(Reader("nifti", "a NIfTI volume (.nii, .nii.gz)", is_volume, "glioseg.io.nifti"))
 
 
 def reader_for(path: Path) -> Reader:

@@ -50,7 +50,7 @@ def read_mask(path: Path, like: Grid | None) -> Mask:
             scan = read(path, id)
             like = scan.grid
         else:
-            files, numbers = _in_order(path, list(masks.values()), _slice_key)
+            files, numbers = in_order(path, list(masks.values()), _slice_key)
             voxels = _stacked(files, read_mask_pages, "mask")
             return Mask(voxels, Grid(voxels.shape, slice_numbers=numbers, format="slices", files=files), id)
     if len(like.files) != like.shape[0]:
@@ -171,12 +171,20 @@ def _images(folder: Path) -> tuple[tuple[Path, ...], tuple[int, ...]]:
         found = f"only {masks} masks" if masks else "none"
         cure = "Give the folder that holds the slices."
         raise InputError(Fault(folder, "TIFF, PNG or JPEG slices", found, cure))
-    return _in_order(folder, files, stem_of)
+    return in_order(folder, files)
 
 
-def _in_order(
-    folder: Path, files: list[Path], stem: Callable[[Path], str]
+def in_order(
+    folder: Path, files: list[Path], stem: Callable[[Path], str] = stem_of
 ) -> tuple[tuple[Path, ...], tuple[int, ...]]:
+    """Sort slices by the number at the end of their stems.
+
+    Returns:
+        The files in order, and their numbers.
+
+    Raises:
+        InputError: a name has no number, a number occurs twice, or the names are those of several scans.
+    """
     if len(files) == 1:
         return tuple(files), (split_number(stem(files[0]))[1] or 1,)
     named = [(*split_number(stem(file)), file) for file in files]

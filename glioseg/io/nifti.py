@@ -1,0 +1,294 @@
+"""NIfTI volumes in any orientation, shown the radiological way and written back on their own grid.
+
+Voxels are presented as slices from inferior to superior, rows from anterior to posterior and columns from
+the patient's right to left, by permuting and flipping the axes of the file; nothing is interpolated.
+
+Source: NIfTI-1 data format, https://nifti.nimh.nih.gov/nifti-1 (sform, qform, scl_slope, xyzt_units).
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.errors import Fault, InputError
+from glioseg.files import written_whole
+from glioseg.io.names import suffix_of
+from glioseg.io.pictures import as_mask, check_finite
+from glioseg.io.refuse import MAX_EXPANSION, check_size, reading
+from glioseg.scan import CHANNELS, Grid, Mask, Scan
+
+Affine = npt.NDArray[np.float64]
+
+_RIGHT, _ANTERIOR, _SUPERIOR = 0, 1, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Native:
+    """How a grid stands in its file.
+
+    Attributes:
+        header: nibabel's header of the file.
+        shape: the spatial sizes in the file's own order, 2 or 3 of them.
+        axes: axis of the file along which slices, rows and columns run.
+        flips: whether slices, rows and columns run against that axis.
+    """
+
+    header: Any
+    shape: tuple[int, ...]
+    axes: tuple[int, int, int]
+    flips: tuple[bool, bool, bool]
+
+    @property
+    def _flipped(self) -> tuple[int, ...]:
+        return tuple(axis for axis in range(3) if self.flips[axis])
+
+    def presented(self, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Voxels in the file's order ``(x, y, z[, channels])`` as ``(slices, height, width[, channels])``."""
+        array = stored.transpose(*self.axes, *range(3, stored.ndim))
+        array = np.flip(array, self._flipped)
+        return np.ascontiguousarray(array)
+
+    def stored(self, presented: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The inverse of :meth:`presented`, in the shape of the file."""
+        array = np.flip(presented, self._flipped)
+        return array.transpose(np.argsort(self.axes)).reshape(self.shape)
+
+
+def read(path: Path, id: str) -> Scan:
+    """Read a 3-D volume (FLAIR alone), or a 4-D or RGB one (pre, FLAIR, post).
+
+    Raises:
+        InputError: the file is damaged, has another number of axes or kind of values, holds NaN or
+            infinite voxels, does not say where its voxels lie, or promises a size that no scan has.
+    """
+    image, grid, channels = _open(path)
+    voxels = grid.native.presented(_values(path, image, grid.native.shape, channels))
+    check_finite(path, voxels)
+    return Scan(voxels, grid, id, CHANNELS if channels == 3 else ("flair",))
+
+
+def read_mask(path: Path, like: Grid | None) -> Mask:
+    """Read a mask with the values 0 and 1, or 0 and 255; its axes may be in another order than the scan's.
+
+    Raises:
+        InputError: as :func:`read`; other values; or its voxels do not lie on those of ``like``.
+    """
+    from glioseg.io.names import stem_of
+    from glioseg.io.sequences import describe, same_grid
+
+    image, grid, channels = _open(path)
+    if channels != 1:
+        raise InputError(Fault(path, "a mask of one channel", f"{channels} channels", "Give a 3-D mask."))
+    if like is not None and not same_grid(like, grid):
+        expected = f"the grid of its scan ({describe(like)})"
+        raise InputError(Fault(path, expected, describe(grid, like), "Give the mask of this scan."))
+    voxels = grid.native.presented(_values(path, image, grid.native.shape, 1))[..., 0]
+    return Mask(as_mask(path, voxels), like or grid, stem_of(path))
+
+
+def write_mask(mask: Mask, folder: Path, name: str) -> list[Path]:
+    """Write ``folder/<name>_mask.nii.gz``, uint8 0 and 1, with the shape, sform and qform of the scan's file.
+
+    A grid that does not come from a file is written as presented, with its affine, or with its spacing alone.
+    """
+    import nibabel
+
+    voxels = mask.voxels.astype(np.uint8)
+    native = mask.grid.native
+    if isinstance(native, Native):
+        header = native.header.copy()
+        header.extensions.clear()
+        header.set_data_shape(native.shape)
+        header.set_data_dtype(np.uint8)
+        header.set_slope_inter(1, 0)
+        header.set_intent("none")
+        header["cal_min"], header["cal_max"], header["descrip"], header["aux_file"] = 0, 1, "lesion mask", ""
+        kind = nibabel.Nifti2Image if isinstance(header, nibabel.Nifti2Header) else nibabel.Nifti1Image
+        image = kind(native.stored(voxels), None, header)
+    else:
+        image = nibabel.Nifti1Image(voxels.transpose(2, 1, 0), _affine_for_writing(mask.grid))
+        image.header.set_xyzt_units("mm")
+        if mask.grid.affine is None:
+            image.header["sform_code"] = image.header["qform_code"] = 0
+    path = folder / f"{name}_mask.nii.gz"
+    content = gzip.compress(image.to_bytes(), 6, mtime=0)  # no time stamp: equal masks give equal files
+    with written_whole(path) as part:
+        part.write_bytes(content)
+    return [path]
+
+
+def orient(
+    affine: Affine, shape: tuple[int, int, int]
+) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
+    """Axes and directions that show a volume as slices upwards, rows backwards and columns to the left.
+
+    Slices run along the axis closest to inferior-superior; the only axis of size 1, if there is one, always
+    is the slice axis. Of the other two, rows and columns take the better fit to anterior-posterior and
+    right-left.
+
+    Args:
+        affine: from voxel indices of the file to RAS+ millimetres.
+        shape: sizes of the file's three axes.
+
+    Returns:
+        ``(axes, flips)`` as in :class:`Native`.
+    """
+    cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    flat = [axis for axis in range(3) if shape[axis] == 1]
+    slice_axis = flat[0] if len(flat) == 1 else int(np.argmax(np.abs(cosines[_SUPERIOR])))
+    rest = [axis for axis in range(3) if axis != slice_axis]
+    row, column = max(
+        permutations(rest), key=lambda pair: abs(cosines[_ANTERIOR, pair[0]]) + abs(cosines[_RIGHT, pair[1]])
+    )
+
+    def along(axis: int, direction: int) -> bool:
+        part = cosines[direction, axis]
+        if abs(part) < 0.1:  # a lone sagittal or coronal slice: decide by the direction it does have
+            part = cosines[np.argmax(np.abs(cosines[:, axis])), axis]
+        return bool(part > 0)
+
+    flips = (not along(slice_axis, _SUPERIOR), along(row, _ANTERIOR), along(column, _RIGHT))
+    return (slice_axis, row, column), flips
+
+
+def _open(path: Path) -> tuple[Any, Grid, int]:
+    """Load the header; returns nibabel's image, the grid and the number of channels, all checked."""
+    image = _load(path)
+    header = image.header
+    shape = tuple(int(size) for size in image.shape)
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    dtype = image.get_data_dtype()
+    colour = dtype.names is not None
+    channels = 3 if colour else shape[3] if len(shape) == 4 else 1
+    if not 2 <= len(shape) <= (3 if colour else 4) or channels not in (1, 3):
+        found = f"{len(shape)} axes ({' x '.join(map(str, shape))})"
+        expected = "a volume of 3 axes, or 4 with pre, FLAIR and post along the last"
+        raise InputError(Fault(path, expected, found, "Split it: --flair FILE --pre FILE --post FILE."))
+    if dtype.names not in (None, ("R", "G", "B")) or (not colour and dtype.kind not in "iuf"):
+        found = "RGBA" if colour else f"values of type {dtype}"
+        raise InputError(Fault(path, "real numbers or RGB", found, "Convert it to 16-bit or float values."))
+    volume = (shape[0], shape[1], shape[2] if len(shape) > 2 else 1)
+    if min(shape) < 1:
+        check_size(path, (volume[2], volume[1], volume[0], channels))
+    affine = _affine(path, image)
+    axes, flips = orient(affine, volume)
+    sizes = (volume[axes[0]], volume[axes[1]], volume[axes[2]])
+    check_size(path, (*sizes, channels), stored_bytes=_room(path, header, dtype))
+    turned = np.zeros((4, 4))
+    turned[3, 3] = 1
+    for place, axis in enumerate(axes):
+        turned[axis, place] = -1 if flips[place] else 1
+        turned[axis, 3] = volume[axis] - 1 if flips[place] else 0
+    presented = affine @ turned
+    spacing = np.linalg.norm(presented[:3, :3], axis=0)
+    grid = Grid(
+        sizes,
+        (float(spacing[0]), float(spacing[1]), float(spacing[2])),
+        presented,
+        format="nifti",
+        files=(path,),
+        native=Native(header.copy(), shape[:3], axes, flips),
+    )
+    return image, grid, channels
+
+
+def _load(path: Path) -> Any:
+    import nibabel
+    from nibabel.imageglobals import LoggingOutputSuppressor
+
+    with reading(path), open(path, "rb") as file:
+        start = file.read(2)
+    if not start:
+        cure = "Copy or download it anew."
+        raise InputError(Fault(path, "a NIfTI volume", "an empty file (0 bytes)", cure))
+    if (suffix_of(path) == ".nii.gz") != (start == b"\x1f\x8b"):
+        found = "one that is compressed" if start == b"\x1f\x8b" else "one that is not compressed"
+        right = ".nii.gz" if start == b"\x1f\x8b" else ".nii"
+        raise InputError(Fault(path, f"a {suffix_of(path)} file", found, f"Name it {right} if it is NIfTI."))
+    try:
+        with LoggingOutputSuppressor():  # its remarks about headers it mends would stand among ours
+            image = nibabel.load(path)
+    except Exception as error:
+        # a damaged header ends in ImageFileError, HeaderDataError, EOFError, zlib.error, ...
+        raise InputError(_damaged(path, error)) from error
+    if not isinstance(image, (nibabel.Nifti1Image, nibabel.Nifti2Image)):
+        raise InputError(_damaged(path, f"it is {type(image).__name__}"))
+    return image
+
+
+def _affine(path: Path, image: Any) -> Affine:
+    """The file's affine in millimetres.
+
+    Raises:
+        InputError: it cannot be inverted, so that voxels have no place.
+    """
+    units = {"meter": 1000.0, "micron": 0.001}
+    try:
+        scale = units.get(image.header.get_xyzt_units()[0], 1.0)
+    except KeyError:  # an unknown code of unit: millimetres, as everyone assumes
+        scale = 1.0
+    affine: Affine = np.array(image.affine, dtype=np.float64)
+    affine[:3] *= scale
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if not np.isfinite(affine).all() or lengths.min() == 0 or _flatness(affine[:3, :3] / lengths) < 1e-4:
+        found = f"the matrix {np.array2string(affine[:3], precision=3, separator=',').replace(chr(10), '')}"
+        cure = "Set sform and qform to the voxel size and orientation."
+        raise InputError(Fault(path, "an affine (sform or qform) that can be inverted", found, cure))
+    return affine
+
+
+def _flatness(cosines: Affine) -> float:
+    return float(abs(np.linalg.det(cosines)))
+
+
+def _room(path: Path, header: Any, dtype: np.dtype[Any]) -> int:
+    """Most values that the file can hold."""
+    size = os.stat(path).st_size
+    in_bytes = size * MAX_EXPANSION if suffix_of(path) == ".nii.gz" else size
+    return (
+        max(0, in_bytes - int(header["vox_offset"])) // max(1, dtype.itemsize) * (len(dtype.names or ()) or 1)
+    )
+
+
+def _values(path: Path, image: Any, shape: tuple[int, ...], channels: int) -> npt.NDArray[Any]:
+    """Voxels in the file's order as ``(x, y, z, channels)``, scaled by scl_slope and scl_inter."""
+    data = image.dataobj
+    try:
+        if data.slope == 1 and data.inter == 0:
+            values = np.asanyarray(data.get_unscaled())
+        else:
+            exact = np.float64 if image.get_data_dtype().itemsize > 2 else np.float32
+            values = np.asarray(data.get_scaled(dtype=exact), dtype=exact)
+    except InputError:
+        raise
+    except Exception as error:
+        # cut short: EOFError, zlib.error, OSError, ValueError, by the place of the cut
+        raise InputError(_damaged(path, error)) from error
+    if values.dtype.names is not None:
+        values = np.stack([values[name] for name in values.dtype.names], axis=-1)
+    if values.dtype.kind == "f" and values.dtype.itemsize > 8:
+        values = values.astype(np.float64)
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    return values.reshape(*shape, *[1] * (3 - len(shape)), channels)
+
+
+def _damaged(path: Path, why: object) -> Fault:
+    reason = str(why).splitlines()[0] if str(why) else type(why).__name__
+    found = f"one that is damaged or cut short ({reason})"
+    return Fault(path, "a whole NIfTI volume", found, "Copy, download or export it anew.")
+
+
+def _affine_for_writing(grid: Grid) -> Affine:
+    if grid.affine is not None:
+        return grid.affine[:, [2, 1, 0, 3]]
+    slices, rows, columns = grid.spacing or (1.0, 1.0, 1.0)
+    return np.diag([-columns, -rows, slices, 1.0])
