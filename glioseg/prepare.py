@@ -148,13 +148,18 @@ class Preparation(BaseModel):
             InputError: nothing in the scan stands out from its background (all black or constant).
         """
         count = scan.voxels.shape[0]
-        first, last = (1, count - 1) if self.drop_ends and count > 2 else (0, count)
+        first, last = self._kept(count)
         prepare = _prepare_reference if self.name == "reference" else _prepare_default
         images, frame = prepare(scan, scan.voxels[first:last], self.size)
-        shape = (count, *frame.shape[1:])
-        return Prepared(
-            images, replace(frame, shape=shape, first=frame.first + first, last=frame.last + first)
-        )
+        return Prepared(images, self._in_scan(frame, count, first))
+
+    def frame(self, scan: Scan) -> Frame:
+        """The frame alone, without preparing any image; same errors."""
+        count = scan.voxels.shape[0]
+        first, last = self._kept(count)
+        voxels = scan.voxels[first:last]
+        find = _reference_frame if self.name == "reference" else _default_frame
+        return self._in_scan(find(scan, voxels, self.size), count, first)
 
     def target(self, mask: BoolArray, frame: Frame) -> Array:
         """What the network is to learn: ``(slices, size, size)`` float32, 0..1.
@@ -165,6 +170,15 @@ class Preparation(BaseModel):
             return frame.to_prepared(mask).astype(np.float32)
         check_boolean(mask, "a mask")
         return frame.coverage(mask)
+
+    def _kept(self, count: int) -> tuple[int, int]:
+        return (1, count - 1) if self.drop_ends and count > 2 else (0, count)
+
+    @staticmethod
+    def _in_scan(frame: Frame, count: int, first: int) -> Frame:
+        """A frame found in the kept slices, in terms of the whole scan."""
+        shape = (count, *frame.shape[1:])
+        return replace(frame, shape=shape, first=frame.first + first, last=frame.last + first)
 
 
 def neighbour_channels(channels: tuple[str, ...], neighbours: int) -> tuple[str, ...]:
@@ -207,27 +221,23 @@ def _prepare_reference(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple
     rescale to 0..1; z-score each channel over the volume. ``voxels`` are those of the scan, or its inner
     slices: the original drops the first and the last one before all this.
     """
-    peak = voxels.max()
-    # Booleans only, no float copy of the whole scan: the zeroing itself is done chunk by chunk below.
-    loud: BoolArray = np.any((voxels >= 0.1 * float(peak)) & (voxels > 0), axis=-1)
-    if peak <= 0 or not loud.any():
-        raise InputError(_no_head(scan, "every voxel is 0 or less"))
-    z, y, x = (_extent(np.any(loud, axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))
-    height, width = y[1] - y[0], x[1] - x[0]
-    side = max(height, width)
-    top, left = y[0] - (side - height) // 2, x[0] - (side - width) // 2
-    frame = Frame(voxels.shape[:3], z[0], z[1], top, left, side, size)
-
+    frame = _reference_frame(scan, voxels, size)
+    peak = float(voxels.max())
+    top, left, side = int(frame.top), int(frame.left), int(frame.side)
+    # What of the square lies in the scan; beyond the crop all of it is below the threshold and becomes 0.
+    y = slice(max(top, 0), min(top + side, voxels.shape[1]))
+    x = slice(max(left, 0), min(left + side, voxels.shape[2]))
     spline = _spline_matrix(side, size)
-    rows = spline[:, y[0] - top : y[1] - top]
-    columns = spline[:, x[0] - left : x[1] - left]
-    images = np.empty((z[1] - z[0], size, size, voxels.shape[3]), np.float32)
+    rows = spline[:, y.start - top : y.stop - top]
+    columns = spline[:, x.start - left : x.stop - left]
+    kept = voxels[frame.first : frame.last, y, x]
+    images = np.empty((len(kept), size, size, voxels.shape[3]), np.float32)
     for part in _chunks(len(images)):
-        crop = voxels[z[0] + part.start : z[0] + part.stop, y[0] : y[1], x[0] : x[1]].astype(np.float32)
-        crop[crop < 0.1 * float(peak)] = 0
+        crop = kept[part].astype(np.float32)
+        crop[crop < 0.1 * peak] = 0
         for channel in range(crop.shape[3]):
             images[part, :, :, channel] = rows @ crop[..., channel] @ columns.T
-    np.clip(images, 0, float(peak), out=images)
+    np.clip(images, 0, peak, out=images)
 
     low, high = np.percentile(images, (10, 99))
     if high <= low:
@@ -243,6 +253,19 @@ def _prepare_reference(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple
     images -= mean.astype(np.float32)
     images /= deviation.astype(np.float32)
     return images, frame
+
+
+def _reference_frame(scan: Scan, voxels: npt.NDArray[Any], size: int) -> Frame:
+    peak = float(voxels.max())
+    if peak <= 0:
+        raise InputError(_no_head(scan, "every voxel is 0 or less"))
+    # Booleans only, no float copy of the whole scan.
+    loud: BoolArray = np.any(voxels >= 0.1 * peak, axis=-1)
+    z, y, x = (_extent(np.any(loud, axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))
+    height, width = y[1] - y[0], x[1] - x[0]
+    side = max(height, width)
+    top, left = y[0] - (side - height) // 2, x[0] - (side - width) // 2
+    return Frame(voxels.shape[:3], z[0], z[1], top, left, side, size)
 
 
 @lru_cache(maxsize=64)
@@ -263,22 +286,26 @@ HEAD_THRESHOLD = 0.12
 
 
 def _prepare_default(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[Array, Frame]:
-    flair = scan.channels.index("flair") if "flair" in scan.channels else voxels.shape[3] // 2
-    background = _background(voxels[..., flair])
-    top, left, side = _head_square(scan, voxels[..., flair], background)
+    frame = _default_frame(scan, voxels, size)
     slices, height, width, channels = voxels.shape
-    frame = Frame((slices, height, width), 0, slices, top, left, side, size)
+    top, left, side = frame.top, frame.left, frame.side
     rows = _forth_matrix(height, top, side, size)
     columns = _forth_matrix(width, left, side, size)
     images = np.empty((slices, size, size, channels), np.float32)
     for channel in range(channels):
         own = voxels[..., channel]
-        zero = background if channel == flair else _background(own)
+        zero = _background(own)
         for part in _chunks(slices):
             # Background first becomes 0, so that whatever lies beyond the scan is background too.
             images[part, :, :, channel] = rows @ (own[part].astype(np.float32) - zero) @ columns.T
         _normalise(images[..., channel])
     return images, frame
+
+
+def _default_frame(scan: Scan, voxels: npt.NDArray[Any], size: int) -> Frame:
+    flair = voxels[..., scan.channels.index("flair") if "flair" in scan.channels else voxels.shape[3] // 2]
+    top, left, side = _head_square(scan, flair, _background(flair))
+    return Frame(voxels.shape[:3], 0, len(voxels), top, left, side, size)
 
 
 def _background(volume: npt.NDArray[Any]) -> np.float32:

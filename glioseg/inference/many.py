@@ -1,0 +1,277 @@
+"""Segment many scans into a folder: resumable, one bad scan does not stop the others.
+
+The folder holds ``masks/`` (in the kind each scan was read in), ``outlines/`` (a PNG a slice),
+``gifs/``, ``scans/`` (what is known of each finished scan, one JSON each), ``summary.csv`` and
+``manifest.json``.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glioseg.errors import Fault, InputError
+from glioseg.files import make_folder, write_json, write_text
+from glioseg.inference.predictor import Prediction, Predictor
+from glioseg.io import write_mask
+from glioseg.scan import Mask, Scan
+
+if TYPE_CHECKING:
+    from glioseg.io.sources import Source
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is written besides the masks, the summary and the manifest."""
+
+    outlines: bool = True
+    gif: bool = True
+    probability: bool = False
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """The numbers of one scan; lengths and volumes in mm only where the spacing is known.
+
+    Attributes:
+        id: name of the scan.
+        source: file or folder it came from.
+        slices, slices_with_lesion, lesion_voxels: counts.
+        lesion_mm3: volume, or ``None``.
+        largest_diameter: greatest distance within the lesion on one slice.
+        diameter_unit: ``"mm"`` or ``"pixels"``.
+        filled: sequences that were missing and replaced by FLAIR.
+        seconds: wall time from reading to the mask.
+        key: changes when the input, the model or a setting does.
+    """
+
+    id: str
+    source: str
+    slices: int
+    slices_with_lesion: int
+    lesion_voxels: int
+    lesion_mm3: float | None
+    largest_diameter: float
+    diameter_unit: str
+    filled: tuple[str, ...]
+    seconds: float
+    key: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a folder of scans."""
+
+    results: list[ScanResult]
+    skipped: int
+    faults: list[Fault]
+
+
+def predict_many(
+    sources: Sequence[Source],
+    out: Path,
+    predictor: Predictor,
+    outputs: Outputs | None = None,
+    manifest: dict[str, Any] | None = None,
+    progress: Callable[[ScanResult, bool], None] | None = None,
+) -> Outcome:
+    """Segment scans one after the other while the next is read and the last is written.
+
+    Args:
+        sources: from :func:`glioseg.io.sources.find_scans`.
+        out: folder for everything; what is finished in it is not done again.
+        predictor: network.
+        outputs: which pictures and files.
+        manifest: facts for ``manifest.json``.
+        progress: called for each scan that is done, with whether it had been done before.
+
+    Returns:
+        The results in the order of the sources, how many had been done before, and the faults of the rest.
+
+    Raises:
+        InputError: ``out`` cannot be written.
+    """
+    outputs = outputs or Outputs()
+    make_folder(out / "scans")
+    settings = json.dumps(
+        [asdict(outputs), predictor.description.model_dump(mode="json"), predictor.flips], sort_keys=True
+    )
+    results: dict[str, ScanResult] = {}
+    faults: list[Fault] = []
+    skipped = 0
+    waiting = []
+    for source in sources:
+        key = _key(source, settings)
+        done = _finished(out, source.id, key)
+        if done is None:
+            waiting.append((source, key))
+        else:
+            results[source.id] = done
+            skipped += 1
+            if progress is not None:
+                progress(done, True)
+    with ThreadPoolExecutor(1) as writer:
+        writing: list[Future[ScanResult]] = []
+        for source, key, scan, started in _read_ahead(waiting, faults):
+            try:
+                prediction = predictor(scan)
+            except InputError as error:
+                faults += error.faults
+                continue
+            seconds = time.perf_counter() - started
+            writing.append(writer.submit(_write, out, source, key, scan, prediction, outputs, seconds))
+            # At most one scan is being written: memory stays that of three scans, however many there are.
+            _collect(writing[:-1], results, faults, progress)
+            writing = writing[-1:]
+        _collect(writing, results, faults, progress)
+    ordered = [results[source.id] for source in sources if source.id in results]
+    write_summary(ordered, out / "summary.csv")
+    facts = {"model": predictor.description.model_dump(mode="json"), "flips": predictor.flips}
+    write_json(
+        out / "manifest.json",
+        {
+            **(manifest or {}),
+            **facts,
+            "scans": [result.id for result in ordered],
+            "faults": [str(fault) for fault in faults],
+        },
+    )
+    return Outcome(ordered, skipped, faults)
+
+
+def write_summary(results: Sequence[ScanResult], path: Path) -> Path:
+    """One row a scan."""
+    text = io.StringIO()
+    columns = [name for name in ScanResult.__dataclass_fields__ if name != "key"]
+    table = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
+    table.writeheader()
+    for result in results:
+        row = asdict(result)
+        row["filled"] = " ".join(result.filled)
+        row["lesion_mm3"] = "" if result.lesion_mm3 is None else result.lesion_mm3
+        table.writerow(row)
+    return write_text(path, text.getvalue())
+
+
+def largest_diameter(mask: Mask) -> tuple[float, str]:
+    """Greatest distance between two lesion voxels of one slice, and its unit: ``mm`` or ``pixels``."""
+    from glioseg.radiomics.outline import diameters
+
+    spacing = mask.grid.spacing
+    in_plane = (spacing[1], spacing[2]) if spacing else (1.0, 1.0)
+    lengths = [diameters(region, in_plane)[0] for region in mask.voxels if region.any()]
+    return round(max(lengths, default=0.0), 2), "mm" if spacing else "pixels"
+
+
+def _read_ahead(
+    waiting: Sequence[tuple[Source, str]], faults: list[Fault]
+) -> Iterator[tuple[Source, str, Scan, float]]:
+    """Scans in order, each read while the one before is being segmented."""
+
+    def read(source: Source) -> tuple[Scan, float]:
+        started = time.perf_counter()
+        scan = source.read()
+        return scan, time.perf_counter() - started
+
+    with ThreadPoolExecutor(1) as reader:
+        futures: list[Future[tuple[Scan, float]]] = []
+        for number, (source, key) in enumerate(waiting):
+            for ahead, _ in waiting[number + len(futures) : number + 2]:
+                futures.append(reader.submit(read, ahead))
+            try:
+                scan, seconds = futures.pop(0).result()
+            except InputError as error:
+                faults += error.faults
+                continue
+            yield source, key, scan, time.perf_counter() - seconds
+
+
+def _write(
+    out: Path, source: Source, key: str, scan: Scan, prediction: Prediction, outputs: Outputs, seconds: float
+) -> ScanResult:
+    from glioseg.draw import draw_gif, draw_slices
+
+    mask = prediction.mask
+    write_mask(mask, out / "masks", scan.id)
+    if outputs.outlines:
+        draw_slices(scan, mask, None, out / "outlines" / scan.id)
+    if outputs.gif:
+        draw_gif(scan, mask, None, out / "gifs" / f"{scan.id}.gif")
+    if outputs.probability:
+        _write_probability(scan, prediction, out / "probability")
+    diameter, unit = largest_diameter(mask)
+    volume = mask.volume_mm3
+    result = ScanResult(
+        id=scan.id,
+        source=str(scan.source or source.files[0]),
+        slices=len(mask.voxels),
+        slices_with_lesion=mask.slices_with_lesion,
+        lesion_voxels=int(mask.voxels.sum()),
+        lesion_mm3=None if volume is None else round(volume, 1),
+        largest_diameter=diameter,
+        diameter_unit=unit,
+        filled=scan.filled,
+        seconds=round(seconds, 3),
+        key=key,
+    )
+    # Last of all: only a scan whose files are complete has this record.
+    write_json(out / "scans" / f"{scan.id}.json", asdict(result))
+    return result
+
+
+def _write_probability(scan: Scan, prediction: Prediction, folder: Path) -> None:
+    """Probability map as float16 ``.npy`` on the scan's own grid, ``(slices, height, width)``."""
+    from glioseg.files import written_whole
+
+    with written_whole(folder / f"{scan.id}.npy") as part, part.open("wb") as handle:
+        np.save(handle, prediction.probability.astype(np.float16))
+
+
+def _collect(
+    writing: Sequence[Future[ScanResult]],
+    results: dict[str, ScanResult],
+    faults: list[Fault],
+    progress: Callable[[ScanResult, bool], None] | None,
+) -> None:
+    for future in writing:
+        try:
+            result = future.result()
+        except InputError as error:
+            faults += error.faults
+            continue
+        results[result.id] = result
+        if progress is not None:
+            progress(result, False)
+
+
+def _key(source: Source, settings: str) -> str:
+    """Hash of the input files' names, sizes and times, and of all settings."""
+    digest = hashlib.sha256(settings.encode())
+    for path in source.files:
+        try:
+            state = path.stat()
+        except OSError:
+            continue  # reading it will say what is wrong
+        digest.update(f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _finished(out: Path, id: str, key: str) -> ScanResult | None:
+    """The record of a scan that was done before with the same input, model and settings."""
+    try:
+        content = json.loads((out / "scans" / f"{id}.json").read_text(encoding="utf-8"))
+        content["filled"] = tuple(content["filled"])
+        result = ScanResult(**content)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return result if result.key == key else None

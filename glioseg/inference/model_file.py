@@ -1,0 +1,140 @@
+"""A model is one ``.onnx`` file that says itself how its input is prepared and its output read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from glioseg import __version__
+from glioseg.errors import Fault, InputError
+from glioseg.prepare import Preparation
+from glioseg.recipe import PostprocessChoice, Recipe
+
+KEY = "glioseg"
+"""Key of the ONNX metadata that holds the description as JSON."""
+
+WEIGHTS = Path(__file__).parent.parent / "weights"
+
+
+class ModelDescription(BaseModel):
+    """What has to be known of a model to use it.
+
+    Attributes:
+        name: of the recipe it was trained with.
+        network: name of its architecture.
+        prepare: how scans are made ready.
+        neighbours: slices on each side whose FLAIR is an input channel.
+        postprocess: from its probabilities to a mask.
+        made: version of glioseg that wrote it.
+        trained_on: patients by role, as names; no paths.
+        checkpoint: which weights these are (``best`` or ``last``).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    network: str
+    prepare: Preparation
+    neighbours: int
+    postprocess: PostprocessChoice
+    made: str
+    trained_on: dict[str, Any] = {}
+    checkpoint: str = "given"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model's file and its description."""
+
+    path: Path
+    description: ModelDescription
+
+
+def describe(recipe: Recipe, manifest: dict[str, Any]) -> dict[str, str]:
+    """Metadata for the ONNX file of a run. It holds no path and nothing of the machine."""
+    prepare = recipe.prepare.model_copy(update={"drop_ends": False})
+    description = ModelDescription(
+        name=recipe.name,
+        network=recipe.network.name,
+        prepare=prepare,
+        neighbours=recipe.input.neighbours,
+        postprocess=recipe.postprocess,
+        made=__version__,
+        trained_on={
+            "fingerprint": manifest.get("data_fingerprint"),
+            "split": manifest.get("split", {}).get("name"),
+            "train": manifest.get("split", {}).get("train", []),
+            "validation": manifest.get("split", {}).get("validation", []),
+        },
+        checkpoint=recipe.train.checkpoint,
+    )
+    return {KEY: description.model_dump_json()}
+
+
+def model_names() -> list[str]:
+    """Names of the models that ship; ``default`` stands for the first of them."""
+    return list(_index())
+
+
+def find_model(model: str | Path) -> Path:
+    """The ``.onnx`` file of a shipped model's name, a run folder, or a file.
+
+    Raises:
+        InputError: there is no such model.
+    """
+    index = _index()
+    if str(model) == "default":
+        return WEIGHTS / next(iter(index.values()))["file"]
+    if str(model) in index:
+        return WEIGHTS / index[str(model)]["file"]
+    path = Path(model)
+    if path.is_dir():
+        inside = path / "model.onnx"
+        if inside.is_file():
+            return inside
+        raise InputError(
+            Fault(
+                path,
+                "a finished run with model.onnx",
+                "none",
+                "Finish the training first: glioseg train --resume " + str(path),
+            )
+        )
+    if path.suffix == ".onnx" and path.is_file():
+        return path
+    raise InputError(
+        Fault(
+            f"model '{model}'",
+            f"one of {', '.join(['default', *index])}, a run folder, or an .onnx file",
+            "nothing of that name",
+            "Check the name.",
+        )
+    )
+
+
+def read_description(path: Path, metadata: dict[str, str]) -> ModelDescription:
+    """The description in a model's metadata.
+
+    Raises:
+        InputError: the file was not written by glioseg.
+    """
+    try:
+        return ModelDescription.model_validate(json.loads(metadata[KEY]))
+    except (KeyError, ValueError, ValidationError) as error:
+        raise InputError(
+            Fault(
+                path,
+                "a model that glioseg exported",
+                "an ONNX file without its description",
+                "Use the model.onnx of a run folder.",
+            )
+        ) from error
+
+
+def _index() -> dict[str, dict[str, Any]]:
+    content: dict[str, dict[str, Any]] = json.loads((WEIGHTS / "index.json").read_text(encoding="utf-8"))
+    return content

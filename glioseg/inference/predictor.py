@@ -1,0 +1,124 @@
+"""Scan in, mask on the scan's own grid out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.errors import Fault, InputError
+from glioseg.inference.model_file import ModelDescription, find_model, read_description
+from glioseg.inference.runtime import OnnxRuntime, Runtime
+from glioseg.postprocess import probabilities, to_mask
+from glioseg.prepare import Frame, neighbour_channels, stack_neighbours
+from glioseg.scan import CHANNELS, Mask, Scan
+
+BATCH = 8
+"""Slices per call of the network; more is not faster on a CPU and costs memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a network says of one scan.
+
+    Attributes:
+        mask: the lesion on the scan's own grid.
+        probability: float32 ``(slices, height, width)`` in 0..1 on the scan's own grid.
+        prepared: the same on the prepared grid, before it was carried back.
+        frame: how the two grids lie to each other.
+        seconds: wall time, without reading the scan.
+    """
+
+    mask: Mask
+    probability: npt.NDArray[np.float32]
+    prepared: npt.NDArray[np.float32]
+    frame: Frame
+    seconds: float
+
+
+class Predictor:
+    """A network with its preparation and its postprocessing.
+
+    Args:
+        runtime: what computes the network.
+        description: how it wants its input and what its output means.
+        flips: average with the left-right mirrored slices; twice the time for slightly better masks.
+        batch: slices per call.
+    """
+
+    def __init__(
+        self, runtime: Runtime, description: ModelDescription, flips: bool = False, batch: int = BATCH
+    ) -> None:
+        self.runtime, self.description, self.flips, self.batch = runtime, description, flips, batch
+
+    def __call__(self, scan: Scan) -> Prediction:
+        """Segment a scan.
+
+        Raises:
+            InputError: the scan has other channels than pre, flair, post, or shows no head.
+        """
+        if scan.channels != CHANNELS:
+            raise InputError(
+                Fault(
+                    scan.source or scan.id,
+                    f"the channels {', '.join(CHANNELS)}",
+                    ", ".join(scan.channels),
+                    "Read it with glioseg.read_scan, which fills missing sequences.",
+                )
+            )
+        started = time.perf_counter()
+        prepared = self.description.prepare(scan)
+        probability = self._probability(prepared.images)
+        restored = prepared.frame.restore(probability)
+        mask = Mask(to_mask(restored, self.description.postprocess), scan.grid, scan.id)
+        return Prediction(mask, restored, probability, prepared.frame, time.perf_counter() - started)
+
+    def _probability(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        neighbours = self.description.neighbours
+        result = np.empty(images.shape[:3], np.float32)
+        for start in range(0, len(images), self.batch):
+            chosen = np.arange(start, min(start + self.batch, len(images)))
+            batch = stack_neighbours(images, chosen, neighbours)
+            probability = probabilities(self.runtime(batch)[:, 0])
+            if self.flips:
+                mirrored = probabilities(self.runtime(batch[..., ::-1])[:, 0])[..., ::-1]
+                probability = np.float32(0.5) * (probability + mirrored)
+            result[chosen] = probability
+        return result
+
+
+def load_predictor(
+    model: str | Path = "default",
+    flips: bool = False,
+    threads: int | None = None,
+    threshold: float | None = None,
+) -> Predictor:
+    """Load a model by name, run folder or file.
+
+    Args:
+        model: name of a model that ships, a run folder, or an ``.onnx`` file that glioseg wrote.
+        flips: average with the left-right mirrored slices.
+        threads: threads of the network; all usable cores by default.
+        threshold: instead of the model's own.
+
+    Raises:
+        InputError: there is no such model, or its input is not what it says.
+    """
+    path = find_model(model)
+    runtime = OnnxRuntime(path, threads)
+    description = read_description(path, runtime.metadata)
+    expected = len(neighbour_channels(CHANNELS, description.neighbours))
+    if runtime.input.shape[1] != expected:
+        raise InputError(
+            Fault(path, f"{expected} input channels", f"{runtime.input.shape[1]}", "Export the model again.")
+        )
+    if threshold is not None:
+        if not 0 < threshold < 1:
+            raise InputError(Fault("threshold", "a number between 0 and 1", str(threshold), "Try 0.5."))
+        own = description.postprocess.model_copy(update={"threshold": threshold})
+        description = description.model_copy(update={"postprocess": own})
+    return Predictor(runtime, description, flips)
