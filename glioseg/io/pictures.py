@@ -71,19 +71,16 @@ def as_mask(path: Path, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """
     if values.dtype == np.bool_:
         return values
-    lesion = values != 0
-    inside = values[lesion]
-    if inside.size and not ((inside == 1).all() or (inside == 255).all() or _is_full(inside)):
-        some = np.unique(inside)
+    highest = values.max()
+    full = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 255
+    lesion = (values == highest) & (values != 0)
+    if highest not in (0, 1, 255, full) or np.count_nonzero(lesion) != np.count_nonzero(values):
+        some = np.unique(values[values != 0])
         shown = ", ".join(f"{value:g}" for value in some[:4]) + (", ..." if some.size > 4 else "")
         found = f"{some.size} values besides 0 ({shown})"
         cure = "Save it as 0 and 255 without smoothing or JPEG; for several labels, choose one."
         raise InputError(Fault(path, "mask values 0 and 1, or 0 and 255", found, cure))
     return lesion
-
-
-def _is_full(inside: npt.NDArray[Any]) -> bool:
-    return inside.dtype.kind == "u" and bool((inside == np.iinfo(inside.dtype).max).all())
 
 
 def check_finite(path: Path, values: npt.NDArray[Any]) -> None:

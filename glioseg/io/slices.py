@@ -51,7 +51,7 @@ def read_mask(path: Path, like: Grid | None) -> Mask:
             like = scan.grid
         else:
             files, numbers = in_order(path, list(masks.values()), _slice_key)
-            voxels = _stacked(files, read_mask_pages, "mask")
+            voxels = read_masks_alone(files)
             return Mask(voxels, Grid(voxels.shape, slice_numbers=numbers, format="slices", files=files), id)
     if len(like.files) != like.shape[0]:
         cure = "Give the mask in the kind of the scan."
@@ -86,8 +86,14 @@ def write_mask(mask: Mask, folder: Path, name: str) -> list[Path]:
     ]
 
 
-def read_slices(files: Sequence[Path], slice_numbers: Sequence[int], *, id: str) -> Scan:
+def read_slices(files: Sequence[Path], slice_numbers: Sequence[int], *, id: str, threads: int = 4) -> Scan:
     """Read slices that are already in order.
+
+    Args:
+        files: one file a slice.
+        slice_numbers: the number of each.
+        id: name of the scan.
+        threads: how many files are read at a time.
 
     Returns:
         A scan with the channel ``flair`` (grey files) or all of :data:`glioseg.scan.CHANNELS` (RGB files).
@@ -95,27 +101,42 @@ def read_slices(files: Sequence[Path], slice_numbers: Sequence[int], *, id: str)
     Raises:
         InputError: slices cannot be read or differ in size, mode or bit depth; all faults at once.
     """
-    voxels = _stacked(files, read_pages, "image")
+    voxels = _stacked(files, read_pages, "image", None, threads)
     channels = CHANNELS if voxels.shape[3] == 3 else ("flair",)
     shape = (voxels.shape[0], voxels.shape[1], voxels.shape[2])
     grid = Grid(shape, slice_numbers=tuple(slice_numbers), format="slices", files=tuple(files))
     return Scan(voxels, grid, id, channels)
 
 
-def read_slice_masks(files: Sequence[Path], grid: Grid, id: str) -> Mask:
+def read_slice_masks(files: Sequence[Path], grid: Grid, id: str, *, threads: int = 4) -> Mask:
     """Read one mask a slice onto ``grid``; ``files`` are in the order of its slices.
 
     Raises:
         InputError: masks cannot be read, or have another size than the grid; all faults at once.
     """
-    return Mask(_stacked(files, read_mask_pages, "mask", grid.shape[1:]), grid, id)
+    return Mask(read_masks_alone(files, grid.shape[1:], threads=threads), grid, id)
+
+
+def read_masks_alone(
+    files: Sequence[Path], size: tuple[int, ...] | None = None, *, threads: int = 4
+) -> npt.NDArray[np.bool_]:
+    """Read masks as an array ``(files, height, width)``; without ``size``, the size of most is expected.
+
+    Raises:
+        InputError: masks cannot be read, or differ in size; all faults at once.
+    """
+    return _stacked(files, read_mask_pages, "mask", size, threads)
 
 
 def _stacked(
-    files: Sequence[Path], decode: Callable[[Path], _Array], what: str, size: tuple[int, ...] | None = None
+    files: Sequence[Path],
+    decode: Callable[[Path], _Array],
+    what: str,
+    size: tuple[int, ...] | None,
+    threads: int,
 ) -> _Array:
     """Decode one-page files into one array; the size and kind of most of them (or ``size``) is expected."""
-    decoded: list[_Array | InputError] = _each(files, decode)
+    decoded: list[_Array | InputError] = _each(files, decode, threads)
     faults = [fault for result in decoded if isinstance(result, InputError) for fault in result.faults]
     slices = [
         (file, pages) for file, pages in zip(files, decoded, strict=True) if not isinstance(pages, InputError)
@@ -144,17 +165,17 @@ def _kind(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
     return f"{shape[1]} x {shape[0]}{mode}"
 
 
-def _each(files: Sequence[Path], decode: Callable[[Path], _Array]) -> list[_Array | InputError]:
+def _each(files: Sequence[Path], decode: Callable[[Path], _Array], threads: int) -> list[_Array | InputError]:
     def attempt(file: Path) -> _Array | InputError:
         try:
             return decode(file)
         except InputError as error:
             return error
 
-    if len(files) < 8:
+    if len(files) < 8 or threads < 2:
         return [attempt(file) for file in files]
     # Threads hide the latency of disks and networks, and Pillow and zlib decode outside the lock.
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(attempt, files))
 
 

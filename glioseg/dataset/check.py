@@ -1,0 +1,245 @@
+"""Check a labelled data set in one pass: every fault, and a census of what is there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from glioseg.dataset.find import Case, survey
+from glioseg.errors import Fault, InputError
+from glioseg.io import with_all_channels
+from glioseg.io.names import listed
+from glioseg.io.slices import read_masks_alone, read_slices
+from glioseg.scan import Scan
+
+_SAMPLED = 8  # every eighth row of a slice is enough to suspect that two slices are the same
+
+
+@dataclass(frozen=True)
+class Census:
+    """What a data set holds, and all that is wrong with it.
+
+    Attributes:
+        folder: the data set.
+        layout: ``"kaggle_3m"``, ``"images-masks"`` or ``""``.
+        cases: its patients, sorted by id.
+        faults: everything that must be mended before training.
+        notes: what is unusual but allowed.
+        slices: number of slices that could be read.
+        lesion_slices: number of slices whose mask holds lesion.
+        lesion_voxels: number of lesion voxels.
+        sites: number of patients of each institution; patients whose name tells none are left out.
+        kinds: number of patients with slices of each size and kind, such as ``256 x 256 RGB uint8``.
+        missing: ids of the patients without their own ``pre`` or ``post`` sequence: grey images, or pixels
+            that equal FLAIR.
+        without_lesion: ids of the patients whose masks are all empty.
+    """
+
+    folder: Path
+    layout: str
+    cases: tuple[Case, ...]
+    faults: tuple[Fault, ...]
+    notes: tuple[str, ...] = ()
+    slices: int = 0
+    lesion_slices: int = 0
+    lesion_voxels: int = 0
+    sites: dict[str, int] = field(default_factory=dict)
+    kinds: dict[str, int] = field(default_factory=dict)
+    missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    without_lesion: tuple[str, ...] = ()
+
+    @property
+    def patients(self) -> int:
+        """Number of patients."""
+        return len(self.cases)
+
+    def summary(self) -> str:
+        """The census in a few plain lines, faults only counted."""
+        counts = [len(case.images) for case in self.cases]
+        lines = [f"{self.folder}: {_count(self.patients, 'patient')}, {_count(self.slices, 'slice')}"]
+        if counts:
+            each = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+            lines[0] += f" ({each} a patient)"
+            lines.append(f"images: {_shares(self.kinds, self.patients)}")
+            share = f" ({self.lesion_slices / self.slices:.0%})" if self.slices else ""
+            without = (
+                f"; {_count(len(self.without_lesion), 'patient')} without" if self.without_lesion else ""
+            )
+            voxels = _count(self.lesion_voxels, "voxel")
+            lines.append(f"lesion: {_count(self.lesion_slices, 'slice')}{share}, {voxels}{without}")
+        if self.sites:
+            lines.append(
+                "sites: " + ", ".join(f"{site} {number}" for site, number in sorted(self.sites.items()))
+            )
+        for name, ids in self.missing.items():
+            if ids:
+                lines.append(
+                    f"no {name} sequence of their own (it equals FLAIR): {_count(len(ids), 'patient')}"
+                )
+        lines += [f"note: {note}" for note in self.notes]
+        lines.append(_count(len(self.faults), "fault") if self.faults else "no fault")
+        return "\n".join(lines)
+
+
+def check(
+    folder: str | Path, rule: str | None = None, *, progress: Callable[[int, int], None] | None = None
+) -> Census:
+    """Read every image and mask of a data set once, and report all faults together.
+
+    Faults are: nothing there; names that do not parse; images without mask and masks without image; slice
+    numbers that are missing or occur twice; files that are empty, damaged or of the wrong mode; slices and
+    masks of differing sizes; mask values other than {0, 1} or {0, 255}; patients that are the same pixels
+    under two names, which would stand on both sides of a split.
+
+    Args:
+        folder: the data set, in a layout that :func:`glioseg.dataset.find.find_cases` knows.
+        rule: patient rule for ``images-masks``, as there.
+        progress: called with the number of patients done and their total.
+
+    Returns:
+        The census, with its faults; a data set can be trained on when ``faults`` is empty.
+
+    Raises:
+        InputError: ``rule`` is not a patient rule.
+    """
+    folder = Path(folder)
+    try:
+        found = survey(folder, rule)
+    except InputError as error:
+        if not folder.exists():
+            return Census(folder, "", (), error.faults)
+        raise
+    results: list[_Findings] = []
+    with ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 2)) as pool:
+        for result in pool.map(_examine, found.cases):
+            results.append(result)
+            if progress is not None:
+                progress(len(results), len(found.cases))
+    faults = [*found.faults, *(fault for result in results for fault in result.faults), *_duplicates(results)]
+    return Census(
+        folder=folder,
+        layout=found.layout,
+        cases=found.cases,
+        faults=tuple(faults),
+        notes=found.notes,
+        slices=sum(result.slices for result in results),
+        lesion_slices=sum(result.lesion_slices for result in results),
+        lesion_voxels=sum(result.lesion_voxels for result in results),
+        sites=dict(Counter(case.site for case in found.cases if case.site is not None)),
+        kinds=dict(Counter(result.kind for result in results if result.kind).most_common()),
+        missing={
+            name: tuple(result.case.id for result in results if name in result.missing)
+            for name in ("post", "pre")
+        },
+        without_lesion=tuple(
+            result.case.id for result in results if result.masks_read and not result.lesion_voxels
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Findings:
+    """What the files of one patient hold."""
+
+    case: Case
+    faults: tuple[Fault, ...]
+    slices: int = 0
+    kind: str = ""
+    missing: tuple[str, ...] = ()
+    sampled: tuple[bytes, ...] = ()
+    masks_read: bool = False
+    lesion_slices: int = 0
+    lesion_voxels: int = 0
+
+
+def _examine(case: Case) -> _Findings:
+    faults: list[Fault] = []
+    scan: Scan | None = None
+    kind = ""
+    try:
+        scan = read_slices(case.images, case.slice_numbers, id=case.id, threads=1)
+        height, width, channels = scan.voxels.shape[1:]
+        kind = f"{width} x {height} {'RGB' if channels == 3 else 'grey'} {scan.voxels.dtype}"
+        scan = with_all_channels(scan)
+    except InputError as error:
+        faults += error.faults
+    lesion = None
+    masks = [mask for mask in case.masks if mask is not None]
+    try:
+        if masks:
+            lesion = read_masks_alone(masks, scan.grid.shape[1:] if scan else None, threads=1)
+    except InputError as error:
+        faults += error.faults
+    return _Findings(
+        case,
+        tuple(faults),
+        len(scan.voxels) if scan else 0,
+        kind,
+        scan.filled if scan else (),
+        _sampled(scan) if scan else (),
+        lesion is not None,
+        int(lesion.any(axis=(1, 2)).sum()) if lesion is not None else 0,
+        int(np.count_nonzero(lesion)) if lesion is not None else 0,
+    )
+
+
+# --- the same patient under two names ---------------------------------------------------------
+
+
+def _sampled(scan: Scan) -> tuple[bytes, ...]:
+    """A hash of some rows of each slice that is not of one value."""
+    rows = scan.voxels[:, ::_SAMPLED]
+    return tuple(_hash(part) for part in rows if part.min() != part.max())
+
+
+def _hash(array: np.ndarray) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=16).digest()
+
+
+def _duplicates(results: Iterable[_Findings]) -> list[Fault]:
+    """Patients of whose slices at least half are another's, pixel for pixel."""
+    owners: dict[bytes, set[int]] = defaultdict(set)
+    results = list(results)
+    for number, result in enumerate(results):
+        for key in result.sampled:
+            owners[key].add(number)
+    shared = Counter(pair for group in owners.values() for pair in combinations(sorted(group), 2))
+    faults = []
+    for (first, second), number in sorted(shared.items()):
+        one, other = results[first], results[second]
+        if 2 * number < min(len(set(one.sampled)), len(set(other.sampled))):
+            continue
+        same = len(_whole(one.case) & _whole(other.case))
+        if 2 * same >= min(len(set(one.sampled)), len(set(other.sampled))):
+            found = f"{same} slices that are those of {one.case.id}, pixel for pixel"
+            cure = "Remove one of the two, or they may stand on both sides of a split."
+            faults.append(Fault(other.case.images[0].parent, "a patient of its own", found, cure))
+    return faults
+
+
+def _whole(case: Case) -> set[bytes]:
+    scan = read_slices(case.images, case.slice_numbers, id=case.id)
+    return {_hash(part) for part in scan.voxels if part.min() != part.max()}
+
+
+# --- words ------------------------------------------------------------------------------------
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _shares(kinds: dict[str, int], patients: int) -> str:
+    if not kinds:
+        return "none could be read"
+    if len(kinds) == 1 and sum(kinds.values()) == patients:
+        return next(iter(kinds))
+    return listed((f"{kind} in {_count(number, 'patient')}" for kind, number in kinds.items()), 4)
