@@ -75,9 +75,9 @@ def describe(recipe: Recipe, manifest: dict[str, Any]) -> dict[str, str]:
     return {KEY: description.model_dump_json()}
 
 
-def model_names() -> list[str]:
-    """Names of the models that ship; ``default`` stands for the first of them."""
-    return list(_index())
+def model_summaries() -> dict[str, str]:
+    """Name and one line about each model that ships; ``default`` stands for the first of them."""
+    return {name: entry["summary"] for name, entry in _index().items()}
 
 
 def find_model(model: str | Path) -> Path:

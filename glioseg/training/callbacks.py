@@ -1,4 +1,4 @@
-"""What happens beside the training: progress, the metrics table, pictures, checkpoints that are never torn."""
+"""What happens beside the training: progress, the metrics table, pictures, whole checkpoints."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Averaging(WeightAveraging):
 
 
 class MetricsTable(Callback):
-    """``metrics.csv``: one row an epoch. Its rows travel in the checkpoint, so a resumed run's table is whole."""
+    """``metrics.csv``: a row an epoch. Rows travel in the checkpoint: a resumed run's table is whole."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -163,8 +163,7 @@ class Pictures(Callback):
         from glioseg.draw import overlay
 
         writer = trainer.logger.experiment  # type: ignore[attr-defined]
-        loaders = trainer.val_dataloaders
-        dataset = loaders.dataset
+        dataset: Any = trainer.val_dataloaders.dataset  # type: ignore[union-attr]
         for number, patient in enumerate(pl_module.validation):
             if patient not in pl_module.predicted:
                 continue

@@ -158,8 +158,8 @@ class SegmentationModule(lightning.LightningModule):
             rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
             raise TrainingError(
                 f"The loss became {float(loss):g} in epoch {self.current_epoch + 1}, step {step + 1}. The "
-                f"learning rate there was {rate:g}: try a tenth of it (--set optimizer.rate={rate / 10:g}), or "
-                "--set optimizer.clip_norm=1, and check the data with glioseg check."
+                f"learning rate there was {rate:g}: try a tenth of it (--set optimizer.rate={rate / 10:g}), "
+                "or --set optimizer.clip_norm=1, and check the data with glioseg check."
             )
 
     def _check_stuck(self, shares: list[float]) -> None:
@@ -171,10 +171,10 @@ class SegmentationModule(lightning.LightningModule):
         if self.stuck >= limit:
             kind = "empty" if empty else "full"
             raise TrainingError(
-                f"All predictions on the validation patients have been {kind} for {self.stuck} epochs: the "
-                "network does not learn. Usual reasons: masks that do not belong to the images (glioseg check shows "
-                "the census), a learning rate far too high or low, a loss that does not take logits. To go "
-                "on regardless: --set train.stuck_epochs=0."
+                f"All predictions on the validation patients have been {kind} for {self.stuck} epochs: "
+                "the network does not learn. Usual reasons: masks that do not belong to the images "
+                "(glioseg check shows the census), a learning rate far too high or low, a loss that does "
+                "not take logits. To go on regardless: --set train.stuck_epochs=0."
             )
 
 

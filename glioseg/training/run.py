@@ -8,18 +8,13 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
-import sys
-from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from glioseg import __version__
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_json
 from glioseg.recipe import Recipe, load_recipe
+from glioseg.record import environment
 
 
 class RunFolder:
@@ -96,28 +91,3 @@ class RunFolder:
     def note(self, **facts: Any) -> None:
         """Add facts to the manifest."""
         write_json(self.manifest_file, {**self.manifest, **facts})
-
-
-def environment() -> dict[str, Any]:
-    """Versions, machine and command, for the record."""
-    packages = ("torch", "pytorch-lightning", "monai", "numpy", "scipy", "onnxruntime", "nibabel", "tifffile")
-    versions = {}
-    for package in packages:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return {
-        "glioseg": __version__,
-        "python": platform.python_version(),
-        "packages": versions,
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
-        "command": command_line(),
-        "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-    }
-
-
-def command_line() -> str:
-    """The command as it was typed, with the program's name and not its path."""
-    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])

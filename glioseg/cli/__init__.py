@@ -1,0 +1,48 @@
+"""The command line: one file a verb, each thin; nothing heavy is imported before its verb runs."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from glioseg.cli.check import check
+from glioseg.cli.demo import demo
+from glioseg.cli.evaluate import evaluate
+from glioseg.cli.predict import predict
+from glioseg.cli.recipes import models, recipes
+from glioseg.cli.train import train
+from glioseg.errors import GliosegError
+
+app = typer.Typer(
+    name="glioseg",
+    help="Find lesions in brain MRI: segment scans, train networks, measure them. Not for clinical use.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for verb in (demo, predict, check, train, evaluate, recipes, models):
+    app.command()(verb)
+
+
+@app.callback(invoke_without_command=True)
+def _options(version: bool = typer.Option(False, "--version", help="Say which version this is.")) -> None:
+    if version:
+        from glioseg import __version__
+
+        typer.echo(f"glioseg {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; bad input gives a line a fault and exit code 2, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # A console that cannot show a patient's name shows a substitute instead of failing.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        app()
+    except GliosegError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise SystemExit(error.exit_code) from None

@@ -1,0 +1,57 @@
+"""``glioseg evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Run folder, .onnx file, or name of a model that ships.")],
+    data: Annotated[Path, typer.Argument(help="Folder of labelled scans.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Default: RUN/evaluation, or evaluation-<model>.")
+    ] = None,
+    patients: Annotated[
+        str, typer.Option(help="validation (those of the model's own split), all, or a file with one a line.")
+    ] = "validation",
+    flips: Annotated[bool, typer.Option("--flips", help="Average with the mirrored slices.")] = False,
+    pictures: Annotated[bool, typer.Option(help="Draw a PNG a slice and a GIF a patient.")] = True,
+    threads: Annotated[int | None, typer.Option(help="CPU threads. Default: all.")] = None,
+    patient_rule: Annotated[
+        str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
+    ] = None,
+) -> None:
+    """Score a model: DSC per patient with its protocol, plots, outlines, GIFs."""
+    from glioseg.dataset.find import find_cases
+    from glioseg.evaluation.evaluate import choose_patients, picked_by
+    from glioseg.evaluation.evaluate import evaluate as run_evaluation
+    from glioseg.inference.predictor import load_predictor
+    from glioseg.record import command_line
+
+    predictor = load_predictor(model, flips, threads)
+    cases = choose_patients(find_cases(data, patient_rule), patients, predictor.description)
+    folder = out
+    if folder is None:
+        folder = (
+            Path(model) / "evaluation" if Path(model).is_dir() else Path(f"evaluation-{Path(model).stem}")
+        )
+    result = run_evaluation(
+        predictor,
+        cases,
+        folder,
+        checkpoint=picked_by(predictor.description, cases),
+        command=command_line(),
+        pictures=pictures,
+        progress=lambda patient, score: typer.echo(f"{patient}  DSC {score:.4f}"),
+    )
+    own, reference = result.own["dice"], result.reference
+    typer.echo(f"\nown grid            {own.summary()}")
+    typer.echo(f"reference protocol  {reference.summary()}")
+    typer.echo(f"lesion-free slices with a false positive: {100 * result.false_positive_rate:.1f} %")
+    typer.echo(f"\n{own.protocol.describe()}\n{reference.protocol.describe()}")
+    typer.echo(
+        f"\nWritten to {folder}: metrics.csv, metrics.json, dsc.png, masks{', pictures' if pictures else ''}"
+    )

@@ -1,0 +1,105 @@
+"""``glioseg predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from glioseg.errors import Fault
+    from glioseg.inference.many import ScanResult
+    from glioseg.io.sources import Source
+
+
+def predict(
+    scans: Annotated[
+        list[Path] | None, typer.Argument(help="Scans or folders of scans: TIFF, PNG, JPEG, NIfTI.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for masks and pictures.")] = Path(
+        "glioseg-out"
+    ),
+    model: Annotated[
+        str, typer.Option(help="Name of a model that ships, a run folder, or an .onnx file.")
+    ] = "default",
+    flair: Annotated[
+        Path | None, typer.Option(help="FLAIR, when each sequence is a file of its own.")
+    ] = None,
+    pre: Annotated[Path | None, typer.Option(help="T1 before contrast.")] = None,
+    post: Annotated[Path | None, typer.Option(help="T1 after contrast.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Probability from which a voxel is lesion.")] = None,
+    flips: Annotated[
+        bool, typer.Option("--flips", help="Average with the mirrored slices: better, half as fast.")
+    ] = False,
+    outlines: Annotated[bool, typer.Option(help="Draw a PNG a slice.")] = True,
+    gif: Annotated[bool, typer.Option(help="Draw a GIF a scan.")] = True,
+    probability: Annotated[bool, typer.Option("--probability", help="Keep probability maps (.npy).")] = False,
+    threads: Annotated[int | None, typer.Option(help="CPU threads. Default: all.")] = None,
+) -> None:
+    """Segment scans: masks in the kind that was read, outlines, GIFs, numbers. Skips what is finished."""
+    from glioseg.inference.many import Outputs, predict_many
+    from glioseg.inference.predictor import load_predictor
+    from glioseg.record import environment
+
+    sources, faults = _sources(scans or [], flair, pre, post)
+    for fault in faults:
+        typer.echo(f"error: {fault}", err=True)
+    if not sources:
+        raise typer.Exit(2)
+    predictor = load_predictor(model, flips, threads, threshold)
+    done = 0
+
+    def tell(result: ScanResult, before: bool) -> None:
+        nonlocal done
+        done += 1
+        if before:
+            typer.echo(f"[{done}/{len(sources)}] {result.id}: done before")
+            return
+        volume = "" if result.lesion_mm3 is None else f" ({result.lesion_mm3 / 1000:.1f} ml)"
+        filled = f"; no {' and '.join(result.filled)}, FLAIR instead" if result.filled else ""
+        typer.echo(
+            f"[{done}/{len(sources)}] {result.id}: lesion on {result.slices_with_lesion} of "
+            f"{result.slices} slices, {result.lesion_voxels} voxels{volume}, {result.seconds:.1f} s{filled}"
+        )
+
+    outcome = predict_many(
+        sources,
+        out,
+        predictor,
+        Outputs(outlines, gif, probability),
+        {"model_name": model, **environment()},
+        tell,
+    )
+    for fault in outcome.faults:
+        typer.echo(f"error: {fault}", err=True)
+    wrong = len(sources) - len(outcome.results)
+    typer.echo(f"{len(outcome.results)} of {len(sources)} scans in {out} (summary.csv, masks/)")
+    if wrong or faults:
+        raise typer.Exit(2)
+
+
+def _sources(
+    scans: list[Path], flair: Path | None, pre: Path | None, post: Path | None
+) -> tuple[list[Source], list[Fault]]:
+    """The scans behind the arguments; one file a sequence makes one scan."""
+    from glioseg.errors import Fault, InputError
+    from glioseg.io.names import name_of
+    from glioseg.io.sources import Source, find_scans
+
+    sequences = {"flair": flair, "pre": pre, "post": post}
+    named = {name: path for name, path in sequences.items() if path is not None}
+    if bool(named) == bool(scans):
+        found = "both" if scans else "none"
+        raise InputError(
+            Fault(
+                "glioseg predict",
+                "scans, or --flair with --pre and --post",
+                found,
+                "glioseg predict SCAN -o OUT",
+            )
+        )
+    if named:
+        first = named.get("flair") or next(iter(named.values()))
+        return [Source(name_of(first), "nifti", tuple(named.values()), tuple(named))], []
+    return find_scans(scans)

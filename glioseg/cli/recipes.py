@@ -1,0 +1,31 @@
+"""``glioseg recipes`` and ``glioseg models``: what there is to choose from."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="Show this one, every setting spelled out.")] = None,
+) -> None:
+    """List the recipes that glioseg train knows, or show one."""
+    from glioseg.recipe import load_recipe, recipe_names
+
+    if name is not None:
+        import tomli_w
+
+        typer.echo(tomli_w.dumps(load_recipe(name).model_dump(exclude_none=True)), nl=False)
+        return
+    width = max(len(one) for one in recipe_names())
+    for one in recipe_names():
+        typer.echo(f"{one:{width}}  {load_recipe(one).summary}")
+
+
+def models() -> None:
+    """List the models that ship, the default first."""
+    from glioseg.inference.model_file import model_summaries
+
+    for one, summary in model_summaries().items():
+        typer.echo(f"{one}  {summary}")

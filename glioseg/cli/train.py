@@ -1,0 +1,79 @@
+"""``glioseg train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    data: Annotated[Path | None, typer.Argument(help="Folder of labelled scans.")] = None,
+    recipe: Annotated[
+        str, typer.Option(help="Name of a recipe (see glioseg recipes), or a .toml file.")
+    ] = "default",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a setting: table.key=value. May be repeated.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Run folder. Default: runs/<recipe>-<time>.")
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    devices: Annotated[int, typer.Option(help="Devices a node.")] = 1,
+    nodes: Annotated[int, typer.Option(help="Number of nodes.")] = 1,
+    strategy: Annotated[str, typer.Option(help="Lightning's strategy, for instance ddp.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, 32-true, 16-mixed or bf16-mixed.")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="CPU threads. Default: all.")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Folder for prepared slices.")] = None,
+    patient_rule: Annotated[
+        str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
+    ] = None,
+) -> None:
+    """Train a network on labelled scans. Can be killed at any time and continued with --resume."""
+    from glioseg.errors import Fault, InputError, require_extra
+
+    # Before anything heavy: wrong usage should be told at once.
+    require_extra("train", "torch", "pytorch_lightning", "tensorboard", "safetensors", "onnx", "onnxscript")
+    if (data is None) == (resume is None):
+        raise InputError(
+            Fault(
+                "glioseg train",
+                "a data folder, or --resume with a run folder",
+                "both" if data is not None else "neither",
+                "For instance: glioseg train kaggle_3m --recipe default",
+            )
+        )
+    if resume is not None and (settings or out is not None):
+        raise InputError(
+            Fault(
+                "glioseg train --resume",
+                "the run folder alone",
+                "--set" if settings else "--out",
+                "A resumed run keeps its recipe and folder; start a new run to change them.",
+            )
+        )
+    known = ("auto", "cpu", "cuda", "gpu", "mps")
+    if device not in known:
+        raise InputError(Fault("--device", f"one of {', '.join(known)}", device, "Choose one of them."))
+    from glioseg.recipe import load_recipe
+
+    chosen = load_recipe(recipe, settings or []) if resume is None else None
+    from glioseg.training.train import Hardware, default_run_folder
+    from glioseg.training.train import train as run_training
+
+    hardware = Hardware(device, devices, nodes, strategy, precision, threads)
+    if resume is not None:
+        run_training(None, None, resume, resume=True, hardware=hardware, cache=cache, echo=typer.echo)
+        return
+    assert chosen is not None
+    run_training(
+        data,
+        chosen,
+        out if out is not None else default_run_folder(chosen),
+        hardware=hardware,
+        cache=cache,
+        patient_rule=patient_rule,
+        echo=typer.echo,
+    )

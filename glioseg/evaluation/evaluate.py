@@ -1,0 +1,250 @@
+"""Score a model on labelled scans, under two protocols at once, and draw what it did.
+
+``own``: on each scan's own grid, all slices, as a user meets it. ``reference``: the published
+protocol (first and last slice dropped, cropped and resized to 256, rounded, largest face-connected
+component), to compare with published figures. The two are never mixed.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glioseg.dataset.find import Case, read_case
+from glioseg.errors import Fault, InputError
+from glioseg.files import make_folder, write_json, write_text
+from glioseg.inference.model_file import ModelDescription
+from glioseg.inference.predictor import Prediction, Predictor
+from glioseg.metrics import Protocol, Scores, dice, measure
+from glioseg.postprocess import to_mask
+from glioseg.prepare import Preparation
+from glioseg.recipe import PostprocessChoice
+from glioseg.scan import Mask, Scan
+
+REFERENCE = Preparation(name="reference", size=256, drop_ends=True)
+REFERENCE_POSTPROCESS = PostprocessChoice(threshold=0.5, largest_component=True)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All scores of one evaluation.
+
+    Attributes:
+        own: by metric name, on the scans' own grids.
+        reference: DSC under the reference protocol.
+        false_positive_slices: per patient, lesion-free slices with a predicted voxel, and all such slices.
+    """
+
+    own: dict[str, Scores]
+    reference: Scores
+    false_positive_slices: dict[str, tuple[int, int]]
+
+    @property
+    def false_positive_rate(self) -> float:
+        """Share of lesion-free slices with any predicted voxel, over all patients together."""
+        hits = sum(hit for hit, _ in self.false_positive_slices.values())
+        return hits / max(1, sum(free for _, free in self.false_positive_slices.values()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "own": {name: scores.to_dict() for name, scores in self.own.items()},
+            "reference": self.reference.to_dict(),
+            "false_positive_slices": {
+                "rate": self.false_positive_rate,
+                "by_patient": {
+                    patient: list(counts) for patient, counts in self.false_positive_slices.items()
+                },
+            },
+        }
+
+
+OWN_METRICS = ("dice", "iou", "sensitivity", "precision")
+
+
+def evaluate(
+    predictor: Predictor,
+    cases: Sequence[Case],
+    out: Path | None = None,
+    *,
+    checkpoint: str = "given",
+    command: str = "",
+    pictures: bool = True,
+    progress: Callable[[str, float], None] | None = None,
+) -> Evaluation:
+    """Predict each case and score it.
+
+    Args:
+        predictor: the model.
+        cases: labelled scans.
+        out: folder for ``metrics.csv``, ``metrics.json``, ``dsc.png``, ``outlines/``, ``gifs/``,
+            ``masks/``; nothing is written without it.
+        checkpoint: who picked the weights, for the protocol.
+        command: what repeats this, for the record.
+        pictures: draw a PNG a slice and a GIF a patient.
+        progress: called with each patient and its DSC on its own grid.
+
+    Raises:
+        InputError: a case has no mask, or cannot be read.
+    """
+    if not cases:
+        raise InputError(Fault("the evaluation", "at least one patient", "none", "Choose other patients."))
+    if out is not None:
+        make_folder(out)
+    values: dict[str, dict[str, float]] = {name: {} for name in OWN_METRICS}
+    reference: dict[str, float] = {}
+    slices: dict[str, tuple[int, int]] = {}
+    for case in cases:
+        scan, truth = read_case(case)
+        if truth is None:
+            raise InputError(
+                Fault(case.images[0].parent, "a mask for every slice", "none", "Evaluate on labelled scans.")
+            )
+        prediction = predictor(scan)
+        measured = measure(prediction.mask.voxels, truth.voxels, names=OWN_METRICS)
+        for name, value in measured.items():
+            values[name][case.id] = value
+        reference[case.id] = reference_dice(prediction, scan, truth, predictor.description)
+        free = ~truth.voxels.any(axis=(1, 2))
+        hits = prediction.mask.voxels.any(axis=(1, 2)) & free
+        slices[case.id] = (int(hits.sum()), int(free.sum()))
+        if out is not None:
+            _write_case(out, scan, prediction.mask, truth, pictures)
+        if progress is not None:
+            progress(case.id, values["dice"][case.id])
+    patients = tuple(reference)
+    own_choice = predictor.description.postprocess
+    own = {
+        name: Scores(_protocol(name, patients, checkpoint, "own", own_choice), found, command)
+        for name, found in values.items()
+    }
+    scores = Scores(
+        _protocol(
+            "dice", patients, checkpoint, "reference-256", REFERENCE_POSTPROCESS, "all but first and last"
+        ),
+        reference,
+        command,
+    )
+    evaluation = Evaluation(own, scores, slices)
+    if out is not None:
+        write_evaluation(evaluation, out)
+    return evaluation
+
+
+def choose_patients(cases: Sequence[Case], patients: str, model: ModelDescription) -> list[Case]:
+    """The cases to score: ``validation`` (of the model's own split), ``all``, or those a text file names.
+
+    Raises:
+        InputError: none of them is in the data, or a named one is not.
+    """
+    if patients == "all":
+        return list(cases)
+    if patients == "validation":
+        wanted = set(model.trained_on.get("validation", []))
+        chosen = [case for case in cases if case.id in wanted]
+        if not chosen:
+            raise InputError(
+                Fault(
+                    "--patients validation",
+                    "the model's validation patients",
+                    "none of them",
+                    "Use --patients all.",
+                )
+            )
+        return chosen
+    path = Path(patients)
+    try:
+        wanted = {line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()}
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            Fault(
+                path, "validation, all, or a text file with one patient a line", str(error), "Check the path."
+            )
+        ) from error
+    missing = sorted(wanted - {case.id for case in cases})
+    if missing or not wanted:
+        found = f"no {', '.join(missing[:5])}" if missing else "an empty file"
+        raise InputError(Fault(path, "patients that are in the data", found, "Correct the file."))
+    return [case for case in cases if case.id in wanted]
+
+
+def picked_by(model: ModelDescription, cases: Sequence[Case]) -> str:
+    """Who picked the model's weights, for the protocol: patients that picked them score too well."""
+    if model.checkpoint != "best":
+        return model.checkpoint
+    same = {case.id for case in cases} & set(model.trained_on.get("validation", []))
+    return "best val_dsc on the same patients" if same else "best val_dsc on other patients"
+
+
+def reference_dice(prediction: Prediction, scan: Scan, truth: Mask, model: ModelDescription) -> float:
+    """DSC of one patient under the reference protocol.
+
+    A network whose own preparation is the reference's is scored on its own output. The probability map of any
+    other is carried from the scan's grid to the reference's by averaging, before rounding.
+    """
+    frame = REFERENCE.frame(scan)
+    if model.prepare.name == "reference" and model.prepare.size == REFERENCE.size:
+        first = frame.first - prediction.frame.first
+        probability = prediction.prepared[first : first + frame.last - frame.first]
+    else:
+        probability = np.clip(frame.coverage(prediction.probability), 0, 1)
+    return dice(to_mask(probability, REFERENCE_POSTPROCESS), frame.to_prepared(truth.voxels))
+
+
+def write_evaluation(evaluation: Evaluation, out: Path) -> None:
+    """``metrics.json``, ``metrics.csv`` and the DSC plots."""
+    from glioseg.draw import dsc_plot
+
+    write_json(out / "metrics.json", evaluation.to_dict())
+    text = io.StringIO()
+    columns: Mapping[str, Scores] = {**evaluation.own, "dice_reference": evaluation.reference}
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["patient", *columns, "false_positive_slices", "lesion_free_slices"])
+    for patient, (hits, free) in evaluation.false_positive_slices.items():
+        table.writerow(
+            [patient, *(f"{scores.values[patient]:.6f}" for scores in columns.values()), hits, free]
+        )
+    write_text(out / "metrics.csv", text.getvalue())
+    dsc_plot(evaluation.own["dice"], out / "dsc.png")
+    dsc_plot(evaluation.reference, out / "dsc_reference.png")
+
+
+def _protocol(
+    metric: str,
+    patients: tuple[str, ...],
+    checkpoint: str,
+    grid: str,
+    choice: PostprocessChoice,
+    slices: str = "all",
+) -> Protocol:
+    if choice.largest_component:
+        postprocessing = "largest face-connected 3-D component"
+    elif choice.minimum_voxels > 1:
+        postprocessing = f"3-D components of at least {choice.minimum_voxels} voxels"
+    else:
+        postprocessing = "none"
+    return Protocol(
+        metric=metric,
+        patients=patients,
+        checkpoint=checkpoint,
+        grid=grid,
+        threshold=choice.threshold,
+        postprocessing=postprocessing,
+        slices=slices,
+    )
+
+
+def _write_case(out: Path, scan: Scan, predicted: Mask, truth: Mask, pictures: bool) -> None:
+    from glioseg.draw import draw_gif, draw_slices
+    from glioseg.io import write_mask
+
+    write_mask(predicted, out / "masks", scan.id)
+    if pictures:
+        draw_slices(scan, predicted, truth, out / "outlines" / scan.id)
+        draw_gif(scan, predicted, truth, out / "gifs" / f"{scan.id}.gif")
