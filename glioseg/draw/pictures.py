@@ -1,0 +1,140 @@
+"""Picture files of a scan with its outlines: a PNG a slice, an animated GIF, a sheet of all slices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from glioseg.draw.outlines import BOTH, PREDICTED, TRUE, Picture, tile
+from glioseg.draw.views import frames
+from glioseg.files import make_folder, written_whole
+from glioseg.scan import Mask, Scan
+
+# Grey levels of the palettes: as many as fit beside the three colours of the outlines, and for GIFs 64,
+# which the eye still sees as smooth and which makes the files a third smaller.
+PNG_GREYS = 253
+GIF_GREYS = 64
+
+
+def draw_slices(
+    scan: Scan,
+    predicted: Mask | None,
+    truth: Mask | None,
+    folder: Path,
+    channel: str = "flair",
+    size: int = 512,
+) -> list[Path]:
+    """Write one PNG a slice with outlines, named by the slice's number in the source.
+
+    Args:
+        scan: the scan.
+        predicted: mask to outline in red, or ``None``.
+        truth: mask to outline in green, or ``None``; yellow is where both outlines run.
+        folder: where ``slice_001.png`` and so on go.
+        channel: channel that is shown.
+        size: longer side of the pictures in pixels.
+
+    Returns:
+        The files, in the order of the slices.
+
+    Raises:
+        InputError: the scan has no such channel, or the folder cannot be written.
+    """
+    make_folder(folder)
+    pictures = frames(scan, predicted, truth, channel, size, numbered=False)
+    paths = [folder / f"slice_{number:03d}.png" for number in scan.grid.slice_numbers]
+    for path, picture in zip(paths, pictures, strict=True):
+        _write_png(picture, path)
+    return paths
+
+
+def draw_gif(
+    scan: Scan,
+    predicted: Mask | None,
+    truth: Mask | None,
+    path: Path,
+    channel: str = "flair",
+    size: int = 256,
+    seconds: float = 0.15,
+) -> Path:
+    """Write an animated GIF that runs through the slices, each with its number in the corner.
+
+    Args:
+        scan: the scan.
+        predicted: mask to outline in red, or ``None``.
+        truth: mask to outline in green, or ``None``; yellow is where both outlines run.
+        path: the file to write.
+        channel: channel that is shown.
+        size: longer side of the picture in pixels.
+        seconds: how long each slice stands.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: the scan has no such channel, or the file cannot be written.
+    """
+    pictures = frames(scan, predicted, truth, channel, size)
+    first, *others = (_indexed(picture, GIF_GREYS) for picture in pictures)
+    with written_whole(path) as part:
+        first.save(
+            part,
+            format="GIF",
+            save_all=True,
+            append_images=others,
+            duration=round(seconds * 1000),
+            loop=0,
+            optimize=False,
+        )
+    return path
+
+
+def contact_sheet(
+    scan: Scan,
+    predicted: Mask | None,
+    truth: Mask | None,
+    path: Path,
+    channel: str = "flair",
+    positions: Sequence[int] | None = None,
+    size: int = 192,
+) -> Path:
+    """Write one PNG with many slices side by side, cropped to the head, each with its number.
+
+    Args:
+        scan: the scan.
+        predicted: mask to outline in red, or ``None``.
+        truth: mask to outline in green, or ``None``; yellow is where both outlines run.
+        path: the file to write.
+        channel: channel that is shown.
+        positions: which slices, counted from 0; all by default.
+        size: longer side of one slice in pixels.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: the scan has no such channel, or the file cannot be written.
+    """
+    return _write_png(tile(list(frames(scan, predicted, truth, channel, size, positions, crop=True))), path)
+
+
+def _write_png(picture: Picture, path: Path) -> Path:
+    with written_whole(path) as part:
+        _indexed(picture, PNG_GREYS).save(part, format="PNG", compress_level=3)
+    return path
+
+
+def _indexed(picture: Picture, greys: int) -> Image.Image:
+    """The picture on a palette of evenly spaced greys and the pure colours of the outlines."""
+    nearest = np.round(np.arange(256) * ((greys - 1) / 255)).astype(np.uint8)
+    index = nearest[picture[..., 1]]
+    colours = np.array((PREDICTED, TRUE, BOTH))
+    coloured = (picture[..., 0] != picture[..., 2]) | (picture[..., 1] != picture[..., 2])
+    index[coloured] = greys + (picture[coloured][:, None] == colours).all(axis=2).argmax(axis=1)
+    levels = np.round(np.linspace(0, 255, greys))
+    image = Image.fromarray(index)
+    image.putpalette(np.concatenate([np.stack([levels] * 3, axis=1), colours]).astype(np.uint8).tobytes())
+    return image

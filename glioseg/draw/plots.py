@@ -1,0 +1,82 @@
+"""Plots of scores."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from textwrap import fill
+
+import numpy as np
+
+from glioseg.errors import Fault, InputError
+from glioseg.files import written_whole
+from glioseg.metrics import Scores
+
+
+def dsc_plot(scores: Scores, path: Path) -> Path:
+    """Plot the score of every patient as bars sorted by value, the mean in red, the median in green.
+
+    The plot of the original program (``dsc.png``), with the values, a legend and the protocol added.
+    Patients that the protocol skips are listed at the foot without a bar.
+
+    Args:
+        scores: of a metric between 0 and 1.
+        path: the PNG file to write; the protocol also stands in its description.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: the metric is not one between 0 and 1, or the file cannot be written.
+    """
+    metric = scores.protocol.declaration
+    if (metric.low, metric.high) != (0, 1):
+        raise InputError(
+            Fault(
+                "the plot", "a metric between 0 and 1", metric.name, "Plot Dice, IoU or another such metric."
+            )
+        )
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    ranked = sorted(scores.counted.items(), key=lambda item: item[1])
+    skipped = [(patient, math.nan) for patient in scores.skipped]
+    bars = skipped + ranked
+    labels = _short([patient for patient, _ in bars])
+    # As large as the original for its ten patients, and as much taller as more patients need.
+    height = max(4.0, 2.4 + 0.3 * len(bars), min(8.0, 0.8 * len(bars)))
+    figure = Figure(figsize=(12, height))
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.barh(
+        range(len(bars)),
+        np.nan_to_num([value for _, value in bars]),
+        align="center",
+        color="skyblue",
+    )
+    # The values stand in a column of their own, where no line crosses them.
+    for position, (_, value) in enumerate(bars):
+        axes.text(1.008, position, "skipped" if math.isnan(value) else f"{value:.3f}", va="center")
+    if ranked:
+        axes.axvline(scores.mean, color="tomato", linewidth=2, label=f"mean {scores.mean:.3f}")
+        axes.axvline(scores.median, color="forestgreen", linewidth=2, label=f"median {scores.median:.3f}")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize="large")
+    axes.set_yticks(range(len(bars)), labels)
+    axes.set_ylim(-0.6, len(bars) - 0.4)
+    axes.set_xticks([tenth / 10 for tenth in range(11)])
+    axes.set_xlim(0, 1)
+    axes.xaxis.grid(color="silver", alpha=0.5, linestyle="--", linewidth=1)
+    axes.set_xlabel("Dice coefficient" if metric.name == "dice" else metric.title, fontsize="x-large")
+    protocol = scores.protocol.describe()
+    figure.text(0.01, 0.005, fill(protocol, 170), fontsize="small", color="dimgrey", va="bottom")
+    figure.tight_layout(rect=(0, 0.45 / height, 1, 1))
+    with written_whole(path) as part:
+        figure.savefig(part, format="png", dpi=100, metadata={"Description": protocol})
+    return path
+
+
+def _short(patients: list[str]) -> list[str]:
+    """Ids as the original labels them, ``TCGA_CS_4944_20010208`` as ``CS_4944``, if they stay apart."""
+    short = [re.sub(r"^TCGA_(.+)_\d{8}$", r"\1", patient) for patient in patients]
+    return short if len(set(short)) == len(short) else patients
