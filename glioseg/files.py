@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from glioseg.errors import Fault, InputError
 def natural_key(name: str | Path) -> list[tuple[int, int | str]]:
     """Sort key that puts ``slice_2`` before ``slice_10``."""
     return [
-        (0, int(part)) if part.isdigit() else (1, part.casefold())
+        (0, int(part)) if part.isdecimal() else (1, part.casefold())
         for part in re.split(r"(\d+)", str(name))
         if part
     ]
@@ -27,7 +26,9 @@ def natural_key(name: str | Path) -> list[tuple[int, int | str]]:
 
 def write_fault(path: Path, error: OSError) -> Fault:
     """Say why a path cannot be written, with the cure."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    # NumPy reports a short write, which is what a full disk gives it, without a number.
+    short_write = error.errno is None and "written" in str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT) or short_write:
         return Fault(path, "room to write", "a full disk", "Free some space or choose another folder.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return Fault(
@@ -35,6 +36,8 @@ def write_fault(path: Path, error: OSError) -> Fault:
         )
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
         return Fault(path, "a folder", "a file of that name", "Remove it or choose another output folder.")
+    if error.errno == errno.EISDIR:
+        return Fault(path, "a file", "a folder of that name", "Remove it or choose another output folder.")
     if error.errno == errno.ENAMETOOLONG:
         return Fault(path, "a shorter name", "a name too long for this disk", "Use a shorter name.")
     return Fault(path, "a place that can be written", str(error), "Choose another output folder.")
@@ -62,16 +65,13 @@ def written_whole(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     make_folder(path.parent)
-    suffix = "".join(path.suffixes[-2:])
     try:
-        handle, name = tempfile.mkstemp(prefix=".part-", suffix=suffix, dir=path.parent)
+        part = _beside(path, "".join(path.suffixes[-2:]))
+        part.open("xb").close()
     except OSError as error:
         raise InputError(write_fault(path, error)) from error
-    os.close(handle)
-    part = Path(name)
     try:
         yield part
-        os.chmod(part, 0o666 & ~_umask())
         os.replace(part, path)
     except OSError as error:
         if error.filename is not None and Path(error.filename) not in (part, path):
@@ -87,20 +87,25 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
 
     When another process has made ``path`` meanwhile, its folder is kept and
     ours is dropped, so two processes may start at once.
+
+    Raises:
+        InputError: the disk is full, the folder above read-only, and the like.
     """
     path = Path(path)
     make_folder(path.parent)
+    part = _beside(path)
     try:
-        part = Path(tempfile.mkdtemp(prefix=f".part-{path.name}-", dir=path.parent))
-    except OSError as error:
-        raise InputError(write_fault(path, error)) from error
-    try:
+        part.mkdir()
         yield part
         try:
             os.replace(part, path)
-        except OSError as error:
+        except OSError:
             if not path.is_dir():
-                raise InputError(write_fault(path, error)) from error
+                raise
+    except OSError as error:
+        if error.filename is not None and not Path(error.filename).is_relative_to(part):
+            raise
+        raise InputError(write_fault(path, error)) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -117,7 +122,6 @@ def write_json(path: Path, content: Any) -> Path:
     return write_text(path, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _beside(path: Path, suffix: str = "") -> Path:
+    """A hidden name beside ``path`` that nobody else has; unlike tempfile's, made with usual permissions."""
+    return path.parent / f".part-{os.urandom(8).hex()}{suffix}"

@@ -1,0 +1,113 @@
+"""What all tests share: real scans, a cache of their own, places that cannot be written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from glioseg.dataset.find import Case, read_case
+from glioseg.inference.model_file import WEIGHTS
+from glioseg.samples import sample_cases
+from glioseg.scan import Mask, Scan
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("glioseg", deadline=None)
+settings.load_profile("glioseg")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Tests, and the processes they start, never meet the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GLIOSEG_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The unpacked kaggle_3m folder of all patients that there are."""
+    folder = os.environ.get("GLIOSEG_DATA")
+    if not folder:
+        pytest.skip("needs all patients: set GLIOSEG_DATA to the unpacked kaggle_3m folder")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def cases() -> dict[str, Case]:
+    """The bundled patients by id."""
+    return {case.id: case for case in sample_cases()}
+
+
+@pytest.fixture(scope="session")
+def labelled(cases: dict[str, Case]) -> dict[str, tuple[Scan, Mask]]:
+    """Scan and truth of the bundled patients, read once."""
+    read = {}
+    for id, case in cases.items():
+        scan, truth = read_case(case)
+        assert truth is not None
+        read[id] = scan, truth
+    return read
+
+
+@pytest.fixture(scope="session")
+def shipped_model() -> Path:
+    """The folder with the models that ship."""
+    if not (WEIGHTS / "index.json").is_file():
+        pytest.skip("needs the model that ships, and glioseg/weights has none")
+    return WEIGHTS
+
+
+ReadOnly = Callable[[Path], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def read_only() -> ReadOnly:
+    """Context in which a folder cannot be written, also for root, who may write everywhere."""
+
+    @contextmanager
+    def locked(folder: Path) -> Iterator[None]:
+        if os.name == "nt":
+            pytest.skip("Windows folders have no permission to take away with chmod")
+        mode = folder.stat().st_mode
+        is_root = os.geteuid() == 0
+        if is_root:
+            for parent in (folder, *folder.parents):
+                if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
+                    parent.chmod(parent.stat().st_mode | 0o055)
+        folder.chmod(0o555)
+        try:
+            if is_root:
+                os.seteuid(65534)
+            yield
+        finally:
+            if is_root:
+                os.seteuid(0)
+            folder.chmod(mode)
+
+    return locked
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of 1 MB with next to no room left."""
+    if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("mount"):
+        pytest.skip("needs Linux and root to mount a small disk")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=False)
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a small disk")
+    try:
+        (folder / "ballast").write_bytes(bytes(1024 * 1024 - 8192))
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
