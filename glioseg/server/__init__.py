@@ -1,0 +1,1 @@
+"""The HTTP API and the viewer page. Needs the optional extra ``glioseg[serve]``."""

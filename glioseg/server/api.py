@@ -1,0 +1,313 @@
+"""The routes about scans."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import numpy as np
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from glioseg import __version__
+from glioseg.errors import Fault, InputError
+from glioseg.scan import Mask
+from glioseg.server import display, downloads, models
+from glioseg.server import numbers as figures
+from glioseg.server.replies import without_folder
+from glioseg.server.responses import BAD, BINARY, FULL, NO_MASK, NO_SCAN, REFUSALS
+from glioseg.server.service import Serving, info, read_sample
+from glioseg.server.store import Entry
+from glioseg.server.uploads import read_upload, safe_name
+from glioseg.server.worker import Choice, Job
+
+router = APIRouter(prefix="/api", responses=REFUSALS)
+
+
+def _entry(id: str, service: Serving) -> Entry:
+    entry = service.store.get(id)
+    if entry is None:
+        raise HTTPException(404, "no scan of this id; it may have been dropped after its hour")
+    return entry
+
+
+OneEntry = Annotated[Entry, Depends(_entry)]
+
+
+def _masked(entry: Entry) -> Mask:
+    if entry.mask is None:
+        raise HTTPException(409, "the scan has no mask yet: segment it first")
+    return entry.mask
+
+
+@router.get("/health")
+def health(service: Serving) -> models.Health:
+    """Whether the server works."""
+    settings = service.settings
+    return models.Health(
+        status="ok",
+        version=__version__,
+        demo=settings.demo,
+        scans=len(service.store),
+        token=settings.token is not None,
+        runs=settings.runs is not None,
+        clinical_use=False,
+    )
+
+
+@router.get("/models")
+def list_models(service: Serving) -> models.Models:
+    """The models that can be asked for."""
+    from glioseg.inference.model_file import model_summaries
+
+    titles = {"default": "the server's own choice", **model_summaries()}
+    return models.Models(
+        models=[models.ModelInfo(name=name, title=titles.get(name, name)) for name in service.worker.models]
+    )
+
+
+@router.get("/samples")
+def list_samples() -> models.Samples:
+    """The bundled scans, each with its true mask."""
+    from glioseg.samples import sample_cases
+
+    cases = sample_cases()
+    return models.Samples(samples=[models.Sample(name=case.id, slices=len(case.images)) for case in cases])
+
+
+@router.post("/samples/{name}", status_code=201, responses={**NO_SCAN, **FULL})
+async def openread_sample(name: str, service: Serving) -> models.ScanInfo:
+    """Open a bundled scan as if it had been uploaded."""
+    if name not in {sample.name for sample in list_samples().samples}:
+        raise HTTPException(404, "no bundled scan of this name")
+    entry = await service.new_entry(lambda _: read_sample(name), sample=name)
+    return info(entry, service)
+
+
+@router.post(
+    "/scans",
+    status_code=201,
+    responses={**FULL, **BAD},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["files"],
+                        "properties": {
+                            "files": {
+                                "type": "array",
+                                "minItems": 1,
+                                "items": {"type": "string", "format": "binary"},
+                                "description": "slices (TIFF, PNG, JPEG), NIfTI, or a zip; masks too",
+                            }
+                        },
+                    }
+                }
+            },
+        }
+    },
+)
+async def upload(request: Request, service: Serving) -> models.ScanInfo:
+    """Upload one scan.
+
+    Files in the field `files`: slices of one scan (TIFF, PNG or JPEG; `<slice>_mask` beside them is the
+    truth), a multi-page TIFF, a NIfTI volume or one a sequence (`flair`, `t1`, `t1ce` in the names), or a zip
+    of those.
+    """
+    settings = service.settings
+    id, folder = service.store.new_folder()
+    try:
+        async with request.form(max_files=settings.files, max_fields=16) as form:
+            uploads = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
+            await service.read(folder, lambda: _keep(uploads, folder))
+        scan, truth = await service.read(folder, lambda: read_upload(folder, settings))
+        entry = service.store.add(Entry(id, folder, scan, truth))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return info(entry, service)
+
+
+def _keep(uploads: list[UploadFile], folder: Path) -> None:
+    """Copy the parts of an upload into its folder, under harmless names."""
+    faults = [] if uploads else [_no_files()]
+    for part in uploads:
+        try:
+            target = folder / safe_name(part.filename or "")
+        except InputError as error:
+            faults += error.faults
+            continue
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("xb") as out:
+                shutil.copyfileobj(part.file, out, 1 << 20)
+        except OSError:
+            cure = "Upload each file once, with the folders it lies in, or pack them into a zip."
+            faults.append(Fault(target.name, "a name that no other file of the upload has", "two", cure))
+    if faults:
+        raise InputError(*faults)
+
+
+def _no_files() -> Fault:
+    cure = "Send multipart/form-data with the scan in the field 'files'."
+    return Fault("the upload", "at least one file", "none", cure)
+
+
+@router.get("/scans/{id}", responses=NO_SCAN)
+def scan_info(entry: OneEntry, service: Serving) -> models.ScanInfo:
+    """What is known of a scan, and how far its segmentation is."""
+    return info(entry, service)
+
+
+@router.delete("/scans/{id}", status_code=204, responses=NO_SCAN)
+def delete(id: str, service: Serving) -> None:
+    """Forget a scan, its mask and its files; a segmentation that runs is cancelled."""
+    if not service.store.drop(id):
+        raise HTTPException(404, "no scan of this id")
+
+
+@router.post("/scans/{id}/segment", responses={**NO_MASK, **FULL, **BAD})
+async def segment(
+    request: Request, entry: OneEntry, service: Serving, body: models.SegmentBody | None = None
+) -> dict[str, Any]:
+    """Segment a scan and give its numbers. Waits for its turn; hanging up cancels it."""
+    body = body or models.SegmentBody.model_validate({})
+    if body.model not in service.worker.models:
+        known = ", ".join(service.worker.models)
+        raise InputError(Fault("model", f"one of {known}", "another name", "See /api/models."))
+    if entry.job is not None and entry.job.state in ("queued", "running") and not entry.job.cancelled:
+        raise HTTPException(409, "it is being segmented already")
+    job = service.worker.submit(entry, Choice(body.model, body.flips, body.threshold))
+    await _finished(job, request)
+    if job.faults:
+        raise InputError(*without_folder(job.faults, entry.folder))
+    if job.error is not None:
+        raise job.error
+    if job.state != "done":
+        raise HTTPException(409, "the segmentation was cancelled")
+    return await asyncio.to_thread(figures.numbers, entry)
+
+
+async def _finished(job: Job, request: Request) -> None:
+    """Wait for a job; cancel it when the client has gone."""
+    try:
+        while not job.finished.is_set():
+            if await request.is_disconnected():
+                job.cancel()
+                return
+            await asyncio.sleep(0.05)
+    except asyncio.CancelledError:
+        job.cancel()
+        raise
+
+
+@router.get("/scans/{id}/numbers", response_model=None, responses=NO_MASK)
+def numbers(entry: OneEntry, format: Annotated[str, Query(pattern="^(json|csv)$")] = "json") -> Response:
+    """The numbers of the mask, and against the truth if there is one; `format=csv` for a table."""
+    _masked(entry)
+    content = figures.numbers(entry)
+    if format == "csv":
+        name = downloads.plain_name(entry.scan.id)
+        return _file(downloads.Download(f"{name}.csv", "text/csv", figures.as_csv(content).encode()))
+    return JSONResponse(content)
+
+
+@router.get("/scans/{id}/view/{layer}", response_class=Response, responses={**BINARY, **NO_MASK})
+def view(entry: OneEntry, layer: models.Layer) -> Response:
+    """A layer for a viewer: NIfTI-1, uncompressed, turned upright, 352 bytes of header."""
+    grid = entry.scan.grid
+    if layer == "predicted":
+        content = display.mask_volume(_masked(entry).voxels, grid)
+    elif layer == "true":
+        if entry.truth is None:
+            raise HTTPException(409, "no mask came with the scan")
+        content = display.mask_volume(entry.truth.voxels, grid)
+    elif layer == "probability":
+        content = display.probability_volume(_probability(entry), grid)
+    else:
+        content = display.channel_volume(entry.scan, layer)
+    return Response(content, media_type="application/octet-stream")
+
+
+@router.get("/scans/{id}/mask", response_class=Response, responses={**BINARY, **NO_MASK})
+def mask(entry: OneEntry, format: models.MaskFormat = "native", which: models.Which = "current") -> Response:
+    """The mask as a file: in the kind of the scan (`native`), as NIfTI, or as a zip of TIFF or PNG slices."""
+    if which == "true":
+        if entry.truth is None:
+            raise HTTPException(409, "no mask came with the scan")
+        return _file(downloads.mask_file(entry, entry.truth, format, "truth"))
+    return _file(downloads.mask_file(entry, _masked(entry), format))
+
+
+@router.put("/scans/{id}/mask", responses={**NO_SCAN, **BAD})
+async def correct(request: Request, entry: OneEntry) -> dict[str, Any]:
+    """Replace the mask by a corrected one and give its numbers.
+
+    The body is one byte a voxel, 0 or not, `slices * height * width` of them in that order as the
+    view layers show them (first row at the front of the head, first column on the left of the picture).
+    """
+    expected = entry.scan.voxels[..., 0].size
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > expected:
+            break
+    if len(body) != expected:
+        found = f"{len(body):,}" if len(body) < expected else "more"
+        cure = "Send one byte a voxel."
+        raise InputError(Fault("the mask", f"{expected:,} bytes", found, cure))
+
+    def keep() -> dict[str, Any]:
+        voxels = np.frombuffer(bytes(body), np.uint8)
+        entry.corrected = (voxels != 0).reshape(entry.scan.grid.shape)
+        return figures.numbers(entry)
+
+    return await asyncio.to_thread(keep)
+
+
+@router.post("/scans/{id}/save", status_code=201, responses=NO_MASK)
+def save(entry: OneEntry, service: Serving) -> models.Saved:
+    """Add scan and mask to the folder of corrected cases, in the layout that `glioseg train` reads."""
+    _masked(entry)
+    folder = service.settings.corrected
+    with service.saving:
+        name = downloads.save_corrected(entry, folder)
+    return models.Saved(name=name, folder=str(folder), next=f"glioseg train {folder}")
+
+
+@router.get("/scans/{id}/probability", response_class=Response, responses={**BINARY, **NO_MASK})
+def probability(entry: OneEntry) -> Response:
+    """The probability map as `.nii.gz`, float32, on the scan's own grid."""
+    _probability(entry)
+    return _file(downloads.probability_file(entry))
+
+
+@router.get("/scans/{id}/outlines", response_class=Response, responses={**BINARY, **NO_MASK})
+def outlines(
+    entry: OneEntry,
+    format: Annotated[str, Query(pattern="^(gif|png)$")] = "gif",
+    channel: models.Channel = "flair",
+) -> Response:
+    """The outlines over the slices, red predicted and green true: an animation, or a zip of PNG slices."""
+    _masked(entry)
+    return _file(downloads.outlines_file(entry, format, channel))
+
+
+def _probability(entry: Entry) -> Any:
+    if entry.probability is None:
+        raise HTTPException(409, "the scan has no probability map yet: segment it first")
+    return entry.probability
+
+
+def _file(download: downloads.Download) -> Response:
+    ascii_name = download.name.encode("ascii", "replace").decode().replace("?", "_")
+    disposition = f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(download.name)}"
+    return Response(download.content, media_type=download.kind, headers={"Content-Disposition": disposition})

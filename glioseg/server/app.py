@@ -1,0 +1,162 @@
+"""The application: routes, pages and error replies behind the guard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from glioseg import __version__
+from glioseg.errors import Fault, InputError
+from glioseg.server import api, run_routes
+from glioseg.server.guard import Guard
+from glioseg.server.replies import fault_reply, unexpected
+from glioseg.server.service import Service
+from glioseg.server.settings import Settings
+from glioseg.server.store import StoreFull
+from glioseg.server.worker import QueueFull
+
+STATIC = Path(__file__).parent / "static"
+PAGES = {"/": "index.html", "/runs": "runs.html", "/compare": "compare.html", "/docs": "docs.html"}
+
+DESCRIPTION = """Segment brain MRI scans on this machine. Research software, **not for clinical use**.
+
+Upload a scan, segment it, fetch mask, numbers and pictures, delete it. Whatever is wrong comes back as
+`{"faults": [{"where", "expected", "found", "cure"}]}`. With a full queue the reply is 429 and `Retry-After`
+says when to come back. A client that hangs up cancels its segmentation. Scans are dropped an hour after their
+last use and when the server ends."""
+
+
+class Application:
+    """An ASGI application with its settings and its service, whose private folder it removes at its end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.service = Service(settings)
+        self.api = _fastapi(self.service)
+        self._guarded = Guard(self.api, settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection; an error after the reply has begun ends here."""
+        started = False
+
+        async def sending(message: dict[str, object]) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._guarded(scope, receive, sending)  # type: ignore[arg-type]
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            # FastAPI has replied and raises once more for the server's log, where names do not belong.
+            if not started:
+                await unexpected(error)(scope, receive, send)
+
+
+def create_app(settings: Settings | None = None) -> Application:
+    """The application for :mod:`uvicorn` or a test client.
+
+    Raises:
+        InputError: the settings name a model that is not there.
+    """
+    return Application(settings or Settings())
+
+
+def _fastapi(service: Service) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.start()
+        cleaning = asyncio.create_task(_clean(service))
+        try:
+            yield
+        finally:
+            cleaning.cancel()
+            with suppress(asyncio.CancelledError):
+                await cleaning
+            service.close()
+
+    app = FastAPI(
+        title="glioseg",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.service = service
+    app.include_router(api.router)
+    app.include_router(run_routes.router)
+    for path, file in PAGES.items():
+        app.add_api_route(path, _page(STATIC / file), include_in_schema=False, methods=["GET"])
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_exception_handler(InputError, _bad_input)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _bad_request)
+    app.add_exception_handler(QueueFull, _come_back)
+    app.add_exception_handler(StoreFull, _come_back)
+    app.add_exception_handler(Exception, _unexpected)
+    return app
+
+
+async def _clean(service: Service) -> None:
+    while True:
+        await asyncio.sleep(min(60.0, max(1.0, service.settings.keep_seconds / 10)))
+        await asyncio.to_thread(service.store.drop_old)
+
+
+def _page(path: Path):  # type: ignore[no-untyped-def]
+    async def page() -> FileResponse:
+        return FileResponse(path, media_type="text/html")
+
+    return page
+
+
+async def _bad_input(request: Request, error: Exception) -> Response:
+    assert isinstance(error, InputError)
+    return fault_reply(422, *error.faults)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    expected = {
+        404: "an address that exists",
+        405: "a method that the address takes",
+        408: "the whole request in time",
+        413: "a smaller request",
+    }.get(error.status_code, "a valid request")
+    fault = Fault(request.url.path, expected, str(error.detail), "See /docs.")
+    reply = fault_reply(error.status_code, fault)
+    for name, value in (error.headers or {}).items():
+        reply.headers[name] = value
+    return reply
+
+
+async def _bad_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = [
+        Fault(".".join(str(part) for part in one["loc"]), one["msg"], "something else", "See /docs.")
+        for one in error.errors()
+    ]
+    return fault_reply(422, *faults)
+
+
+async def _come_back(request: Request, error: Exception) -> Response:
+    assert isinstance(error, (QueueFull, StoreFull))
+    cure = f"Come back in {error.seconds} seconds."
+    fault = Fault("the server", "room for another scan", str(error), cure)
+    return fault_reply(429, fault, retry_after=error.seconds)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    return unexpected(error)

@@ -1,0 +1,81 @@
+"""Scans for the viewer: uncompressed NIfTI whose voxels need no turning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.draw import grey
+from glioseg.scan import BoolArray, Grid, Scan
+
+HEADER_BYTES = 352
+"""Where the voxels begin: the viewer reads masks from there without a NIfTI reader."""
+
+
+def channel_volume(scan: Scan, channel: str) -> bytes:
+    """One channel in its own values (``pre``, ``flair``, ``post``), or all three as colours (``rgb``)."""
+    if channel == "rgb":
+        colours = [grey(scan, name) for name in scan.channels]
+        return _nifti(np.stack(colours, axis=-1), scan.grid)
+    return _nifti(_for_viewer(scan.channel(channel)), scan.grid)
+
+
+def mask_volume(mask: BoolArray, grid: Grid) -> bytes:
+    """A mask as 0 and 1."""
+    return _nifti(mask.astype(np.uint8), grid)
+
+
+def probability_volume(probability: npt.NDArray[np.float32], grid: Grid) -> bytes:
+    """A probability map in steps of 1/255."""
+    return _nifti(np.round(probability * 255).astype(np.uint8), grid, slope=1 / 255)
+
+
+def window(scan: Scan, channel: str) -> tuple[float, float]:
+    """Values that become black and white, by the rule of :func:`glioseg.draw.grey`."""
+    values = scan.channel(channel)[:: max(1, len(scan.voxels) // 64)].astype(np.float64).ravel()
+    values = values[np.isfinite(values)]
+    if not values.size or values.min() == values.max():
+        return (0.0, 1.0)
+    high = np.percentile(values[values > values.mean()], 99.5)
+    return float(np.percentile(values, 0.5)), float(high)
+
+
+def is_radiological(grid: Grid) -> bool:
+    """Whether slices are axial, so that left, right, front and back can be written beside them."""
+    if grid.affine is None:
+        return False
+    directions = np.abs(grid.affine[:3, :3])
+    return bool(directions[:, 0].argmax() == 2 and set(directions[:, 1:].argmax(axis=0)) == {0, 1})
+
+
+def _for_viewer(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if values.dtype in (np.uint8, np.int16, np.uint16, np.float32):
+        return values
+    return values.astype(np.float32)
+
+
+def _nifti(shown: npt.NDArray[Any], grid: Grid, slope: float = 1.0) -> bytes:
+    """NIfTI-1 of ``(slices, height, width[, 3])``, stored along RAS+ axes.
+
+    Rows run to the back and columns to the patient's left, so both are stored reversed; the
+    viewer then has nothing to permute and its drawing has the order of the file.
+    """
+    import nibabel
+
+    slices, height, width = shown.shape[:3]
+    up, down, right = grid.spacing or (1.0, 1.0, 1.0)
+    header = nibabel.Nifti1Header()
+    header.set_data_shape((width, height, slices))
+    colour = shown.ndim == 4
+    header.set_data_dtype(np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")]) if colour else shown.dtype)
+    header.set_sform(np.diag([right, down, up, 1.0]), code=1)
+    header.set_zooms((right, down, up))
+    header.set_slope_inter(slope, 0)
+    header["vox_offset"] = HEADER_BYTES
+    header["magic"] = b"n+1"
+    header.set_xyzt_units("mm")
+    little = shown.dtype.newbyteorder("<")
+    voxels = np.ascontiguousarray(shown[:, ::-1, ::-1], dtype=little)
+    return header.as_byteswapped("<").binaryblock + bytes(4) + voxels.tobytes()

@@ -1,0 +1,141 @@
+"""Files that leave the server: masks in every kind, probabilities, outlines, corrected cases."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.draw import draw_gif, draw_slices
+from glioseg.errors import Fault, InputError
+from glioseg.files import written_whole
+from glioseg.io import READERS, write_mask
+from glioseg.scan import Grid, Mask, Scan
+from glioseg.server.store import Entry
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file for a client."""
+
+    name: str
+    kind: str
+    content: bytes
+
+
+KINDS = {
+    ".zip": "application/zip",
+    ".gz": "application/gzip",
+    ".png": "image/png",
+    ".gif": "image/gif",
+    ".tif": "image/tiff",
+    ".dcm": "application/dicom",
+}
+
+
+def mask_file(entry: Entry, mask: Mask, format: str, what: str = "mask") -> Download:
+    """A mask as ``native`` (the kind of the scan), ``nifti``, or ``tif`` or ``png`` slices in a zip."""
+    name = plain_name(entry.scan.id)
+    grid = mask.grid
+    if format in ("tif", "png"):
+        files = tuple(Path(f"{name}_{number}.{format}") for number in grid.slice_numbers)
+        grid = Grid(grid.shape, slice_numbers=grid.slice_numbers, format="slices", files=files)
+    with tempfile.TemporaryDirectory(dir=entry.folder) as made:
+        folder = Path(made)
+        if format == "nifti":
+            paths = READERS["nifti"].write_mask(mask, folder, name)
+        else:
+            paths = write_mask(Mask(mask.voxels, grid, name), folder, name)
+        return _as_download(paths, folder, f"{name}_{what}.zip")
+
+
+def probability_file(entry: Entry) -> Download:
+    """The probability map as compressed NIfTI, float32, on the scan's own grid."""
+    import nibabel
+
+    assert entry.probability is not None
+    name, grid = plain_name(entry.scan.id), entry.scan.grid
+    empty = Mask(np.zeros(grid.shape, dtype=bool), grid, name)
+    with tempfile.TemporaryDirectory(dir=entry.folder) as made:
+        # The writer of masks knows how the grid stands in a NIfTI file; the values are put in its place.
+        like: Any = nibabel.load(READERS["nifti"].write_mask(empty, Path(made), name)[0])
+        header = like.header.copy()
+        header.set_data_dtype(np.float32)
+        header["cal_min"], header["cal_max"], header["descrip"] = 0, 1, b"lesion probability"
+        native = grid.native
+        values = entry.probability
+        stored = native.stored(values) if grid.format == "nifti" else values.transpose(2, 1, 0)
+        path = Path(made) / f"{name}_probability.nii.gz"
+        nibabel.save(like.__class__(np.asarray(stored, np.float32), None, header), path)
+        return Download(path.name, KINDS[".gz"], path.read_bytes())
+
+
+def outlines_file(entry: Entry, format: str, channel: str) -> Download:
+    """The outlines over the slices, red predicted and green true: ``gif``, or ``png`` slices in a zip."""
+    name = plain_name(entry.scan.id)
+    with tempfile.TemporaryDirectory(dir=entry.folder) as made:
+        folder = Path(made)
+        if format == "gif":
+            path = draw_gif(entry.scan, entry.mask, entry.truth, folder / f"{name}.gif", channel, size=384)
+            return Download(path.name, KINDS[".gif"], path.read_bytes())
+        paths = draw_slices(entry.scan, entry.mask, entry.truth, folder / name, channel)
+        return _as_download(paths, folder, f"{name}_outlines.zip")
+
+
+def save_corrected(entry: Entry, folder: Path) -> str:
+    """Collect the scan and its mask in ``folder`` as ``glioseg train`` reads it; returns the name it got.
+
+    ``images/<name>_<slice>.tif`` holds the sequences as RGB in their own values, ``masks/`` the masks. The
+    name ends with a digest of the voxels, so that two scans of one name never mix and a second correction of
+    the same scan replaces the first.
+    """
+    import tifffile
+    from PIL import Image
+
+    scan, mask = entry.scan, entry.mask
+    if mask is None:
+        raise InputError(Fault("the scan", "a mask to save", "none", "Segment it first."))
+    digest = hashlib.sha256(np.ascontiguousarray(scan.voxels).tobytes()).hexdigest()[:8]
+    name = f"{plain_name(scan.id)}-{digest}"
+    voxels = _for_tiff(scan)
+    for number, image, truth in zip(scan.grid.slice_numbers, voxels, mask.voxels, strict=True):
+        with written_whole(folder / "images" / f"{name}_{number}.tif") as part:
+            tifffile.imwrite(part, image, photometric="rgb", compression="zlib", metadata=None)
+        with written_whole(folder / "masks" / f"{name}_{number}_mask.tif") as part:
+            Image.fromarray(np.where(truth, np.uint8(255), np.uint8(0))).save(part, format="TIFF")
+    return name
+
+
+def plain_name(id: str) -> str:
+    """An id without signs that some system does not take in a file name."""
+    plain = "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in id).strip("._")
+    return plain[:80] or "scan"
+
+
+def _for_tiff(scan: Scan) -> npt.NDArray[Any]:
+    voxels = scan.voxels
+    if voxels.dtype in (np.uint8, np.uint16, np.int16, np.float32):
+        return voxels
+    return voxels.astype(np.float32)
+
+
+def _as_download(paths: list[Path], folder: Path, archive: str) -> Download:
+    if len(paths) == 1:
+        path = paths[0]
+        return Download(path.name, KINDS.get(path.suffix, "application/octet-stream"), path.read_bytes())
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as opened:
+        for path in paths:
+            entry = zipfile.ZipInfo(
+                path.relative_to(folder).as_posix()
+            )  # without time: equal masks, equal files
+            entry.external_attr = 0o644 << 16
+            opened.writestr(entry, path.read_bytes())
+    return Download(archive, KINDS[".zip"], packed.getvalue())

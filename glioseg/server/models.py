@@ -1,0 +1,99 @@
+"""What the API takes and gives, for its own documentation."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Layer = Literal["pre", "flair", "post", "rgb", "predicted", "true", "probability"]
+Channel = Literal["pre", "flair", "post"]
+MaskFormat = Literal["native", "nifti", "tif", "png"]
+Which = Literal["current", "true"]
+
+
+class SegmentBody(BaseModel):
+    """How to segment; everything may be left out."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"model": "default"}]})
+
+    model: str = Field("default", description="one of /api/models")
+    flips: bool = Field(False, description="average with the mirrored slices; takes twice the time")
+    threshold: float | None = Field(
+        None, gt=0, lt=1, description="probabilities from here on are lesion; default: the model's"
+    )
+
+
+class Health(BaseModel):
+    """Whether the server works and what it is doing."""
+
+    status: Literal["ok"]
+    version: str
+    demo: bool
+    scans: int = Field(description="scans that it holds")
+    token: bool = Field(description="whether clients need a token")
+    runs: bool = Field(description="whether it was given run folders")
+    clinical_use: Literal[False]
+
+
+class ModelInfo(BaseModel):
+    """A model that can be asked for."""
+
+    name: str
+    title: str
+
+
+class Models(BaseModel):
+    """The models of this server."""
+
+    models: list[ModelInfo]
+
+
+class Sample(BaseModel):
+    """A bundled scan."""
+
+    name: str
+    slices: int
+
+
+class Samples(BaseModel):
+    """The bundled scans."""
+
+    samples: list[Sample]
+
+
+class Window(BaseModel):
+    """Values that become black and white."""
+
+    low: float
+    high: float
+
+
+class ScanInfo(BaseModel):
+    """What is known of a scan."""
+
+    id: str = Field(description="unguessable; every other address starts with it")
+    name: str
+    shape: list[int] = Field(description="slices, height, width as the view layers show them")
+    slice_numbers: list[int]
+    spacing: list[float] | None = Field(description="mm along slice, row, column of the source, if known")
+    axial: bool = Field(description="whether left and right of the patient are known")
+    channels: list[str]
+    filled: list[str] = Field(description="sequences that were missing and are FLAIR instead")
+    windows: dict[str, Window]
+    format: str
+    truth: bool = Field(description="whether a mask came with it")
+    state: Literal["new", "queued", "running", "done", "failed", "cancelled"]
+    ahead: int = Field(description="segmentations that come first")
+    progress: float = Field(ge=0, le=1)
+    probability: bool = Field(description="whether there is a probability map")
+    corrected: bool
+    expires_in: int = Field(description="seconds until it is dropped if it is not used")
+
+
+class Saved(BaseModel):
+    """Where a corrected case went."""
+
+    name: str
+    folder: str
+    next: str

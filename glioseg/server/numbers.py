@@ -1,0 +1,112 @@
+"""The numbers beside the picture."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import numpy as np
+
+from glioseg.metrics import METRICS, Protocol, measure
+from glioseg.metrics.scores import json_number
+from glioseg.server.store import Entry
+
+SHOWN_METRICS = ("dice", "iou", "sensitivity", "precision", "hd95", "nsd")
+UNSURE = 0.75
+"""Mean probability inside the lesion below which a mask is flagged."""
+
+
+def numbers(entry: Entry) -> dict[str, Any]:
+    """Everything that is known of an entry's mask; lengths in mm only where the spacing is known.
+
+    ``confidence`` is the mean of the network's probability over the voxels of the mask; it says how
+    sure the network is, not how right. Metrics are those of :mod:`glioseg.metrics`, when there is a truth.
+    """
+    from glioseg.inference.many import largest_diameter
+
+    mask, scan = entry.mask, entry.scan
+    if mask is None:
+        raise ValueError("numbers need a mask")
+    diameter, unit = largest_diameter(mask)
+    volume = mask.volume_mm3
+    confidence = None
+    if entry.probability is not None and mask.voxels.any():
+        confidence = round(float(entry.probability[mask.voxels].mean()), 4)
+    result: dict[str, Any] = {
+        "id": scan.id,
+        "corrected": entry.corrected is not None,
+        "slices": scan.grid.shape[0],
+        "slices_with_lesion": mask.slices_with_lesion,
+        "lesion_voxels": int(mask.voxels.sum()),
+        "lesion_mm3": None if volume is None else round(volume, 1),
+        "largest_diameter": diameter,
+        "diameter_unit": unit,
+        "confidence": confidence,
+        "filled": list(scan.filled),
+        "flags": flags(entry, confidence),
+        "metrics": None,
+        "protocol": None,
+        "per_slice": {"predicted": per_slice(mask.voxels), "true": None},
+    }
+    if entry.truth is not None:
+        spacing = scan.grid.spacing
+        measured = measure(mask.voxels, entry.truth.voxels, spacing, SHOWN_METRICS)
+        result["metrics"] = {
+            name: {
+                "value": json_number(value),
+                "title": METRICS[name].title,
+                "meaning": METRICS[name].meaning,
+                "unit": METRICS[name].length_unit(spacing) if METRICS[name].is_length else "",
+            }
+            for name, value in measured.items()
+        }
+        result["per_slice"]["true"] = per_slice(entry.truth.voxels)
+        result["protocol"] = Protocol(
+            metric="dice",
+            patients=(scan.id,),
+            checkpoint="given",
+            threshold=entry.threshold,
+            postprocessing="corrected by hand" if entry.corrected is not None else entry.postprocessing,
+        ).describe()
+    return result
+
+
+def flags(entry: Entry, confidence: float | None) -> list[str]:
+    """What a reader should know before trusting the mask; keys that the page translates."""
+    mask = entry.mask
+    assert mask is not None
+    found = ["filled_sequences"] if entry.scan.filled else []
+    if not mask.voxels.any():
+        return [*found, "no_lesion"]
+    if mask.voxels[0].any() or mask.voxels[-1].any():
+        found.append("cut_off")
+    if confidence is not None and confidence < UNSURE:
+        found.append("unsure")
+    return found
+
+
+def per_slice(mask: np.ndarray[Any, Any]) -> list[int]:
+    """Lesion voxels of each slice."""
+    return [int(count) for count in mask.sum(axis=(1, 2))]
+
+
+def as_csv(content: dict[str, Any]) -> str:
+    """The same as one row under its header."""
+    row = {name: value for name, value in content.items() if name not in ("metrics", "per_slice", "protocol")}
+    row["filled"], row["flags"] = " ".join(row["filled"]), " ".join(row["flags"])
+    for name, metric in (content["metrics"] or {}).items():
+        row[name] = metric["value"]
+    row["protocol"] = content["protocol"]
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(row), lineterminator="\n")
+    table.writeheader()
+    table.writerow({name: _harmless(value) for name, value in row.items()})
+    return text.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula: names come from uploads."""
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return "'" + value
+    return "" if value is None else value

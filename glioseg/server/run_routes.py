@@ -1,0 +1,80 @@
+"""The routes about runs, for the pages that list and compare them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from glioseg.scan import Mask, Scan
+from glioseg.server import models
+from glioseg.server import runs as run_pages
+from glioseg.server.responses import BINARY, FULL, NO_RUN, REFUSALS
+from glioseg.server.service import Serving, info
+
+router = APIRouter(prefix="/api", responses=REFUSALS)
+
+
+@router.get("/runs")
+def runs(service: Serving) -> dict[str, Any]:
+    """The run folders that the server was given."""
+    found = run_pages.find_runs(service.settings.runs)
+    return {"runs": [run_pages.summary(name, run) for name, run in found.items()]}
+
+
+def _run(name: str, service: Serving) -> tuple[str, Any]:
+    run = run_pages.find_runs(service.settings.runs).get(name)
+    if run is None:
+        raise HTTPException(404, "no run of this name")
+    return name, run
+
+
+OneRun = Annotated[tuple[str, Any], Depends(_run)]
+
+
+@router.get("/runs/{name}", responses=NO_RUN)
+def run(run: OneRun) -> dict[str, Any]:
+    """One run: curves, scores by patient, protocols, figures."""
+    return run_pages.detail(*run)
+
+
+@router.get("/runs/{name}/figures/{figure}", response_class=Response, responses={**BINARY, **NO_RUN})
+def figure(run: OneRun, figure: str) -> Response:
+    """A picture of a run."""
+    for path in run_pages.figures(run[1]):
+        if path.name == figure:
+            return Response(path.read_bytes(), media_type="image/png")
+    raise HTTPException(404, "no figure of this name")
+
+
+@router.post("/runs/{name}/patients/{patient}", status_code=201, responses={**NO_RUN, **FULL})
+async def open_patient(run: OneRun, patient: str, service: Serving) -> models.ScanInfo:
+    """Open a patient of a run with the true mask and, when the run was evaluated, the predicted one."""
+    stored: list[Mask] = []
+
+    def read(_: Path) -> tuple[Scan, Mask | None]:
+        scan, truth, predicted = run_pages.open_patient(run[1], patient)
+        stored.extend([predicted] if predicted is not None else [])
+        return scan, truth
+
+    entry = await service.new_entry(read)
+    if stored:
+        entry.predicted = stored[0]
+    return info(entry, service)
+
+
+@router.get("/compare", responses=NO_RUN)
+def compare(
+    service: Serving,
+    run: Annotated[list[str], Query(min_length=2, max_length=12)],
+    protocol: Annotated[str, Query(pattern="^(own|reference)$")] = "own",
+) -> dict[str, Any]:
+    """Chosen runs side by side under one protocol, with paired tests; different protocols are refused."""
+    found = run_pages.find_runs(service.settings.runs)
+    missing = [name for name in run if name not in found]
+    if missing:
+        raise HTTPException(404, "no run of this name")
+    return run_pages.compare({name: found[name] for name in dict.fromkeys(run)}, protocol)

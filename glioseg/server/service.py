@@ -1,0 +1,133 @@
+"""What the routes share: the store, the worker, the threads that read uploads."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+
+from glioseg.errors import Fault, InputError
+from glioseg.scan import Mask, Scan
+from glioseg.server import display, models
+from glioseg.server import runs as run_pages
+from glioseg.server.replies import without_folder
+from glioseg.server.settings import Settings
+from glioseg.server.store import Entry, Store
+from glioseg.server.worker import Choice, Worker
+
+Result = TypeVar("Result")
+
+
+class Service:
+    """What the routes share: store, worker, threads that read uploads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store = Store(settings)
+        self.worker = Worker(settings, _models(settings))
+        self.readers = ThreadPoolExecutor(2, thread_name_prefix="glioseg-reader")
+        self.saving = threading.Lock()
+
+    def start(self) -> None:
+        """Start the worker; with ``--demo`` it segments the first bundled scan at once."""
+        self.worker.start()
+        if self.settings.demo:
+            from glioseg.samples import sample_cases
+
+            name = sample_cases()[0].id
+            self.worker.submit(Entry("", self.store.folder, *read_sample(name), sample=name), Choice())
+
+    def close(self) -> None:
+        """End the worker and remove everything."""
+        self.worker.close()
+        self.readers.shutdown(wait=False, cancel_futures=True)
+        self.store.close()
+
+    async def read(self, folder: Path, job: Callable[[], Result]) -> Result:
+        """Run ``job``, which reads files, in a thread, within the time limit and with clean faults."""
+        running = asyncio.get_running_loop().run_in_executor(self.readers, job)
+        try:
+            return await asyncio.wait_for(running, self.settings.read_seconds)
+        except asyncio.TimeoutError:
+            cure = "Send a smaller scan."
+            fault = Fault("the upload", "a scan that can be read in time", "a slow one", cure)
+            raise InputError(fault) from None
+        except InputError as error:
+            raise InputError(*without_folder(error.faults, folder)) from None
+
+    async def new_entry(self, read: Callable[[Path], tuple[Scan, Mask | None]], **facts: Any) -> Entry:
+        """Make an entry of what ``read`` reads in its new private folder."""
+        id, folder = self.store.new_folder()
+        try:
+            scan, truth = await self.read(folder, lambda: read(folder))
+            return self.store.add(Entry(id, folder, scan, truth, **facts))
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def _models(settings: Settings) -> dict[str, str | Path]:
+    """Models by the name that clients use: the server's own first, those that ship, finished runs."""
+    from glioseg.inference.model_file import find_model, model_summaries
+
+    find_model(settings.model)
+    found: dict[str, str | Path] = {"default": settings.model, **{name: name for name in model_summaries()}}
+    for name, run in run_pages.find_runs(settings.runs).items():
+        if run.model.is_file():
+            found[f"run:{name}"] = run.model
+    return found
+
+
+def read_sample(name: str) -> tuple[Scan, Mask | None]:
+    """A bundled scan with its truth."""
+    from glioseg.dataset.find import read_case
+    from glioseg.samples import sample_cases
+
+    return read_case(next(case for case in sample_cases() if case.id == name))
+
+
+def info(entry: Entry, service: Service) -> models.ScanInfo:
+    """What is known of an entry."""
+    scan, job = entry.scan, entry.job
+    state = "done" if entry.predicted is not None else "new"
+    if job is not None and job.state != "done":
+        state = job.state
+    left = service.settings.keep_seconds - (time.monotonic() - entry.used)
+    return models.ScanInfo(
+        id=entry.id,
+        name=scan.id,
+        shape=list(scan.grid.shape),
+        slice_numbers=list(scan.grid.slice_numbers),
+        spacing=None if scan.grid.spacing is None else [round(size, 6) for size in scan.grid.spacing],
+        axial=display.is_radiological(scan.grid),
+        channels=list(scan.channels),
+        filled=list(scan.filled),
+        windows={
+            name: models.Window(low=low, high=high)
+            for name in scan.channels
+            for low, high in [display.window(scan, name)]
+        },
+        format=scan.grid.format,
+        truth=entry.truth is not None,
+        state=state,  # type: ignore[arg-type]
+        ahead=service.worker.position(job) if job is not None else 0,
+        progress=1.0 if state == "done" else min(1.0, job.slices_done / len(scan.voxels)) if job else 0.0,
+        probability=entry.probability is not None,
+        corrected=entry.corrected is not None,
+        expires_in=max(0, round(left)),
+    )
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+Serving = Annotated[Service, Depends(_service)]

@@ -1,0 +1,97 @@
+"""What one server is allowed to do."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from glioseg.errors import Fault, InputError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where a server listens, what it works with, and its limits.
+
+    Attributes:
+        host, port: where it listens.
+        token: what a client must know; made up when ``host`` is not this machine alone.
+        allowed_hosts: names besides ``localhost`` and ``host`` that a request may be addressed to.
+        model: name of a model, run folder or ``.onnx`` file that is used by default.
+        threads: threads of the network; all usable cores by default.
+        runs: folder of run folders, for the pages about runs.
+        corrected: folder that collects corrected cases.
+        demo: open a bundled scan at once.
+        upload_bytes: most bytes of one upload.
+        unpacked_bytes: most bytes that an upload may unpack to.
+        files: most files of an upload, packed ones included.
+        values: most values (slices x height x width x channels) of one scan, checked before decoding.
+        scans: most scans at a time.
+        held_values: most values of all scans together.
+        queue: most segmentations that wait.
+        idle_seconds: longest silence while a request comes in.
+        read_seconds: longest time to read a scan.
+        segment_seconds: longest time to segment one.
+        keep_seconds: how long a scan is kept after its last use.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    token: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    model: str = "default"
+    threads: int | None = None
+    runs: Path | None = None
+    corrected: Path = field(default_factory=lambda: Path("glioseg-corrected"))
+    demo: bool = False
+    upload_bytes: int = 1 << 30
+    unpacked_bytes: int = 2 << 30
+    files: int = 10_000
+    values: int = 300_000_000
+    scans: int = 64
+    held_values: int = 1_500_000_000
+    queue: int = 8
+    idle_seconds: float = 60
+    read_seconds: float = 300
+    segment_seconds: float = 900
+    keep_seconds: float = 3600
+
+    def __post_init__(self) -> None:
+        if not is_loopback(self.host) and self.token is None:
+            object.__setattr__(self, "token", secrets.token_urlsafe(24))
+        if self.token is not None and len(self.token) < 16:
+            cure = "Leave the token away: a good one is made up."
+            raise InputError(Fault("the token", "at least 16 characters", str(len(self.token)), cure))
+
+    @property
+    def address(self) -> str:
+        """Where the page is, with the token if there is one."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        host = f"[{host}]" if ":" in host else host
+        return f"http://{host}:{self.port}/" + (f"?token={self.token}" if self.token else "")
+
+    def serves(self, host: str) -> bool:
+        """Whether a request with this Host header is meant for this server.
+
+        A page elsewhere that lets its own name lead here (DNS rebinding) always comes with a
+        name; an address is therefore safe.
+        """
+        name = host.rsplit(":", 1)[0] if host.count(":") == 1 or "]:" in host else host
+        name = name.strip("[]").casefold().rstrip(".")
+        return name in {"localhost", self.host.casefold(), *map(str.casefold, self.allowed_hosts)} or (
+            _is_address(name)
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach ``host``."""
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,209 @@
+"""From an upload to a scan: names made harmless, archives unpacked within limits, masks paired."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from glioseg.errors import Fault, InputError, raise_all
+from glioseg.io import find_scans, read_mask, read_scan
+from glioseg.io.names import is_mask, is_picture, is_volume, listed, split_number, stem_of, suffix_of
+from glioseg.io.sources import Source
+from glioseg.scan import Mask, Scan
+from glioseg.server.settings import Settings
+
+_CHUNK = 1 << 20
+_LONGEST_NAME = 120
+
+
+def safe_name(name: str) -> Path:
+    """A client's file name as a relative path that can only lie below the folder it is put in.
+
+    Raises:
+        InputError: the name climbs out (``..``), is absolute, or nothing is left of it.
+    """
+    parts = name.replace("\\", "/").split("/")
+    kept = [_plain(part) for part in parts if part not in ("", ".")]
+    if ".." in parts or name.startswith(("/", "\\")) or ":" in parts[0] or not kept or len(kept) > 12:
+        cure = "Rename the file, or pack the archive anew."
+        raise InputError(
+            Fault("an uploaded file", "a plain name", repr(name[:80]), cure),
+        )
+    return Path(*kept)
+
+
+def unpack(archive: Path, folder: Path, settings: Settings) -> None:
+    """Unpack a zip file within the limits on files and bytes; archives inside it stay packed.
+
+    Raises:
+        InputError: it is damaged, encrypted, holds links or names that climb out, or is too large.
+    """
+    where = archive.name
+    cure = "Pack the folder of one patient with an ordinary zip program."
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            entries = [entry for entry in opened.infolist() if not entry.is_dir()]
+            entries = [entry for entry in entries if not _is_litter(entry.filename)]
+            if len(entries) > settings.files:
+                found = f"{len(entries)} files"
+                raise InputError(Fault(where, f"at most {settings.files} files", found, cure))
+            room = settings.unpacked_bytes
+            for entry in entries:
+                mode = entry.external_attr >> 16
+                if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+                    raise InputError(Fault(where, "ordinary files", "a link or device", cure))
+                if entry.flag_bits & 1:
+                    raise InputError(Fault(where, "an archive without password", "a password", cure))
+                target = folder / safe_name(entry.filename)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with opened.open(entry) as packed, target.open("xb") as out:
+                    while chunk := packed.read(_CHUNK):
+                        room -= len(chunk)
+                        if room < 0:
+                            most = f"at most {settings.unpacked_bytes:,} bytes when unpacked"
+                            raise InputError(Fault(where, most, "more", cure))
+                        out.write(chunk)
+    except FileExistsError as error:
+        raise InputError(Fault(where, "each name once", "a name twice", cure)) from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError) as error:
+        # OSError: names too long for the disk, a file where a folder is needed
+        raise InputError(Fault(where, "a whole zip archive", "one that is damaged", cure)) from error
+
+
+def read_upload(folder: Path, settings: Settings) -> tuple[Scan, Mask | None]:
+    """Read the one scan in an upload's folder, and its mask if one is beside it.
+
+    Raises:
+        InputError: there is no scan, there are several, or something cannot be read.
+    """
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    archives = [path for path in files if suffix_of(path) == ".zip"]
+    if archives and len(files) > 1:
+        cure = "Upload the archive alone."
+        raise InputError(Fault(archives[0], "one zip archive", f"{len(files)} files", cure))
+    if archives:
+        inside = folder / f"in {stem_of(archives[0])}"
+        inside.mkdir()
+        unpack(archives[0], inside, settings)
+        archives[0].unlink()
+        folder, files = inside, [path for path in sorted(inside.rglob("*")) if path.is_file()]
+    check_promises(files, settings.values)
+    known = [path for path in files if is_picture(path) or is_volume(path)]
+    if not known:
+        # Not named like pictures or volumes: whatever reader takes the folder, for instance a DICOM series.
+        return read_scan(_innermost(folder)), None
+    sources, faults = find_scans([folder])
+    raise_all(faults)
+    if len(sources) != 1:
+        found = f"{len(sources)} ({listed(source.id for source in sources)})"
+        cure = "Upload one scan at a time. Slices of a scan differ only in the number at the end of the name."
+        raise InputError(Fault("the upload", "one scan", found, cure))
+    scan = replace(sources[0], id=_id(sources[0], folder)).read()
+    return scan, _truth([path for path in known if is_mask(path)], scan)
+
+
+def _id(source: Source, folder: Path) -> str:
+    """The name of a scan; the folder of the upload itself has none that means anything."""
+    if source.format != "slices" or source.files[0].parent != folder:
+        return source.id
+    return split_number(stem_of(source.files[0]))[0] or folder.name.removeprefix("in ")
+
+
+def check_promises(files: list[Path], most: int) -> None:
+    """Refuse an upload whose headers promise more values than allowed, before anything is decoded.
+
+    Headers that cannot be read are left to the reader, which says what is wrong with them.
+
+    Raises:
+        InputError: the headers together promise more than ``most`` values.
+    """
+    total = 0
+    for path in files:
+        for probe in (_picture_values, _volume_values):
+            try:
+                total += sum(probe(path))
+            except Exception:  # damaged headers raise whatever they like
+                continue
+        if total > most:
+            cure = "Crop or resample the scan, or raise the limit with --max-values."
+            found = f"{total:,} or more, as the headers say"
+            raise InputError(Fault("the upload", f"at most {most:,} values", found, cure))
+
+
+def _picture_values(path: Path) -> Iterator[int]:
+    if not is_picture(path):
+        return
+    if suffix_of(path) in (".tif", ".tiff"):
+        import tifffile
+
+        opened: Any
+        with tifffile.TiffFile(path, _multifile=False) as opened:
+            for page in opened.pages:
+                yield _product(getattr(page, "shape", None) or page.keyframe.shape)
+        return
+    from PIL import Image
+
+    with Image.open(path) as image:
+        yield image.width * image.height * len(image.getbands())
+
+
+def _volume_values(path: Path) -> Iterator[int]:
+    if is_volume(path):
+        import nibabel
+
+        header: Any = nibabel.load(path)
+        yield _product(header.shape)
+
+
+def _product(sizes: tuple[int, ...]) -> int:
+    result = 1
+    for size in sizes:
+        result *= max(1, int(size))
+    return result
+
+
+def _truth(masks: list[Path], scan: Scan) -> Mask | None:
+    if not masks:
+        return None
+    per_slice = scan.grid.format == "slices"
+    places = sorted({mask.parent for mask in masks}) if per_slice else masks
+    if len(places) > 1:
+        found = listed(path.name for path in places)
+        cure = "Upload the scan with one mask, or without."
+        raise InputError(Fault("the upload", "one mask for the scan", found, cure))
+    mask = read_mask(places[0], scan.grid)
+    return Mask(mask.voxels, scan.grid, scan.id)
+
+
+def _innermost(folder: Path) -> Path:
+    """The folder that holds the files, below folders that hold nothing but one folder."""
+    while True:
+        inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        if len(inside) != 1:
+            return folder
+        if not inside[0].is_dir():
+            return inside[0]
+        folder = inside[0]
+
+
+def _is_litter(name: str) -> bool:
+    parts = name.replace("\\", "/").split("/")
+    return "__MACOSX" in parts or parts[-1].startswith("._") or parts[-1] in (".DS_Store", "Thumbs.db")
+
+
+def _plain(part: str) -> str:
+    plain = "".join("_" if ord(sign) < 32 or sign in '<>:"|?*\x7f' else sign for sign in part).strip()
+    plain = plain.rstrip(". ") or "_"
+    if len(plain.encode()) > _LONGEST_NAME:
+        suffix = suffix_of(Path(plain))[:12]
+        plain = _cut(plain[: len(plain) - len(suffix)], _LONGEST_NAME - len(suffix)) + suffix
+    return plain
+
+
+def _cut(text: str, size: int) -> str:
+    return text.encode()[-size:].decode("utf-8", "ignore")
