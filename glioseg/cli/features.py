@@ -1,0 +1,31 @@
+"""``glioseg features``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def features(
+    masks: Annotated[
+        Path,
+        typer.Argument(
+            help="Masks: a folder of <id>/<slice>_mask.tif or <id>_mask.nii.gz, a file, or a run."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The table to write.")] = Path("features.csv"),
+    scans: Annotated[
+        Path | None, typer.Option(help="Folder of labelled scans, for FLAIR intensities and the side.")
+    ] = None,
+) -> None:
+    """Measure the shape of lesions: one row a patient, with the reason where a value is not defined."""
+    from glioseg.radiomics.table import find_masks, measure_all, sources_of
+
+    table = measure_all(sources_of(find_masks(masks), scans))
+    table.write_csv(out)
+    for feature, reasons in table.reasons().items():
+        for reason, count in reasons.items():
+            typer.echo(f"{feature}: not defined for {count}, {reason}")
+    typer.echo(f"Written to {out}: {len(table.rows)} patients")

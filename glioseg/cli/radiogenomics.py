@@ -1,0 +1,58 @@
+"""``glioseg radiogenomics``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def radiogenomics(
+    data: Annotated[Path, typer.Argument(help="Folder of labelled scans with data.csv.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the report.")] = Path("radiogenomics"),
+    truth: Annotated[bool, typer.Option("--truth", help="Measure the manual masks.")] = False,
+    masks: Annotated[
+        Path | None,
+        typer.Option(help="Folder of predicted masks: <id>/<slice>_mask.tif or <id>_mask.nii.gz."),
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Run or evaluation whose folder 'masks' holds them.")
+    ] = None,
+    clinical: Annotated[
+        Path | None, typer.Option(help="Table of categories by patient. Default: data.csv in the folder.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Its column that names the patient. Default: the first.")
+    ] = None,
+    columns: Annotated[str, typer.Option(help="Columns to test, separated by commas.")] = "",
+    resamples: Annotated[int, typer.Option(min=1, help="Random tables of each Monte Carlo test.")] = 100_000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random tables.")] = 0,
+) -> None:
+    """Test whether tumour shape is associated with genomic clusters, grade, histology and survival."""
+    from glioseg.errors import Fault, InputError
+    from glioseg.radiomics.report import write_report
+    from glioseg.radiomics.study import radiogenomics as run_study
+
+    if sum((truth, masks is not None, run is not None)) != 1:
+        cure = "Give --truth for the manual masks, --masks DIR or --run RUN for predicted ones."
+        raise InputError(Fault("radiogenomics", "one of --truth, --masks and --run", "none or several", cure))
+    if run is not None:
+        masks = run / "masks"
+        if not masks.is_dir():
+            cure = "Predict with it first, or name the folder with --masks."
+            raise InputError(Fault(run, "a run with a folder 'masks'", "no such folder", cure))
+    study = run_study(
+        data,
+        masks,
+        clinical,
+        tuple(name.strip() for name in columns.split(",") if name.strip()),
+        key,
+        resamples,
+        seed,
+    )
+    write_report(study, out)
+    typer.echo((out / "report.md").read_text(encoding="utf-8").split("\n\n")[1])
+    typer.echo(
+        f"\nWritten to {out}: index.html, report.md, features.csv, associations.csv, auc.csv, study.json"
+    )

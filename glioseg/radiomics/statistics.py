@@ -1,0 +1,213 @@
+"""Tests, effect sizes and corrections for the association of a feature with a category."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.radiomics.values import NotDefined
+
+RESAMPLES = 100_000
+"""Random tables of a Monte Carlo test."""
+
+
+class MonteCarlo(NamedTuple):
+    """A p-value and its standard error, 0 where it is exact."""
+
+    p: float
+    standard_error: float
+
+
+class KruskalWallis(NamedTuple):
+    """Result of the test: H, p and the effect size epsilon squared."""
+
+    h: float
+    p: float
+    epsilon_squared: float
+
+
+class Auc(NamedTuple):
+    """Area under the ROC curve with its 95 % interval; the ends are NaN where the area is 0 or 1."""
+
+    value: float
+    low: float
+    high: float
+    positives: int
+    negatives: int
+
+
+class Correlation(NamedTuple):
+    """Pearson's r with its 95 % interval, and Spearman's rho, over ``n`` pairs."""
+
+    pearson: float
+    low: float
+    high: float
+    spearman: float
+    n: int
+
+
+def fisher_exact(table: npt.ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> MonteCarlo | NotDefined:
+    """Two-sided Fisher's exact test: how probable are tables no more probable than this one?
+
+    Two by two tables are enumerated. Larger ones (Freeman and Halton) are compared with random
+    tables of the same margins; the observed table counts as one of them, so p is never 0.
+
+    Args:
+        table: counts ``(rows, columns)``.
+        resamples: number of random tables.
+        seed: the same seed gives the same p.
+
+    Source:
+        Freeman and Halton 1951, doi 10.1093/biomet/38.1-2.141; Patefield 1981, doi 10.2307/2346669 (random
+        tables); Phipson and Smyth 2010, doi 10.2202/1544-6115.1585 (the observed table counts).
+    """
+    from scipy import stats
+
+    counts = _without_empty(table)
+    if isinstance(counts, NotDefined):
+        return counts
+    if counts.shape == (2, 2):
+        return MonteCarlo(float(stats.fisher_exact(counts)[1]), 0.0)
+    margins = tuple(counts.sum(axis=1).tolist()), tuple(counts.sum(axis=0).tolist())
+    drawn = _random_tables(*margins, resamples, seed)
+    observed = _log_factorials(counts).sum()
+    p = (1 + int((drawn >= observed - 1e-7).sum())) / (resamples + 1)
+    return MonteCarlo(p, math.sqrt(p * (1 - p) / resamples))
+
+
+def cramers_v(table: npt.ArrayLike) -> float | NotDefined:
+    """Cramer's V of a table of counts: 0 no association, 1 the largest possible.
+
+    Source:
+        Cramer 1946, "Mathematical Methods of Statistics", chapter 21.
+    """
+    counts = _without_empty(table)
+    if isinstance(counts, NotDefined):
+        return counts
+    total = counts.sum()
+    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / total
+    chi_squared = ((counts - expected) ** 2 / expected).sum()
+    return math.sqrt(chi_squared / (total * (min(counts.shape) - 1)))
+
+
+def kruskal_wallis(groups: Sequence[npt.NDArray[np.float64]]) -> KruskalWallis | NotDefined:
+    """Kruskal-Wallis test of whether groups have the same distribution, with epsilon squared.
+
+    Epsilon squared is ``H / (n - 1)``: 0 no difference, 1 ranks that the group determines.
+
+    Source:
+        Kruskal and Wallis 1952, doi 10.1080/01621459.1952.10483441; Tomczak and Tomczak 2014, "The need to
+        report effect size estimates revisited", Trends in Sport Sciences 21, 19-25.
+    """
+    from scipy import stats
+
+    filled = [group for group in groups if len(group)]
+    if len(filled) < 2:
+        return NotDefined("fewer than two groups have a value")
+    values = np.concatenate(filled)
+    if (values == values[0]).all():
+        return NotDefined("all values are equal")
+    h, p = stats.kruskal(*filled)
+    return KruskalWallis(float(h), float(p), float(h) / (len(values) - 1))
+
+
+def bonferroni(p_values: Sequence[float]) -> list[float]:
+    """Bonferroni's correction: each p times the number of tests, at most 1."""
+    return [min(1.0, p * len(p_values)) for p in p_values]
+
+
+def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
+    """Benjamini and Hochberg's adjusted p-values, which bound the false discovery rate.
+
+    Source:
+        Benjamini and Hochberg 1995, doi 10.1111/j.2517-6161.1995.tb02031.x.
+    """
+    from scipy import stats
+
+    adjusted: list[float] = stats.false_discovery_control(p_values).tolist() if len(p_values) else []
+    return adjusted
+
+
+def auc(positives: npt.ArrayLike, negatives: npt.ArrayLike) -> Auc | NotDefined:
+    """Area under the ROC curve, with DeLong's variance and an interval made on the logit scale.
+
+    Args:
+        positives: values of one group; the area is the chance that one of them is larger than
+            one of the others, a tie counting half.
+        negatives: values of the rest.
+
+    Source:
+        DeLong, DeLong and Clarke-Pearson 1988, doi 10.2307/2531595; Pepe 2003, "The Statistical
+        Evaluation of Medical Tests", section 5.2 (logit scale).
+    """
+    one, rest = (np.asarray(values, dtype=np.float64) for values in (positives, negatives))
+    if len(one) < 2 or len(rest) < 2:
+        return NotDefined("fewer than two patients on one side")
+    larger = np.sign(one[:, None] - rest[None, :]) / 2 + 0.5
+    value = float(larger.mean())
+    variance = larger.mean(axis=1).var(ddof=1) / len(one) + larger.mean(axis=0).var(ddof=1) / len(rest)
+    if value in (0.0, 1.0):
+        return Auc(value, math.nan, math.nan, len(one), len(rest))
+    centre = math.log(value / (1 - value))
+    reach = _NORMAL_975 * math.sqrt(variance) / (value * (1 - value))
+    low, high = (1 / (1 + math.exp(-end)) for end in (centre - reach, centre + reach))
+    return Auc(value, low, high, len(one), len(rest))
+
+
+def correlation(first: npt.ArrayLike, second: npt.ArrayLike) -> Correlation | NotDefined:
+    """Correlation of pairs, those left out where one value is NaN; interval by Fisher's z."""
+    from scipy import stats
+
+    a, b = (np.asarray(values, dtype=np.float64) for values in (first, second))
+    both = ~(np.isnan(a) | np.isnan(b))
+    a, b = a[both], b[both]
+    if len(a) < 4:
+        return NotDefined("fewer than four pairs")
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return NotDefined("all values are equal")
+    pearson = float(np.clip(np.corrcoef(a, b)[0, 1], -1, 1))
+    reach = _NORMAL_975 / math.sqrt(len(a) - 3)
+    low, high = (
+        math.tanh(math.atanh(pearson) + end) if abs(pearson) < 1 else pearson for end in (-reach, reach)
+    )
+    return Correlation(pearson, low, high, float(stats.spearmanr(a, b)[0]), len(a))
+
+
+_NORMAL_975 = 1.959963984540054
+
+
+# Every feature without missing values has the same margins in a column, so the tables are drawn once.
+@lru_cache(maxsize=32)
+def _random_tables(
+    rows: tuple[int, ...], columns: tuple[int, ...], resamples: int, seed: int
+) -> npt.NDArray[np.float64]:
+    """For random tables with these margins the logarithm of the product of the factorials in them.
+
+    With fixed margins the probability of a table falls as this number rises.
+    """
+    from scipy import stats
+
+    tables = stats.random_table(rows, columns, seed=np.random.default_rng(seed)).rvs(resamples)
+    logarithms: npt.NDArray[np.float64] = _log_factorials(tables.astype(np.int64)).sum(axis=(1, 2))
+    return logarithms
+
+
+def _log_factorials(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    from scipy.special import gammaln
+
+    each: npt.NDArray[np.float64] = gammaln(np.arange(counts.max() + 1) + 1.0)[counts]
+    return each
+
+
+def _without_empty(table: npt.ArrayLike) -> npt.NDArray[Any] | NotDefined:
+    """The table without empty rows and columns, which carry no information."""
+    counts = np.asarray(table, dtype=np.int64)
+    counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
+    if min(counts.shape) < 2:
+        return NotDefined("fewer than two groups, or all values on one side of the median")
+    return counts

@@ -1,0 +1,244 @@
+"""From masks to p-values: measure every patient, join with the categories, test."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glioseg.dataset.find import Case, find_cases, read_case
+from glioseg.errors import Fault, InputError
+from glioseg.io import read_mask
+from glioseg.io.names import listed
+from glioseg.metrics import dice
+from glioseg.radiomics.association import Association, Discrimination, Labels, associate, discriminate
+from glioseg.radiomics.clinical import ClinicalTable, read_clinical
+from glioseg.radiomics.features import FEATURES, measure_lesion
+from glioseg.radiomics.statistics import RESAMPLES, Correlation, correlation
+from glioseg.radiomics.table import FeatureTable, find_masks
+from glioseg.radiomics.values import NotDefined, Value
+from glioseg.scan import Mask, Scan
+
+PAPER = tuple(name for name, feature in FEATURES.items() if feature.group == "paper")
+"""The three features of Buda et al. 2019: the family that is tested first."""
+EXPLORED = tuple(
+    name for name, feature in FEATURES.items() if feature.group in ("size", "shape", "intensity")
+)
+"""The other features that are numbers and no positions: a family of their own."""
+
+NO_MASK = NotDefined("there is no predicted mask")
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the tests of one set of masks found.
+
+    Attributes:
+        paper: each of :data:`PAPER` against each column, corrected as one family.
+        explored: each of :data:`EXPLORED` that has values, corrected as another.
+        discriminations: areas under the ROC curve of :data:`PAPER`.
+    """
+
+    paper: list[Association]
+    explored: list[Association]
+    discriminations: list[Discrimination]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything that a report is made of.
+
+    Attributes:
+        data: name of the folder with the scans.
+        predicted: name of the folder with the predicted masks, or ``None`` for the manual masks.
+        cases: the scans.
+        table: the features that are tested.
+        tests: their tests.
+        truth: with predicted masks, the features of the manual masks of the same patients.
+        truth_tests: the tests of ``truth``.
+        dice: with predicted masks, the Dice coefficient of each patient that has one, on the scan's own grid.
+        correlations: with predicted masks, for each feature predicted against true.
+        clinical: the categories.
+        columns: the columns that were tested.
+        left_out: the other columns, and why.
+        labels: for each column the category of each patient of ``table``.
+        resamples: random tables of each Monte Carlo test.
+        seed: of the random tables.
+        mask_files: with predicted masks, where each is.
+    """
+
+    data: str
+    predicted: str | None
+    cases: Mapping[str, Case]
+    table: FeatureTable
+    tests: Findings
+    truth: FeatureTable | None
+    truth_tests: Findings | None
+    dice: Mapping[str, float]
+    correlations: Mapping[str, Correlation | NotDefined]
+    clinical: ClinicalTable
+    columns: tuple[str, ...]
+    left_out: Mapping[str, str]
+    labels: Mapping[str, Labels]
+    resamples: int
+    seed: int
+    mask_files: Mapping[str, Path]
+
+    def masks_of(self, patient: str) -> tuple[Scan, Mask, Mask | None]:
+        """The scan, the mask that was measured, and with predicted masks the manual one; read again."""
+        scan, truth = _read(self.cases[patient])
+        if self.predicted is None:
+            return scan, truth, None
+        return scan, read_mask(self.mask_files[patient], scan.grid), truth
+
+    def to_dict(self) -> dict[str, Any]:
+        """All numbers and how they came about, as plain JSON types."""
+        numbers: dict[str, Any] = {
+            "masks": "manual" if self.predicted is None else "predicted",
+            "patients": len(self.table.rows),
+            "without_category_row": [id for id in self.table.rows if self.clinical.row_of(id) is None],
+            "categories": self.clinical.name,
+            "columns": list(self.columns),
+            "columns_left_out": dict(self.left_out),
+            "resamples": self.resamples,
+            "seed": self.seed,
+            "not_defined": {feature: dict(counts) for feature, counts in self.table.reasons().items()},
+            "associations": [test.to_dict() for test in self.tests.paper],
+            "explored_associations": [test.to_dict() for test in self.tests.explored],
+            "auc": [test.to_dict() for test in self.tests.discriminations],
+        }
+        if self.truth_tests is not None:
+            numbers |= {
+                "manual_associations_same_patients": [test.to_dict() for test in self.truth_tests.paper],
+                "manual_auc_same_patients": [test.to_dict() for test in self.truth_tests.discriminations],
+                "dice": dict(self.dice),
+                "correlation_predicted_manual": {
+                    feature: {"not_defined": found.reason}
+                    if isinstance(found, NotDefined)
+                    else found._asdict()
+                    for feature, found in self.correlations.items()
+                },
+            }
+        return numbers
+
+
+def radiogenomics(
+    data: Path,
+    masks: Path | None = None,
+    clinical: Path | None = None,
+    columns: Sequence[str] = (),
+    key: str | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    on_patient: Callable[[str], None] | None = None,
+) -> Study:
+    """Measure the lesions of a data set and test their shape for association with categories.
+
+    Args:
+        data: folder of labelled scans.
+        masks: predicted masks, see :func:`glioseg.radiomics.table.find_masks`; ``None`` for the manual masks
+            of ``data``. Masks of patients that are not in ``data`` are left aside.
+        clinical: table of categories by patient; ``data.csv`` in ``data`` by default.
+        columns: the columns to test; see :meth:`ClinicalTable.choose_columns` for the default.
+        key: the column of ``clinical`` that names the patient; the first by default.
+        resamples: random tables of each Monte Carlo test.
+        seed: of the random tables.
+        on_patient: called with the id before each patient is measured.
+
+    Raises:
+        InputError: everything that is wrong with the scans, the masks or the table.
+    """
+    categories = read_clinical(clinical if clinical is not None else data / "data.csv", key)
+    cases = {case.id: case for case in find_cases(data)}
+    if not any(categories.row_of(id) for id in cases):
+        expected = (
+            f"patients of {data.resolve().name} in its column '{categories.key}', such as {listed(cases, 1)}"
+        )
+        cure = "Name the right table with --clinical, or its column with --key."
+        raise InputError(Fault(categories.name, expected, f"{listed(categories.rows, 2)}", cure))
+    chosen, left_out = categories.choose_columns(list(cases), columns)
+    files = find_masks(masks) if masks is not None else {}
+    files = {id: path for id, path in files.items() if id in cases}
+    if masks is not None and not files:
+        expected = f"masks named as the scans of {data.resolve().name}, such as {listed(cases, 1)}"
+        raise InputError(Fault(masks, expected, "none of them", "Give the masks of these scans."))
+
+    manual: dict[str, Mapping[str, Value]] = {}
+    predicted: dict[str, Mapping[str, Value]] = {}
+    overlap: dict[str, float] = {}
+    faults: list[Fault] = []
+    for id, case in cases.items():
+        if on_patient is not None:
+            on_patient(id)
+        try:
+            scan, truth = _read(case)
+            if masks is None:
+                manual[id] = measure_lesion(truth, scan)
+            elif id in files:
+                mask = read_mask(files[id], scan.grid)
+                manual[id], predicted[id] = measure_lesion(truth, scan), measure_lesion(mask, scan)
+                overlap[id] = float(dice(mask.voxels, truth.voxels))
+            else:
+                predicted[id] = dict.fromkeys(FEATURES, NO_MASK)
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(*faults)
+
+    truth_table = FeatureTable(manual)
+    table = truth_table if masks is None else FeatureTable(predicted)
+    labels = {column: categories.labels(table.rows, column) for column in chosen}
+    truth_labels = {column: categories.labels(truth_table.rows, column) for column in chosen}
+    return Study(
+        data=data.resolve().name,
+        predicted=None if masks is None else masks.resolve().name,
+        cases=cases,
+        table=table,
+        tests=_test(table, labels, resamples, seed),
+        truth=None if masks is None else truth_table,
+        truth_tests=None if masks is None else _test(truth_table, truth_labels, resamples, seed),
+        dice=overlap,
+        correlations={} if masks is None else _correlate(table, truth_table),
+        clinical=categories,
+        columns=chosen,
+        left_out=left_out,
+        labels=labels,
+        resamples=resamples,
+        seed=seed,
+        mask_files=files,
+    )
+
+
+def _read(case: Case) -> tuple[Scan, Mask]:
+    scan, truth = read_case(case)
+    if truth is None:
+        raise InputError(Fault(case.images[0].parent, "a manual mask", "none", "Add the masks of this scan."))
+    return scan, truth
+
+
+def _test(table: FeatureTable, labels: Mapping[str, Labels], resamples: int, seed: int) -> Findings:
+    columns = {name: table.column(name) for name in (*PAPER, *EXPLORED)}
+    paper = {name: columns[name] for name in PAPER}
+    explored = {name: columns[name] for name in EXPLORED if not np.isnan(columns[name]).all()}
+    return Findings(
+        paper=associate(paper, labels, resamples, seed),
+        explored=associate(explored, labels, resamples, seed),
+        discriminations=discriminate(paper, labels),
+    )
+
+
+def _correlate(predicted: FeatureTable, truth: FeatureTable) -> dict[str, Correlation | NotDefined]:
+    """Correlation of each number over the patients that have a predicted mask."""
+    places = {id: place for place, id in enumerate(truth.rows)}
+    found: dict[str, Correlation | NotDefined] = {}
+    for name in (*PAPER, *EXPLORED):
+        true = truth.column(name)
+        if np.isnan(true).all():
+            continue
+        same = [true[places[id]] if id in places else math.nan for id in predicted.rows]
+        found[name] = correlation(predicted.column(name), same)
+    return found
