@@ -108,15 +108,9 @@ def check(
         The census, with its faults; a data set can be trained on when ``faults`` is empty.
 
     Raises:
-        InputError: ``rule`` is not a patient rule.
+        InputError: the folder cannot be listed, or ``rule`` is not a patient rule.
     """
-    folder = Path(folder)
-    try:
-        found = survey(folder, rule)
-    except InputError as error:
-        if not folder.exists():
-            return Census(folder, "", (), error.faults)
-        raise
+    found = survey(folder, rule)
     results: list[_Findings] = []
     with ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 2)) as pool:
         for result in pool.map(_examine, found.cases):
@@ -125,7 +119,7 @@ def check(
                 progress(len(results), len(found.cases))
     faults = [*found.faults, *(fault for result in results for fault in result.faults), *_duplicates(results)]
     return Census(
-        folder=folder,
+        folder=Path(folder),
         layout=found.layout,
         cases=found.cases,
         faults=tuple(faults),

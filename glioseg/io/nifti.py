@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
@@ -22,7 +23,7 @@ from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
 from glioseg.io.names import suffix_of
 from glioseg.io.pictures import as_mask, check_finite
-from glioseg.io.refuse import MAX_EXPANSION, check_size, reading
+from glioseg.io.refuse import MAX_EXPANSION, check_size, quiet, reading
 from glioseg.scan import CHANNELS, Grid, Mask, Scan
 
 Affine = npt.NDArray[np.float64]
@@ -170,9 +171,10 @@ def _open(path: Path) -> tuple[Any, Grid, int]:
     colour = dtype.names is not None
     channels = 3 if colour else shape[3] if len(shape) == 4 else 1
     if not 2 <= len(shape) <= (3 if colour else 4) or channels not in (1, 3):
-        found = f"{len(shape)} axes ({' x '.join(map(str, shape))})"
-        expected = "a volume of 3 axes, or 4 with pre, FLAIR and post along the last"
-        raise InputError(Fault(path, expected, found, "Split it: --flair FILE --pre FILE --post FILE."))
+        found = f"{len(shape)} ({' x '.join(map(str, shape))})"
+        expected = "3 axes, or 4 with pre, FLAIR and post along the last"
+        cure = "Give one volume a sequence: --flair FILE --pre FILE --post FILE."
+        raise InputError(Fault(path, expected, found, cure))
     if dtype.names not in (None, ("R", "G", "B")) or (not colour and dtype.kind not in "iuf"):
         found = "RGBA" if colour else f"values of type {dtype}"
         raise InputError(Fault(path, "real numbers or RGB", found, "Convert it to 16-bit or float values."))
@@ -203,7 +205,8 @@ def _open(path: Path) -> tuple[Any, Grid, int]:
 
 def _load(path: Path) -> Any:
     import nibabel
-    from nibabel.imageglobals import LoggingOutputSuppressor
+    from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
 
     with reading(path), open(path, "rb") as file:
         start = file.read(2)
@@ -215,13 +218,16 @@ def _load(path: Path) -> Any:
         right = ".nii.gz" if start == b"\x1f\x8b" else ".nii"
         raise InputError(Fault(path, f"a {suffix_of(path)} file", found, f"Name it {right} if it is NIfTI."))
     try:
-        with LoggingOutputSuppressor():  # its remarks about headers it mends would stand among ours
+        with quiet("nibabel.global"):
             image = nibabel.load(path)
-    except Exception as error:
-        # a damaged header ends in ImageFileError, HeaderDataError, EOFError, zlib.error, ...
+    except ImageFileError as error:
+        cure = "Export the volume anew as NIfTI."
+        raise InputError(Fault(path, "a NIfTI volume", "another kind of file", cure)) from error
+    except (HeaderDataError, OSError, EOFError, ValueError, TypeError, zlib.error) as error:
         raise InputError(_damaged(path, error)) from error
     if not isinstance(image, (nibabel.Nifti1Image, nibabel.Nifti2Image)):
-        raise InputError(_damaged(path, f"it is {type(image).__name__}"))
+        cure = "Convert it to NIfTI."
+        raise InputError(Fault(path, "a NIfTI volume", f"one of kind {type(image).__name__}", cure))
     return image
 
 
@@ -267,11 +273,9 @@ def _values(path: Path, image: Any, shape: tuple[int, ...], channels: int) -> np
             values = np.asanyarray(data.get_unscaled())
         else:
             exact = np.float64 if image.get_data_dtype().itemsize > 2 else np.float32
-            values = np.asarray(data.get_scaled(dtype=exact), dtype=exact)
-    except InputError:
-        raise
-    except Exception as error:
-        # cut short: EOFError, zlib.error, OSError, ValueError, by the place of the cut
+            with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as not finite
+                values = np.asarray(data, dtype=exact)
+    except (OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error) as error:
         raise InputError(_damaged(path, error)) from error
     if values.dtype.names is not None:
         values = np.stack([values[name] for name in values.dtype.names], axis=-1)

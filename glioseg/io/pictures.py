@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import io
 import os
+import struct
+import threading
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -17,13 +20,14 @@ import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
 from glioseg.io.plain_tiff import read_plain
-from glioseg.io.refuse import MAX_EXPANSION, check_size, reading
+from glioseg.io.refuse import MAX_EXPANSION, check_size, quiet, reading
 
 Pages = npt.NDArray[Any]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_warnings_lock = threading.Lock()  # the filters of warnings belong to the whole process
 _SMALL = 64 << 20  # files up to this size are read at once
 _KINDS = "8 or 16 bit, grey or RGB"
 
@@ -92,7 +96,7 @@ def check_finite(path: Path, values: npt.NDArray[Any]) -> None:
     finite = np.isfinite(values)
     if not finite.all():
         wrong = int(values.size - np.count_nonzero(finite))
-        what = "NaN" if np.isnan(values).any() else "infinite"
+        what = "NaN" if np.isnan(values).any() else "infinity"
         share = "all" if wrong == values.size else f"{wrong:,} of {values.size:,}"
         found = f"{what} in {share} voxels"
         cure = "Replace them, for instance by 0 outside the head."
@@ -129,7 +133,7 @@ def _what(data: bytes) -> str:
 
 
 def _wrong_kind(path: Path, found: str) -> Fault:
-    return Fault(path, f"an image of {_KINDS}", found, "Convert it to grey or RGB without transparency.")
+    return Fault(path, f"an image of {_KINDS}", found, "Export it as a plain grey or RGB image.")
 
 
 def _damaged(path: Path, kind: str, why: object) -> Fault:
@@ -146,7 +150,7 @@ def _decode_tiff(path: Path) -> Pages:
     import tifffile
 
     try:
-        with tifffile.TiffFile(path, _multifile=False) as file:
+        with quiet("tifffile"), tifffile.TiffFile(path, _multifile=False) as file:
             if not file.pages:
                 raise InputError(_damaged(path, "TIFF", "it has no page"))
             if len(file.series) != 1:
@@ -209,7 +213,7 @@ def _room(path: Path, page: Any) -> int | None:
 def _tiff_values(path: Path, series: Any, page: Any) -> npt.NDArray[Any]:
     try:
         return np.asarray(series.asarray())
-    except ValueError as error:
+    except (ValueError, KeyError) as error:
         if "imagecodecs" not in str(error):
             raise
     # Without the optional imagecodecs, tifffile lacks LZW and JPEG; Pillow has them, but keeps only
@@ -223,14 +227,16 @@ def _tiff_values(path: Path, series: Any, page: Any) -> npt.NDArray[Any]:
         ("bool", 1): ("1",),
     }
     allowed = modes.get((str(series.dtype), page.samplesperpixel), ())
-    with Image.open(path, formats=("TIFF",)) as image:
-        pages = []
+    pages = []
+    with _warnings_lock, warnings.catch_warnings(), Image.open(path, formats=("TIFF",)) as image:
+        warnings.simplefilter("ignore")  # an error follows where it matters
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
             if image.mode not in allowed:
                 cure = "Save it uncompressed, or: pip install imagecodecs."
-                found = f"{page.compression.name} compression of {series.dtype}"
-                raise InputError(Fault(path, "a TIFF that is uncompressed or deflated", found, cure))
+                found = f"{page.compression.name} of {series.dtype}"
+                found += f", predictor {page.predictor}" if page.predictor != 1 else ""
+                raise InputError(Fault(path, "a TIFF that is uncompressed or plainly deflated", found, cure))
             pages.append(np.asarray(image))
     values = np.stack(pages).reshape(series.shape)
     # Pillow has already turned white-is-zero grey around; what follows does it again.
@@ -241,21 +247,28 @@ def _tiff_values(path: Path, series: Any, page: Any) -> npt.NDArray[Any]:
 
 
 def _decode_png(path: Path, data: bytes) -> Pages:
-    _check_png(path, data)
-    width, height = (int.from_bytes(data[place : place + 4], "big") for place in (16, 20))
-    bits, colour = data[24], data[25]
+    deflated = _png_data(path, data)
+    width, height, bits, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
     channels = {0: 1, 2: 3}.get(colour)
     if channels is None:
         kinds = {3: "a palette image", 4: "grey with transparency", 6: "RGBA, with transparency"}
         raise InputError(_wrong_kind(path, kinds.get(colour, "an unknown kind of PNG")))
     check_size(path, (1, height, width, channels), stored_bytes=len(data) * MAX_EXPANSION * (16 // bits))
+    # Pillow leaves the rows that are missing black.
+    length = _png_length(width, height, bits * channels, bool(interlaced))
+    try:
+        rows = zlib.decompressobj().decompress(deflated, length + 1)
+    except zlib.error as error:
+        raise InputError(_damaged(path, "PNG", error)) from error
+    if len(rows) != length:
+        raise InputError(_damaged(path, "PNG", f"{len(rows)} bytes of pixels in place of {length}"))
     return _pillow(path, data, "PNG", sixteen_bit_rgb=(bits, colour) == (16, 2))
 
 
-def _check_png(path: Path, data: bytes) -> None:
-    """Walk the chunks and their checksums, which Pillow does not compare for the image data."""
+def _png_data(path: Path, data: bytes) -> bytes:
+    """Walk the chunks and compare their checksums, which Pillow does not for the image data."""
     place = len(_PNG)
-    first = True
+    parts: list[bytes] = []
     while place + 12 <= len(data):
         length = int.from_bytes(data[place : place + 4], "big")
         kind = data[place + 4 : place + 8]
@@ -264,15 +277,39 @@ def _check_png(path: Path, data: bytes) -> None:
             break
         if zlib.crc32(data[place + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
             raise InputError(_damaged(path, "PNG", f"wrong checksum in its {kind.decode('latin-1')} chunk"))
-        if first and (kind != b"IHDR" or length != 13):
+        if place == len(_PNG) and (
+            kind != b"IHDR" or length != 13 or data[place + 16] not in (1, 2, 4, 8, 16)
+        ):
             break
         if kind == b"acTL":
             raise InputError(_wrong_kind(path, "an animation"))
+        if kind == b"IDAT":
+            parts.append(data[place + 8 : end])
         if kind == b"IEND":
-            return
-        first = False
+            return b"".join(parts)
         place = end + 4
-    raise InputError(_damaged(path, "PNG", "its end is missing"))
+    raise InputError(_damaged(path, "PNG", "its end or its header is missing"))
+
+
+def _png_length(width: int, height: int, bits: int, interlaced: bool) -> int:
+    """Bytes of the rows with their filter bytes (PNG specification, sections 7.2 and 8.2)."""
+    passes = [(0, 0, 1, 1)]
+    if interlaced:
+        passes = [
+            (0, 0, 8, 8),
+            (4, 0, 8, 8),
+            (0, 4, 4, 8),
+            (2, 0, 4, 4),
+            (0, 2, 2, 4),
+            (1, 0, 2, 2),
+            (0, 1, 1, 2),
+        ]
+    total = 0
+    for left, top, across, down in passes:
+        columns, rows = -((left - width) // across), -((top - height) // down)
+        if columns > 0 and rows > 0:
+            total += rows * (1 + (columns * bits + 7) // 8)
+    return total
 
 
 def _decode_jpeg(path: Path, data: bytes) -> Pages:

@@ -21,6 +21,7 @@ _UNDERSTOOD = {
     _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER,
     _OFFSETS, _ORIENTATION, _SAMPLES, _BYTE_COUNTS, _PLANAR, _SAMPLE_FORMAT,
 }  # fmt: skip
+_LISTS = {_BITS, _OFFSETS, _BYTE_COUNTS, _SAMPLE_FORMAT}
 _HARMLESS = {254, 278, 282, 283, 296, 305, 306}  # subfile type, rows a strip, resolution, software, date
 
 
@@ -55,7 +56,9 @@ def _read_plain(data: bytes) -> npt.NDArray[Any] | None:
         tag, kind, length = struct.unpack_from(order + "HHI", data, position)
         if tag in _HARMLESS:
             continue
-        if tag not in _UNDERSTOOD or kind not in (3, 4) or length > 65536:
+        if tag not in _UNDERSTOOD or tag in tags or kind not in (3, 4):
+            return None
+        if not 1 <= length <= (65536 if tag in _LISTS else 1):
             return None
         values = f"{order}{length}{'H' if kind == 3 else 'I'}"
         place = position + 8
@@ -76,7 +79,7 @@ def _read_plain(data: bytes) -> npt.NDArray[Any] | None:
         and min(height, width) > 0
     )
     offsets, counts = tags.get(_OFFSETS, ()), tags.get(_BYTE_COUNTS, ())
-    if not plain or not offsets or len(offsets) != len(counts):
+    if not plain or len(offsets) != len(counts) or min(offsets, default=0) < 8:
         return None
     if any(offsets[i] + counts[i] != offsets[i + 1] for i in range(len(offsets) - 1)):
         return None

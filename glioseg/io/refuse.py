@@ -7,7 +7,9 @@ file cannot ask for all the memory of the machine.
 from __future__ import annotations
 
 import errno
+import logging
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,10 +29,31 @@ MAX_EXPANSION = 1100
 """Most bytes that one byte of deflated data (PNG, gzip) can become; the format's bound is 1032."""
 
 
+_thread = threading.local()
+
+
+def _heard(record: logging.LogRecord) -> bool:
+    return not getattr(_thread, "quiet", False)
+
+
+@contextmanager
+def quiet(logger_name: str) -> Iterator[None]:
+    """Silence a library's log in this thread: its remarks on damaged files would stand among ours."""
+    logging.getLogger(logger_name).addFilter(_heard)  # adding it again changes nothing
+    before = getattr(_thread, "quiet", False)
+    _thread.quiet = True
+    try:
+        yield
+    finally:
+        _thread.quiet = before
+
+
 def read_fault(path: Path, error: OSError) -> Fault:
     """Say why a path cannot be read, with the cure."""
     if error.errno == errno.ELOOP or (error.errno == errno.ENOENT and os.path.islink(path)):
         return Fault(path, "a file or folder", "a link that leads nowhere", "Mend the link or give the file.")
+    if isinstance(error, NotADirectoryError) and os.path.exists(path):
+        return Fault(path, "a folder", "a file", "Give the folder that holds it.")
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return Fault(path, "a file or folder", "nothing of that name", "Check the spelling of the path.")
     if error.errno in (errno.EACCES, errno.EPERM):
@@ -76,7 +99,8 @@ def check_size(path: Path, shape: Sequence[int], *, stored_bytes: int | None = N
         InputError: a size is 0 or too large.
     """
     slices, height, width, channels = (int(size) for size in shape)
-    found = f"{slices} slices of {width} x {height} with {channels} values each"
+    one_slice = f"{width} x {height} with {channels} value{'s' if channels > 1 else ''} a pixel"
+    found = one_slice if slices == 1 else f"{slices} slices of {one_slice}"
     values = slices * height * width * channels
     if values < 1:
         cure = "The file is empty or damaged: export it anew."
@@ -86,4 +110,6 @@ def check_size(path: Path, shape: Sequence[int], *, stored_bytes: int | None = N
         raise InputError(Fault(path, most, found, "The header is damaged, or it is not a brain scan."))
     if stored_bytes is not None and values > stored_bytes:
         what = f"data for {found}, as its header says"
-        raise InputError(Fault(path, what, "a file too short for it", "Copy or download it anew."))
+        raise InputError(
+            Fault(path, what, "a file too short for it (cut short?)", "Copy or download it anew.")
+        )

@@ -11,7 +11,7 @@ from pathlib import Path
 from glioseg.errors import Fault, InputError
 from glioseg.files import natural_key
 from glioseg.io import names
-from glioseg.io.refuse import check_exists, reading
+from glioseg.io.refuse import check_exists, quiet, reading
 from glioseg.io.registry import READERS, reader_for
 from glioseg.scan import CHANNELS, Scan
 
@@ -177,7 +177,7 @@ def _is_stack(file: Path) -> bool:
     import tifffile
 
     try:
-        with tifffile.TiffFile(file, _multifile=False) as opened:
+        with quiet("tifffile"), tifffile.TiffFile(file, _multifile=False) as opened:
             return len(opened.pages) > 1
     except Exception:  # whatever tifffile runs into while parsing
         return False
