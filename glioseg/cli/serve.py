@@ -1,0 +1,62 @@
+"""``glioseg serve``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. Any but this machine's own asks clients for a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8765,
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="Name of a model that ships, run folder, or .onnx file.")
+    ] = "default",
+    runs: Annotated[
+        Path | None, typer.Option(help="Folder of run folders, for the pages that list and compare them.")
+    ] = None,
+    corrected: Annotated[
+        Path, typer.Option(help="Where corrected cases are collected, as glioseg train reads them.")
+    ] = Path("glioseg-corrected"),
+    demo: Annotated[bool, typer.Option("--demo", help="Show a bundled real scan at once.")] = False,
+    token: Annotated[
+        str | None, typer.Option(help="What clients must know. Made up when --host needs one.")
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="Another name under which clients reach this server.")
+    ] = None,
+    max_upload: Annotated[int, typer.Option(min=1, help="Largest upload in MB.")] = 1024,
+    max_values: Annotated[
+        int, typer.Option(min=1, help="Largest scan: slices x height x width x channels, in millions.")
+    ] = 300,
+    queue: Annotated[int, typer.Option(min=1, help="Segmentations that may wait.")] = 8,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
+    open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page.")] = True,
+) -> None:
+    """Open a page on this machine where one drops a scan and sees the lesion; an HTTP API is behind it."""
+    from glioseg.errors import require_extra
+
+    require_extra("serve", "fastapi", "uvicorn", "python_multipart")
+    from glioseg.server.run import run_server
+    from glioseg.server.settings import Settings
+
+    settings = Settings(
+        host=host,
+        port=port,
+        token=token,
+        allowed_hosts=tuple(allow_host or ()),
+        model=model,
+        threads=threads,
+        runs=runs,
+        corrected=corrected,
+        demo=demo,
+        upload_bytes=max_upload << 20,
+        unpacked_bytes=max_upload << 21,
+        values=max_values * 1_000_000,
+        queue=queue,
+    )
+    run_server(settings, open_browser, typer.echo)

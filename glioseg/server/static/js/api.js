@@ -1,0 +1,76 @@
+// Calls to the server. Whatever is wrong becomes a Refusal with the server's faults.
+export class Refusal extends Error {
+  constructor(status, faults, retryAfter = 0) {
+    super(faults.map((fault) => `${fault.where}: ${fault.found}`).join("; "));
+    this.status = status;
+    this.faults = faults;
+    this.retryAfter = retryAfter;
+  }
+}
+
+function lost() {
+  return new Refusal(0, [
+    { where: "glioseg serve", expected: "an answer", found: "none", cure: "Is the server still running?" },
+  ]);
+}
+
+function refusal(status, text, retryAfter) {
+  try {
+    return new Refusal(status, JSON.parse(text).faults, Number(retryAfter || 0));
+  } catch {
+    return lost();
+  }
+}
+
+async function ask(method, path, { body, headers, signal } = {}) {
+  let reply;
+  try {
+    reply = await fetch(path, { method, body, headers, signal });
+  } catch (error) {
+    throw error.name === "AbortError" ? error : lost();
+  }
+  if (!reply.ok) throw refusal(reply.status, await reply.text(), reply.headers.get("Retry-After"));
+  return reply;
+}
+
+export async function getJson(path) {
+  return (await ask("GET", path)).json();
+}
+
+export async function getBytes(path) {
+  return (await ask("GET", path)).arrayBuffer();
+}
+
+export async function post(path, content, signal) {
+  const body = content === undefined ? undefined : JSON.stringify(content);
+  const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+  return (await ask("POST", path, { body, headers, signal })).json();
+}
+
+export async function putBytes(path, bytes) {
+  const headers = { "Content-Type": "application/octet-stream" };
+  return (await ask("PUT", path, { body: bytes, headers })).json();
+}
+
+export function remove(path) {
+  return ask("DELETE", path);
+}
+
+// fetch cannot tell how far an upload is.
+export function upload(files, onProgress, signal) {
+  const form = new FormData();
+  for (const file of files) form.append("files", file, file.path || file.webkitRelativePath || file.name);
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", "/api/scans");
+    request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+    request.onload = () => {
+      if (request.status === 201) resolve(JSON.parse(request.responseText));
+      else reject(refusal(request.status, request.responseText, request.getResponseHeader("Retry-After")));
+    };
+    request.onerror = () => reject(lost());
+    request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
+    signal?.addEventListener("abort", () => request.abort());
+    request.send(form);
+  });
+}

@@ -1,0 +1,54 @@
+// What every page shares: the header with pages and language, and small helpers to build elements.
+import { currentLanguage, onLanguage, setLanguage, t, translate } from "./i18n.js";
+
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value == null) continue;
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (name === "class") made.className = value;
+    else made.setAttribute(name, value === true ? "" : value);
+  }
+  made.append(...children.filter((child) => child != null));
+  return made;
+}
+
+export function header(current) {
+  const pages = [["/", "viewer"], ["/runs", "runs"], ["/compare", "compare"], ["/docs", "api"]];
+  const links = pages.map(([path, word]) =>
+    element("a", { href: path, "data-t": word, "aria-current": path === current ? "page" : null }),
+  );
+  const language = element("button", {
+    type: "button",
+    id: "language",
+    "data-t": "other_language",
+    onclick: () => setLanguage(currentLanguage() === "en" ? "zh" : "en"),
+  });
+  const mark = () => (language.lang = currentLanguage() === "en" ? "zh-Hans" : "en");
+  mark();
+  onLanguage(mark);
+  document.getElementById("top").append(
+    element("a", { href: "/", class: "brand" }, "glioseg"),
+    element("nav", { "data-t-label": "navigation" }, ...links),
+    element("p", { class: "warning", "data-t": "not_clinical" }),
+    language,
+  );
+  translate(document);
+}
+
+export function showProblems(box, refusal) {
+  const items = refusal.faults.map((fault) =>
+    element(
+      "li",
+      {},
+      element("strong", {}, fault.where),
+      ` — ${t("expected")}: ${fault.expected}. ${t("found")}: ${fault.found}. ${fault.cure}`,
+    ),
+  );
+  box.replaceChildren(element("h2", {}, t("problem")), element("ul", {}, ...items));
+  box.hidden = false;
+}
+
+export function number(value, digits = 3) {
+  return value == null ? "–" : Number(value).toFixed(digits);
+}

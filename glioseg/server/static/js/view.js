@@ -1,0 +1,249 @@
+// The picture: NiiVue with the scan's sequences, the mask as its drawing, and our outlines on top.
+import { getBytes } from "./api.js";
+import { Lines } from "./outline.js";
+
+const HEADER = 352; // bytes before the voxels of a view layer
+const DRAG = { none: 0, window: 9, pan: 3, crosshair: 8 };
+const PLANES = { axial: 0, multi: 3, render: 4 };
+
+export class View {
+  constructor(canvas, lines) {
+    this.canvas = canvas;
+    this.lines = new Lines(lines);
+    this.onSlice = () => {};
+    this.onWindow = () => {};
+    this.onCorrected = () => {};
+    this.shown = { predicted: true, true: true };
+    this.tool = "window";
+    this.planes = "axial";
+    this.slice = 0;
+    this.masks = {};
+    this.images = {};
+  }
+
+  async open(scan) {
+    this.close();
+    this.scan = scan;
+    const [count, height, width] = scan.shape;
+    Object.assign(this, { count, height, width, images: {}, masks: {}, slice: Math.floor(count / 2), heat: null });
+    if (!this.nv) await this._start();
+    this.nv.opts.isOrientationTextVisible = scan.axial;
+    this.nv.setPan2Dxyzmm([0, 0, 0, 1]);
+    await this.setChannel("flair");
+    this.nv.createEmptyDrawing();
+    this.setPlanes("axial");
+    this.setTool("window");
+    this.setSlice(this.slice);
+  }
+
+  close() {
+    if (!this.nv) return;
+    this.nv.closeDrawing();
+    for (const volume of [...this.nv.volumes]) this.nv.removeVolume(volume);
+    this.masks = {};
+    this.lines.cache.clear();
+    this.scan = null;
+  }
+
+  async _start() {
+    const nv = new niivue.Niivue({
+      isRadiologicalConvention: true,
+      dragAndDropEnabled: false,
+      backColor: [0, 0, 0, 1],
+      crosshairWidth: 0,
+      crosshairColor: [1, 0.8, 0.2, 0.8],
+      isNearestInterpolation: false,
+      loadingText: "",
+      logLevel: "error",
+      viewModeHotKey: "",
+      clipPlaneHotKey: "",
+      cycleClipPlaneHotKey: "",
+      maxDrawUndoBitmaps: 12,
+      multiplanarForceRender: true,
+      isColorbar: false,
+    });
+    await nv.attachToCanvas(this.canvas);
+    this.nv = nv;
+    nv.drawOpacity = 0;
+    const draw = nv.drawScene.bind(nv);
+    nv.drawScene = () => {
+      const text = draw();
+      this._paintLines();
+      return text;
+    };
+    nv.onLocationChange = () => this._followCrosshair();
+    nv.onIntensityChange = () => this._tellWindow();
+    this.canvas.addEventListener("pointerup", () => this._strokeEnded());
+    this.canvas.addEventListener("pointerleave", () => this._strokeEnded());
+  }
+
+  async _image(layer) {
+    if (!this.images[layer]) {
+      const path = `/api/scans/${this.scan.id}/view/${layer}`;
+      const bounds = this.scan.windows[layer];
+      const options = { name: `${layer}.nii`, url: `${layer}.nii`, buffer: await getBytes(path), colormap: "gray" };
+      if (layer === "probability") Object.assign(options, { colormap: "inferno", cal_min: 0.05, cal_max: 1 });
+      else if (bounds) Object.assign(options, { cal_min: bounds.low, cal_max: bounds.high });
+      this.images[layer] = await niivue.NVImage.loadFromUrl(options);
+    }
+    return this.images[layer];
+  }
+
+  async setChannel(name) {
+    const image = await this._image(name);
+    const { nv } = this;
+    const overlays = nv.volumes.slice(1);
+    if (nv.volumes.length === 0) nv.addVolume(image);
+    else {
+      nv.volumes = [image, ...overlays];
+      nv.back = image;
+      nv.overlays = overlays;
+      nv.updateGLVolume();
+    }
+    this.channel = name;
+    this._tellWindow();
+  }
+
+  async setHeat(on, opacity) {
+    const { nv } = this;
+    if (on && !this.heat) {
+      this.heat = await this._image("probability");
+      nv.addVolume(this.heat);
+    }
+    const index = this.heat ? nv.volumes.indexOf(this.heat) : -1;
+    if (index > 0) nv.setOpacity(index, on ? opacity : 0);
+  }
+
+  async loadMask(name) {
+    const bytes = new Uint8Array(await getBytes(`/api/scans/${this.scan.id}/view/${name}`), HEADER);
+    this.lines.forget(name);
+    if (name === "true") this.masks.true = bytes;
+    else {
+      this.nv.createEmptyDrawing();
+      this.nv.drawBitmap = new Uint8Array(bytes);
+      this.nv.drawClearAllUndoBitmaps();
+      this.nv.drawAddUndoBitmap();
+      this.nv.refreshDrawing(false);
+      this.masks.predicted = true;
+    }
+    this.nv.drawScene();
+  }
+
+  dropProbability() {
+    if (this.heat) this.nv.removeVolume(this.heat);
+    this.heat = null;
+    delete this.images.probability;
+  }
+
+  // The mask as the API takes it: rows from the front, columns from the left of the picture.
+  correctedMask() {
+    const size = this.width * this.height;
+    const mask = new Uint8Array(this.nv.drawBitmap.length);
+    for (let slice = 0; slice < this.count; slice++) {
+      mask.set(this.nv.drawBitmap.slice(slice * size, (slice + 1) * size).reverse(), slice * size);
+    }
+    return mask.map((value) => (value ? 1 : 0));
+  }
+
+  setSlice(position) {
+    this.slice = Math.max(0, Math.min(this.count - 1, position));
+    this.nv.scene.crosshairPos[2] = (this.slice + 0.5) / this.count;
+    this.nv.drawScene();
+    this.onSlice(this.slice);
+  }
+
+  _followCrosshair() {
+    if (!this.scan) return;
+    const slice = Math.min(this.count - 1, Math.floor(this.nv.scene.crosshairPos[2] * this.count));
+    if (slice !== this.slice) {
+      this.slice = slice;
+      this.onSlice(slice);
+    }
+  }
+
+  setShown(name, on) {
+    this.shown[name] = on;
+    this.setFill(this.fill ?? 0);
+  }
+
+  setFill(opacity) {
+    this.fill = opacity;
+    this.nv.drawOpacity = this.shown.predicted ? opacity : 0;
+    this.nv.drawScene();
+  }
+
+  setWindow(low, high) {
+    const image = this.nv.volumes[0];
+    image.cal_min = low;
+    image.cal_max = Math.max(high, low + 1e-6);
+    this.nv.updateGLVolume();
+  }
+
+  _tellWindow() {
+    const image = this.nv.volumes[0];
+    if (image) this.onWindow(image.cal_min, image.cal_max, this.channel);
+  }
+
+  setPlanes(planes) {
+    this.planes = planes;
+    this.nv.opts.crosshairWidth = planes === "axial" ? 0 : 1;
+    this.nv.setSliceType(PLANES[planes]);
+    this.setTool(this.tool);
+  }
+
+  setTool(tool) {
+    this.tool = tool;
+    const painting = tool === "brush" || tool === "eraser";
+    this.nv.setDrawingEnabled(painting);
+    if (painting) this.nv.setPenValue(tool === "brush" ? 1 : 0, false);
+    const looking = this.planes === "axial" ? (DRAG[tool] ?? DRAG.none) : DRAG.crosshair;
+    this.nv.opts.dragModePrimary = tool === "pan" ? DRAG.pan : looking;
+    this.canvas.dataset.tool = tool;
+  }
+
+  setPenSize(size) {
+    this.nv.opts.penSize = size;
+  }
+
+  undo() {
+    this.nv.drawUndo();
+    this._changed();
+  }
+
+  zoomBy(factor) {
+    const [x, y, z, zoom] = this.nv.scene.pan2Dxyzmm;
+    this.nv.setPan2Dxyzmm([x, y, z, Math.max(0.5, Math.min(16, zoom * factor))]);
+    if (this.planes === "render") this.nv.setScale(this.nv.scene.volScaleMultiplier * factor);
+  }
+
+  reset() {
+    this.nv.setPan2Dxyzmm([0, 0, 0, 1]);
+    const bounds = this.scan.windows[this.channel];
+    if (bounds) this.setWindow(bounds.low, bounds.high);
+    this._tellWindow();
+  }
+
+  _strokeEnded() {
+    if (this.scan && this.nv.opts.drawingEnabled) this._changed();
+  }
+
+  _changed() {
+    this.lines.forget("predicted");
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.onCorrected(), 250);
+    this.nv.drawScene();
+  }
+
+  _paintLines() {
+    if (!this.scan) return;
+    const layers = [];
+    if (this.shown.true && this.masks.true) {
+      layers.push({ name: "true", mask: this.masks.true, colour: "#00e34b", width: 3 });
+    }
+    if (this.shown.predicted && this.masks.predicted && this.nv.drawBitmap) {
+      if (this.nv.opts.drawingEnabled) this.lines.forget("predicted"); // it may be changing under the brush
+      layers.push({ name: "predicted", mask: this.nv.drawBitmap, colour: "#ff2b2b", width: 1.5 });
+    }
+    this.lines.paint(this.nv, layers, this.slice, [this.width, this.height]);
+  }
+}
