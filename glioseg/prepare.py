@@ -325,8 +325,10 @@ def _head_square(scan: Scan, volume: npt.NDArray[Any], background: np.float32) -
     if air is not None:
         sample = sample[np.abs(sample - air) > 1e-6]
     bright = float(np.percentile(sample, 99)) if sample.size else 0.0
-    if bright <= 0:
+    if volume.min() == volume.max():
         raise InputError(_no_head(scan, "FLAIR has the same value everywhere"))
+    if bright <= 0:
+        raise InputError(_no_head(scan, "less than 1 % of FLAIR stands out from its background"))
     threshold = HEAD_THRESHOLD * bright
     counts_rows = np.zeros(volume.shape[1], np.int64)
     counts_columns = np.zeros(volume.shape[2], np.int64)

@@ -216,7 +216,7 @@ class TestNaturalKey:
     @given(st.lists(names, max_size=6))
     def test_any_names_can_be_sorted(self, some: list[str]) -> None:
         ordered = [natural_key(name) for name in sorted(some, key=natural_key)]
-        assert ordered == [natural_key(name) for name in sorted(some[::-1], key=natural_key)]
+        assert ordered == sorted(natural_key(name) for name in some)
         assert all(first <= second for first, second in pairwise(ordered))
 
     @given(names, names, st.integers(0, 10**6), st.integers(0, 10**6))
