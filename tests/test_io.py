@@ -162,9 +162,9 @@ class ReaderContract:
 
     def test_one_name_for_the_mask(self, scan: Scan, tmp_path: Path) -> None:
         mask = Mask(disc(scan.grid.shape), scan.grid, scan.id)
-        for path in write_mask(mask, tmp_path / "out", "Zoë 1"):
-            assert path.relative_to(tmp_path / "out").as_posix().startswith("Zoë 1")
-        for name in ("../up", "a/b", "a\\b", ".."):
+        for path in write_mask(mask, tmp_path / "out", "Zoë, 1"):
+            assert path.relative_to(tmp_path / "out").as_posix().startswith("Zoë, 1")
+        for name in ("../up", "a/b", "..", "/etc/a"):
             with pytest.raises(InputError, match="a plain name"):
                 write_mask(mask, tmp_path / "out", name)
 

@@ -332,7 +332,7 @@ def _oddities(cases: list[Case]) -> list[str]:
     ]
     notes = []
     if gapped:
-        notes.append(f"slices are missing between others in {len(gapped)} patients ({listed(gapped)})")
+        notes.append(f"slices are missing between others in {listed(gapped)}")
     if len(cases) == 1 and len(cases[0].images) > 1:
         notes.append(f"all images belong to one patient ({cases[0].id}); a patient rule tells patients apart")
     return notes

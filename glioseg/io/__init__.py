@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from glioseg.errors import Fault, InputError
-from glioseg.io.names import name_of
+from glioseg.errors import Fault, InputError, raise_all
+from glioseg.io.names import holds_slices, listed, name_of
 from glioseg.io.registry import READERS, Reader, reader_for, register
 from glioseg.io.sources import Source, find_scans
 from glioseg.scan import CHANNELS, Grid, Mask, Scan
@@ -41,8 +41,9 @@ def read_scan(
     """Read a scan from one source, or from one source a sequence.
 
     Args:
-        source: a patient folder or folder of slices (TIFF, PNG, JPEG), one such image, a multi-page TIFF or
-            a NIfTI volume. RGB holds pre-contrast, FLAIR and post-contrast; grey is FLAIR alone.
+        source: a patient folder or folder of slices (TIFF, PNG, JPEG), one such image, a multi-page TIFF,
+            a NIfTI volume or a folder with the NIfTI volumes of one scan. RGB holds pre-contrast, FLAIR and
+            post-contrast; grey is FLAIR alone.
         flair: instead of ``source``: the FLAIR sequence.
         pre: the pre-contrast T1 sequence on the same grid as ``flair``.
         post: the post-contrast T1 sequence on the same grid as ``flair``.
@@ -64,7 +65,20 @@ def read_scan(
         cure = "Give the scan alone, or one file a sequence."
         raise InputError(Fault(source, "a scan or its sequences", f"also {', '.join(sequences)}", cure))
     path = Path(source)
-    return with_all_channels(reader_for(path).read(path, id or name_of(path)))
+    reader = reader_for(path)
+    if path.is_dir() and not holds_slices(path):
+        return _only_scan(path, id)
+    return with_all_channels(reader.read(path, id or name_of(path)))
+
+
+def _only_scan(folder: Path, id: str | None) -> Scan:
+    """Read the one scan that lies in a folder without slices: a volume, or the volumes of its sequences."""
+    sources, faults = find_scans([folder])
+    if not faults and len(sources) > 1:
+        found = f"{len(sources)} scans ({listed(source.id for source in sources)})"
+        faults.append(Fault(folder, "one scan", found, "Give one of them."))
+    raise_all(faults)
+    return replace(sources[0], id=id or sources[0].id).read()
 
 
 def with_all_channels(scan: Scan) -> Scan:

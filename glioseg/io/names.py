@@ -47,6 +47,11 @@ def is_mask(path: Path) -> bool:
     return bool(words) and _MASK_WORDS.fullmatch(words[-1]) is not None
 
 
+def holds_slices(folder: Path) -> bool:
+    """Whether a folder itself holds images or masks, hidden files aside."""
+    return any(is_picture(entry) and not is_hidden(entry) for entry in folder.iterdir())
+
+
 def split_number(stem: str) -> tuple[str, int | None]:
     """Split ``patient_12`` into ``("patient", 12)``; a name without a number at its end gives ``None``."""
     found = _NUMBERED.match(stem)

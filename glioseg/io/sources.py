@@ -123,12 +123,12 @@ def _collect(folder: Path, files: list[Path], faults: list[Fault], seen: set[str
     seen.add(real)
     try:
         with reading(folder):
-            entries = sorted(folder.iterdir(), key=lambda entry: natural_key(entry.name))
+            entries = [entry for entry in folder.iterdir() if not names.is_hidden(entry)]
+            folders = {entry for entry in entries if entry.is_dir()}
     except InputError as error:
         faults += error.faults
         return
-    entries = [entry for entry in entries if not names.is_hidden(entry)]
-    folders = [entry for entry in entries if entry.is_dir()]
+    entries.sort(key=lambda entry: natural_key(entry.name))
     files += [
         entry
         for entry in entries
@@ -137,8 +137,8 @@ def _collect(folder: Path, files: list[Path], faults: list[Fault], seen: set[str
         and not names.is_mask(entry)
     ]
     labelled = any(entry.name.casefold() == "images" for entry in folders)
-    for entry in folders:
-        if not (labelled and names.is_mask(entry)):
+    for entry in entries:
+        if entry in folders and not (labelled and names.is_mask(entry)):
             _collect(entry, files, faults, seen)
 
 
