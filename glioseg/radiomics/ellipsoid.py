@@ -15,7 +15,7 @@ from glioseg.scan import BoolArray
 Points = npt.NDArray[np.float64]
 
 TOLERANCE = 1e-7
-"""Khachiyan's stopping rule: no point lies further out than ``sqrt(1 + TOLERANCE)`` of the boundary."""
+"""Khachiyan's stopping rule: the volume is at most ``(1 + TOLERANCE) ** ((d + 1) / 2)`` times the least."""
 
 _STEPS_BETWEEN_NEWTON = 40
 _MOST_STEPS = 200_000
@@ -62,8 +62,8 @@ def minimum_volume_ellipsoid(points: npt.ArrayLike, tolerance: float = TOLERANCE
 
     Args:
         points: ``(n, d)``, not all in one hyperplane. Only their convex hull matters.
-        tolerance: stop when the squared distance of the outermost point is at most ``1 + tolerance``;
-            the volume is then at most ``(1 + tolerance) ** (d / 2)`` times the least.
+        tolerance: when to stop; the volume is then at most ``(1 + tolerance) ** ((d + 1) / 2)`` times
+            the least.
 
     Raises:
         ValueError: the points span no volume.
