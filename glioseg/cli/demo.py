@@ -13,7 +13,7 @@ def demo(
 ) -> None:
     """Segment the bundled real scans and show how well it went. Needs nothing but the install."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from glioseg.dataset.find import read_case
     from glioseg.draw import draw_gif, draw_slices
@@ -25,7 +25,8 @@ def demo(
 
     make_folder(out)
     predictor = load_predictor()
-    table = Table("scan", "slices with lesion", "lesion voxels", "Dice against truth", "seconds")
+    scan_column = Column("scan", no_wrap=True)
+    table = Table(scan_column, "lesion slices", "lesion voxels", "Dice", "seconds")
     for case in sample_cases():
         scan, truth = read_case(case)
         assert truth is not None

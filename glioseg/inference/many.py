@@ -11,9 +11,13 @@ import csv
 import hashlib
 import io
 import json
+import os
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glioseg.errors import Fault, InputError
-from glioseg.files import make_folder, write_json, write_text
+from glioseg.files import make_folder, write_fault, write_json, write_text
 from glioseg.inference.predictor import Prediction, Predictor
 from glioseg.io import write_mask
 from glioseg.scan import Mask, Scan
@@ -102,7 +106,8 @@ def predict_many(
         InputError: ``out`` cannot be written.
     """
     outputs = outputs or Outputs()
-    make_folder(out / "scans")
+    ours = not out.exists()
+    make_folder(out)
     settings = json.dumps(
         [asdict(outputs), predictor.description.model_dump(mode="json"), predictor.flips], sort_keys=True
     )
@@ -135,6 +140,11 @@ def predict_many(
             writing = writing[-1:]
         _collect(writing, results, faults, progress)
     ordered = [results[source.id] for source in sources if source.id in results]
+    if not ordered:
+        # Nothing could be read: leave no folder behind that looks like a result.
+        if ours:
+            out.rmdir()
+        return Outcome([], 0, faults)
     write_summary(ordered, out / "summary.csv")
     facts = {"model": predictor.description.model_dump(mode="json"), "flips": predictor.flips}
     write_json(
@@ -202,13 +212,14 @@ def _write(
     from glioseg.draw import draw_gif, draw_slices
 
     mask = prediction.mask
-    write_mask(mask, out / "masks", scan.id)
-    if outputs.outlines:
-        draw_slices(scan, mask, None, out / "outlines" / scan.id)
-    if outputs.gif:
-        draw_gif(scan, mask, None, out / "gifs" / f"{scan.id}.gif")
-    if outputs.probability:
-        _write_probability(scan, prediction, out / "probability")
+    with _staged(out) as stage:
+        write_mask(mask, stage / "masks", scan.id)
+        if outputs.outlines:
+            draw_slices(scan, mask, None, stage / "outlines" / scan.id)
+        if outputs.gif:
+            draw_gif(scan, mask, None, stage / "gifs" / f"{scan.id}.gif")
+        if outputs.probability:
+            _write_probability(scan, prediction, stage / "probability")
     diameter, unit = largest_diameter(mask)
     volume = mask.volume_mm3
     result = ScanResult(
@@ -227,6 +238,24 @@ def _write(
     # Last of all: only a scan whose files are complete has this record.
     write_json(out / "scans" / f"{scan.id}.json", asdict(result))
     return result
+
+
+@contextmanager
+def _staged(out: Path) -> Iterator[Path]:
+    """A folder beside the results; what is in its folders moves into those of ``out`` once all is written."""
+    try:
+        stage = Path(tempfile.mkdtemp(prefix=".part-", dir=out))
+    except OSError as error:
+        raise InputError(write_fault(out, error)) from error
+    try:
+        yield stage
+        for item in sorted(stage.glob("*/*")):
+            target = make_folder(out / item.parent.name) / item.name
+            if target.is_dir():
+                shutil.rmtree(target)
+            os.replace(item, target)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
 
 
 def _write_probability(scan: Scan, prediction: Prediction, folder: Path) -> None:

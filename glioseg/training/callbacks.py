@@ -15,6 +15,7 @@ import numpy as np
 import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.callbacks import Callback, WeightAveraging
+from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -31,6 +32,29 @@ class WholeCheckpointIO(TorchCheckpointIO):
             torch.save(checkpoint, part)
             with part.open("rb+") as handle:
                 os.fsync(handle.fileno())
+
+
+class Curves(TensorBoardLogger):
+    """TensorBoard's event file alone: the recipe stands in ``recipe.toml``, no ``hparams.yaml`` needed."""
+
+    def save(self) -> None:
+        """Flush the events."""
+        self.experiment.flush()
+
+
+class LearningRate(Callback):
+    """The learning rate beside the loss, every so many steps."""
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Log the rate of the last group, which is not the slow encoder's."""
+        pl_module.log("learning_rate", trainer.optimizers[0].param_groups[-1]["lr"])
 
 
 class Averaging(WeightAveraging):

@@ -15,7 +15,6 @@ from typing import Any
 import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
-from pytorch_lightning.loggers import TensorBoardLogger
 
 from glioseg.dataset.cache import PreparedCase, fingerprint, prepare_cases
 from glioseg.dataset.find import Case, find_cases
@@ -24,7 +23,15 @@ from glioseg.errors import Fault, InputError, raise_all
 from glioseg.networks import REGISTRY
 from glioseg.recipe import Recipe
 from glioseg.training.allocator import keep_freed_memory
-from glioseg.training.callbacks import Averaging, MetricsTable, Pictures, Progress, WholeCheckpointIO
+from glioseg.training.callbacks import (
+    Averaging,
+    Curves,
+    LearningRate,
+    MetricsTable,
+    Pictures,
+    Progress,
+    WholeCheckpointIO,
+)
 from glioseg.training.data import EpochBatches, training_loader, validation_loader
 from glioseg.training.module import LOG_EVERY, SegmentationModule
 from glioseg.training.result import save_result
@@ -206,7 +213,7 @@ def _fit(
     )
     data = _Data(recipe, train_cases, validation_cases, world)
     table = MetricsTable(run.metrics_file)
-    callbacks: list[Callback] = [table, Progress(table, echo)]
+    callbacks: list[Callback] = [LearningRate(), table, Progress(table, echo)]
     if recipe.train.ema:
         callbacks.append(Averaging(recipe.train.ema))
     if validation_cases:
@@ -227,7 +234,7 @@ def _fit(
         sync_batchnorm=world > 1 and torch.cuda.is_available() and hardware.device in ("auto", "cuda", "gpu"),
         max_epochs=recipe.train.epochs,
         gradient_clip_val=recipe.optimizer.clip_norm,
-        logger=TensorBoardLogger(run.path, name="", version="", purge_step=step),
+        logger=Curves(run.path, name="", version="", purge_step=step),
         callbacks=callbacks,
         plugins=[WholeCheckpointIO()],
         use_distributed_sampler=False,

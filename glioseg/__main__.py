@@ -1,0 +1,5 @@
+"""``python -m glioseg``."""
+
+from glioseg.cli import main
+
+main()
