@@ -9,8 +9,11 @@ import typer
 from glioseg.cli.check import check
 from glioseg.cli.demo import demo
 from glioseg.cli.evaluate import evaluate
+from glioseg.cli.features import features
 from glioseg.cli.predict import predict
+from glioseg.cli.radiogenomics import radiogenomics
 from glioseg.cli.recipes import models, recipes
+from glioseg.cli.serve import serve
 from glioseg.cli.train import train
 from glioseg.errors import GliosegError
 
@@ -22,7 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (demo, predict, check, train, evaluate, recipes, models):
+VERBS = (demo, predict, serve, check, train, evaluate, features, radiogenomics, recipes, models)
+for verb in VERBS:
     app.command()(verb)
 
 
