@@ -1,0 +1,101 @@
+"""From a scan to the square, normalised slices that a network sees, and exactly back.
+
+A :class:`Preparation` looks at a :class:`~glioseg.scan.Scan` once and returns
+:class:`Prepared`: the slices, and the :class:`Frame` that says which part of
+which slice they show. The frame carries masks to the prepared grid and
+probability maps back to the scan's own grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from glioseg.prepare.default import default_frame, prepare_default
+from glioseg.prepare.frame import Array, Frame
+from glioseg.prepare.neighbours import neighbour_channels, stack_neighbours
+from glioseg.prepare.reference import prepare_reference, reference_frame
+from glioseg.scan import BoolArray, Scan, check_boolean
+
+__all__ = ["Frame", "Preparation", "Prepared", "neighbour_channels", "stack_neighbours"]
+
+PREPARATION_VERSION = 1
+"""Raised whenever the arrays that a preparation makes change, so that caches are made anew."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What a network sees of one scan.
+
+    Attributes:
+        images: float32 ``(slices, size, size, channels)``, about zero mean and unit variance.
+        frame: where those slices sit in the scan.
+    """
+
+    images: Array
+    frame: Frame
+
+
+class Preparation(BaseModel):
+    """How scans are made ready: a name and a size. It is stored in every recipe and model.
+
+    ``default`` finds the head in FLAIR, cuts a square around it, keeps every slice and
+    normalises each channel from its foreground: clipped between background and the 99.8th
+    percentile, then z-scored. ``reference`` is the published protocol (:mod:`glioseg.prepare.reference`).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Literal["default", "reference"] = "default"
+    size: int = Field(default=128, ge=16, le=1024)
+    drop_ends: bool = Field(
+        default=False, description="leave out the first and last slice, as the reference protocol does"
+    )
+
+    @property
+    def fingerprint(self) -> str:
+        """Text that changes whenever the prepared arrays would."""
+        ends = "-inner" if self.drop_ends else ""
+        return f"{self.name}-{self.size}{ends}-v{PREPARATION_VERSION}"
+
+    def __call__(self, scan: Scan) -> Prepared:
+        """Prepare a scan.
+
+        Raises:
+            InputError: nothing in the scan stands out from its background (all black or constant).
+        """
+        count = scan.voxels.shape[0]
+        first, last = self._kept(count)
+        prepare = prepare_reference if self.name == "reference" else prepare_default
+        images, frame = prepare(scan, scan.voxels[first:last], self.size)
+        return Prepared(images, self._in_scan(frame, count, first))
+
+    def frame(self, scan: Scan) -> Frame:
+        """The frame alone, without preparing any image; same errors."""
+        count = scan.voxels.shape[0]
+        first, last = self._kept(count)
+        voxels = scan.voxels[first:last]
+        find = reference_frame if self.name == "reference" else default_frame
+        return self._in_scan(find(scan, voxels, self.size), count, first)
+
+    def target(self, mask: BoolArray, frame: Frame) -> Array:
+        """What the network is to learn: ``(slices, size, size)`` float32, 0..1.
+
+        ``reference`` has the mask by nearest neighbour, as published; ``default`` the share of lesion.
+        """
+        if self.name == "reference":
+            return frame.to_prepared(mask).astype(np.float32)
+        check_boolean(mask, "a mask")
+        return frame.coverage(mask)
+
+    def _kept(self, count: int) -> tuple[int, int]:
+        return (1, count - 1) if self.drop_ends and count > 2 else (0, count)
+
+    @staticmethod
+    def _in_scan(frame: Frame, count: int, first: int) -> Frame:
+        """A frame found in the kept slices, in terms of the whole scan."""
+        shape = (count, *frame.shape[1:])
+        return replace(frame, shape=shape, first=frame.first + first, last=frame.last + first)

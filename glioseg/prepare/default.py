@@ -1,0 +1,113 @@
+"""Our own preparation: a square around the head, every slice, each channel from its foreground."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.errors import InputError
+from glioseg.prepare.frame import Array, Frame, chunks, extent, forth_matrix, no_head
+from glioseg.scan import Scan
+
+HEAD_THRESHOLD = 0.12
+"""Share of the FLAIR's 99th percentile above which a pixel counts as head."""
+
+
+def prepare_default(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[Array, Frame]:
+    """Cut the head out of every slice and z-score each channel from its foreground."""
+    frame = default_frame(scan, voxels, size)
+    slices, height, width, channels = voxels.shape
+    top, left, side = frame.top, frame.left, frame.side
+    rows = forth_matrix(height, top, side, size)
+    columns = forth_matrix(width, left, side, size)
+    images = np.empty((slices, size, size, channels), np.float32)
+    for channel in range(channels):
+        own = voxels[..., channel]
+        zero = _background(own)
+        for part in chunks(slices):
+            # Background first becomes 0, so that whatever lies beyond the scan is background too.
+            images[part, :, :, channel] = rows @ (own[part].astype(np.float32) - zero) @ columns.T
+        _normalise(images[..., channel])
+    return images, frame
+
+
+def default_frame(scan: Scan, voxels: npt.NDArray[Any], size: int) -> Frame:
+    """Find the square around the head in FLAIR.
+
+    Raises:
+        InputError: FLAIR is constant, or hardly anything stands out from its background.
+    """
+    flair = voxels[..., scan.channels.index("flair") if "flair" in scan.channels else voxels.shape[3] // 2]
+    top, left, side = _head_square(scan, flair, _background(flair))
+    return Frame(voxels.shape[:3], 0, len(voxels), top, left, side, size)
+
+
+def _background(volume: npt.NDArray[Any]) -> np.float32:
+    """Value of the air around the head: 0, or the least value where a scan was shifted below 0.
+
+    A scan that was z-scored inside the brain has 0 outside and negative values within: there the air
+    must be put below the darkest tissue, or it would look like average brain.
+    """
+    least = volume.min()
+    return np.float32(least if least < 0 else 0)
+
+
+def _head_square(scan: Scan, volume: npt.NDArray[Any], background: np.float32) -> tuple[float, float, float]:
+    """Top, left and side of the square around the head in FLAIR, in pixels, the same for all slices."""
+    sample = volume.reshape(len(volume), -1)[:, ::7].astype(np.float32) - background
+    air = _masked_air(volume, background)
+    if air is not None:
+        sample = sample[np.abs(sample - air) > 1e-6]
+    bright = float(np.percentile(sample, 99)) if sample.size else 0.0
+    if volume.min() == volume.max():
+        raise InputError(no_head(scan, "FLAIR has the same value everywhere"))
+    if bright <= 0:
+        raise InputError(no_head(scan, "less than 1 % of FLAIR stands out from its background"))
+    threshold = HEAD_THRESHOLD * bright
+    counts_rows = np.zeros(volume.shape[1], np.int64)
+    counts_columns = np.zeros(volume.shape[2], np.int64)
+    for part in chunks(len(volume)):
+        values = volume[part].astype(np.float32) - background
+        head = values > threshold if air is None else np.abs(values - air) > 1e-6
+        # A row belongs to the head when in some slice 3 % of it does: specks of noise do not.
+        np.maximum(counts_rows, head.sum(axis=2).max(axis=0), out=counts_rows)
+        np.maximum(counts_columns, head.sum(axis=1).max(axis=0), out=counts_columns)
+    y = extent(counts_rows > 0.03 * volume.shape[2])
+    x = extent(counts_columns > 0.03 * volume.shape[1])
+    side = 1.04 * max(y[1] - y[0], x[1] - x[0], 8)
+    return (y[0] + y[1] - side) / 2, (x[0] + x[1] - side) / 2, side
+
+
+def _masked_air(volume: npt.NDArray[Any], background: np.float32) -> np.float32 | None:
+    """Value that skull stripping wrote outside the brain, less ``background``, if that is what it did.
+
+    Only for scans with negative values: there "dark" does not mean "outside".
+    """
+    if background == 0:
+        return None
+    border = np.concatenate([volume[:, 0].ravel(), volume[:, -1].ravel(), volume[:, :, 0].ravel()])
+    values, counts = np.unique(border, return_counts=True)
+    most = int(counts.argmax())
+    return np.float32(values[most]) - background if counts[most] > 0.5 * border.size else None
+
+
+def _normalise(channel: Array) -> None:
+    """Clip and z-score one channel ``(slices, size, size)`` in place, from its foreground."""
+    sample = channel[:, ::2, ::2]
+    border = np.concatenate([sample[:, 0].ravel(), sample[:, -1].ravel()])
+    air = np.float32(np.median(border))
+    if air > 0.25 * np.percentile(sample, 99):
+        # Skull-stripped and z-scored: what lies outside is not the darkest. Make it so.
+        channel[np.abs(channel - air) < 1e-3 * max(float(air), 1.0)] = 0
+    bright = float(np.percentile(sample, 99))
+    inside = sample[sample > HEAD_THRESHOLD * bright]
+    if bright <= 0 or inside.size == 0:
+        channel[:] = 0
+        return
+    np.clip(channel, 0, float(np.percentile(inside, 99.8)), out=channel)
+    inside = np.minimum(inside, np.percentile(inside, 99.8))
+    deviation = float(inside.std())
+    channel -= np.float32(inside.mean())
+    channel /= np.float32(deviation if deviation > 1e-6 * bright else bright)

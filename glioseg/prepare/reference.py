@@ -1,0 +1,84 @@
+"""The published protocol's preparation, exactly."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.errors import InputError
+from glioseg.prepare.frame import Array, Frame, chunks, extent, no_head
+from glioseg.scan import BoolArray, Scan
+
+
+def prepare_reference(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[Array, Frame]:
+    """Prepare as the original program (Buda et al. 2019, brain-segmentation-pytorch) does.
+
+    Zero voxels below 10 % of the maximum; crop slices, rows and columns to what is left; zero-pad to a
+    square; resize with quadratic splines; clip all channels together to the 10th and 99th percentile and
+    rescale to 0..1; z-score each channel over the volume. ``voxels`` are those of the scan, or its inner
+    slices: the original drops the first and the last one before all this.
+    """
+    frame = reference_frame(scan, voxels, size)
+    peak = float(voxels.max())
+    top, left, side = int(frame.top), int(frame.left), int(frame.side)
+    # What of the square lies in the scan; beyond the crop all of it is below the threshold and becomes 0.
+    y = slice(max(top, 0), min(top + side, voxels.shape[1]))
+    x = slice(max(left, 0), min(left + side, voxels.shape[2]))
+    spline = _spline_matrix(side, size)
+    rows = spline[:, y.start - top : y.stop - top]
+    columns = spline[:, x.start - left : x.stop - left]
+    kept = voxels[frame.first : frame.last, y, x]
+    images = np.empty((len(kept), size, size, voxels.shape[3]), np.float32)
+    for part in chunks(len(images)):
+        crop = kept[part].astype(np.float32)
+        crop[crop < 0.1 * peak] = 0
+        for channel in range(crop.shape[3]):
+            images[part, :, :, channel] = rows @ crop[..., channel] @ columns.T
+    np.clip(images, 0, peak, out=images)
+
+    low, high = np.percentile(images, (10, 99))
+    if high <= low:
+        raise InputError(no_head(scan, f"the 10th and the 99th percentile are both {low:g}"))
+    np.clip(images, low, high, out=images)
+    images -= np.float32(low)
+    images /= np.float32(high - low)
+    mean = images.mean(axis=(0, 1, 2), dtype=np.float64)
+    deviation = images.std(axis=(0, 1, 2), dtype=np.float64)
+    if (deviation == 0).any():
+        name = scan.channels[int(np.argmin(deviation))]
+        raise InputError(no_head(scan, f"channel '{name}' is constant"))
+    images -= mean.astype(np.float32)
+    images /= deviation.astype(np.float32)
+    return images, frame
+
+
+def reference_frame(scan: Scan, voxels: npt.NDArray[Any], size: int) -> Frame:
+    """Crop to what is at least 10 % of the maximum, and extend to a square.
+
+    Raises:
+        InputError: there is no voxel above 0.
+    """
+    peak = float(voxels.max())
+    if peak <= 0:
+        raise InputError(no_head(scan, "every voxel is 0 or less"))
+    # Booleans only, no float copy of the whole scan.
+    loud: BoolArray = np.any(voxels >= 0.1 * peak, axis=-1)
+    z, y, x = (extent(np.any(loud, axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))
+    height, width = y[1] - y[0], x[1] - x[0]
+    side = max(height, width)
+    top, left = y[0] - (side - height) // 2, x[0] - (side - width) // 2
+    return Frame(voxels.shape[:3], z[0], z[1], top, left, side, size)
+
+
+@lru_cache(maxsize=64)
+def _spline_matrix(side: int, size: int) -> Array:
+    """Quadratic spline resize of ``side`` pixels to ``size`` as a matrix (scikit-image's ``resize``)."""
+    from scipy import ndimage
+
+    columns = ndimage.zoom(
+        np.eye(side), (size / side, 1), order=2, mode="grid-constant", cval=0.0, grid_mode=True
+    )
+    return np.ascontiguousarray(columns, np.float32)
