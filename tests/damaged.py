@@ -33,7 +33,7 @@ class Damage:
         name: what is wrong.
         make: makes the files in an empty folder and returns the arguments, a verb first.
         words: what the refusal must say, small letters or not.
-        needs: what the system must have: ``links`` or ``permissions``.
+        needs: what the system must have: ``links``, ``pipes`` or ``permissions``.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Damage:
         """Whether this system can make it."""
         if self.needs == "permissions":
             return hasattr(os, "geteuid") and os.geteuid() != 0
-        return self.needs != "links" or sys.platform != "win32"
+        return not self.needs or sys.platform != "win32"
 
 
 DAMAGED: list[Damage] = []
@@ -386,6 +386,12 @@ def _(tmp: Path) -> Arguments:
 def _(tmp: Path) -> Arguments:
     (tmp / "link.tif").symlink_to(tmp / "gone.tif")
     return predict(tmp / "link.tif")
+
+
+@damaged("pipe without end", "scan.tif", "a pipe", needs="pipes")
+def _(tmp: Path) -> Arguments:
+    os.mkfifo(tmp / "scan.tif")
+    return predict(tmp / "scan.tif")
 
 
 @damaged("no permission to read", "scan.tif", "permission", needs="permissions")

@@ -13,7 +13,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import tifffile
-from damaged import AFFINE, nifti, patient, save, slice_rgb, volume
+from damaged import AFFINE, mask_of, nifti, patient, save, slice_rgb, volume
 from PIL import Image
 
 from glioseg.errors import InputError
@@ -466,6 +466,31 @@ def test_masks_of_some_slices_only_are_refused(tmp_path: Path) -> None:
     assert len(caught.value.faults) == 2
     assert "p1_2_mask" in str(caught.value)
     assert "p1_9_mask" in str(caught.value)
+
+
+def test_masks_by_other_words(tmp_path: Path) -> None:
+    for number in (1, 2):
+        save(tmp_path / "p1" / f"p1_{number}.png", slice_rgb(number))
+        save(tmp_path / "p1" / f"p1_{number}_seg.png", mask_of(number))
+    scan = read_scan(tmp_path / "p1")
+    assert scan.grid.shape[0] == 2
+    expected = np.stack([mask_of(1), mask_of(2)]) == 255
+    np.testing.assert_array_equal(read_mask(tmp_path / "p1", scan.grid).voxels, expected)
+    np.testing.assert_array_equal(read_mask(tmp_path / "p1").voxels, expected)
+
+
+def test_slice_number_zero_stays(tmp_path: Path) -> None:
+    save(tmp_path / "p1" / "p1_0.png", slice_rgb())
+    assert read_scan(tmp_path / "p1").grid.slice_numbers == (0,)
+
+
+def test_when_one_slice_cannot_be_written_none_stays(tmp_path: Path) -> None:
+    scan = read_scan(patient(tmp_path, "p1", 4))
+    obstacle = tmp_path / "out" / "p1" / "p1_3_mask.tif"
+    obstacle.mkdir(parents=True)
+    with pytest.raises(InputError, match="p1_3_mask"):
+        write_mask(Mask(disc(scan.grid.shape), scan.grid, scan.id), tmp_path / "out")
+    assert list((tmp_path / "out" / "p1").iterdir()) == [obstacle]
 
 
 def test_names_of_slices_must_tell_their_order(tmp_path: Path) -> None:

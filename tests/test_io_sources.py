@@ -209,6 +209,22 @@ def test_names_of_masks(stem: str) -> None:
     assert names.is_mask(Path(f"{stem}.nii.gz"))
 
 
+@pytest.mark.parametrize(
+    ("stem", "expected"),
+    [
+        ("A_1_mask", "a_1"),
+        ("a_1-Seg", "a_1"),
+        ("12mask", "12"),
+        ("unmask", "unmask"),
+        ("a 1.label", "a 1"),
+        ("mask", ""),
+        ("a_1", "a_1"),
+    ],
+)
+def test_the_slice_of_a_mask(stem: str, expected: str) -> None:
+    assert names.slice_of_mask(Path(f"{stem}.png")) == expected
+
+
 @pytest.mark.parametrize("stem", ["a_1", "masked_head", "12", "segovia_3", "mask_of_zorro_flair"])
 def test_names_of_images(stem: str) -> None:
     assert not names.is_mask(Path(f"{stem}.png"))

@@ -10,7 +10,7 @@ from pathlib import Path
 PICTURES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
 VOLUMES = (".nii", ".nii.gz")
 
-_MASK_WORDS = re.compile(r"masks?|seg|segmentation|labels?|lesions?|truth|gt|annotations?")
+_MASK_WORDS = "masks?|seg|segmentation|labels?|lesions?|truth|gt|annotations?"
 
 _NUMBERED = re.compile(r"^(?P<scan>.*?)[ _.\-]*(?P<number>\d+)$", re.DOTALL)
 
@@ -44,7 +44,12 @@ def is_hidden(path: Path) -> bool:
 def is_mask(path: Path) -> bool:
     """Whether the last word of the name, numbers aside, says that the file holds a mask."""
     words = re.findall(r"[^\W\d_]+", stem_of(path).casefold())
-    return bool(words) and _MASK_WORDS.fullmatch(words[-1]) is not None
+    return bool(words) and re.fullmatch(_MASK_WORDS, words[-1]) is not None
+
+
+def slice_of_mask(path: Path) -> str:
+    """The stem of the slice that a mask belongs to: its own without ``_mask``, in small letters."""
+    return re.sub(rf"(?:^|[ _.\-]+|(?<=\d))(?:{_MASK_WORDS})$", "", stem_of(path).casefold())
 
 
 def holds_slices(folder: Path) -> bool:

@@ -163,7 +163,6 @@ def orient(
 def _open(path: Path) -> tuple[Any, Grid, int]:
     """Load the header; returns nibabel's image, the grid and the number of channels, all checked."""
     image = _load(path)
-    header = image.header
     shape = tuple(int(size) for size in image.shape)
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
@@ -184,7 +183,7 @@ def _open(path: Path) -> tuple[Any, Grid, int]:
     affine = _affine(path, image)
     axes, flips = orient(affine, volume)
     sizes = (volume[axes[0]], volume[axes[1]], volume[axes[2]])
-    check_size(path, (*sizes, channels), stored_bytes=_room(path, header, dtype))
+    check_size(path, (*sizes, channels), stored_bytes=_room(path, image, dtype))
     turned = np.zeros((4, 4))
     turned[3, 3] = 1
     for place, axis in enumerate(axes):
@@ -198,7 +197,7 @@ def _open(path: Path) -> tuple[Any, Grid, int]:
         presented,
         format="nifti",
         files=(path,),
-        native=Native(header.copy(), shape[:3], axes, flips),
+        native=Native(image.header.copy(), shape[:3], axes, flips),
     )
     return image, grid, channels
 
@@ -223,7 +222,7 @@ def _load(path: Path) -> Any:
     except ImageFileError as error:
         cure = "Export the volume anew as NIfTI."
         raise InputError(Fault(path, "a NIfTI volume", "another kind of file", cure)) from error
-    except (HeaderDataError, OSError, EOFError, ValueError, TypeError, zlib.error) as error:
+    except (HeaderDataError, OSError, EOFError, ValueError, TypeError, OverflowError, zlib.error) as error:
         raise InputError(_damaged(path, error)) from error
     if not isinstance(image, (nibabel.Nifti1Image, nibabel.Nifti2Image)):
         cure = "Convert it to NIfTI."
@@ -245,24 +244,22 @@ def _affine(path: Path, image: Any) -> Affine:
     affine: Affine = np.array(image.affine, dtype=np.float64)
     affine[:3] *= scale
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    if not np.isfinite(affine).all() or lengths.min() == 0 or _flatness(affine[:3, :3] / lengths) < 1e-4:
-        found = f"the matrix {np.array2string(affine[:3], precision=3, separator=',').replace(chr(10), '')}"
+    if (
+        not np.isfinite(affine).all()
+        or lengths.min() == 0
+        or abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-4
+    ):
+        found = f"{affine[:3].round(3).tolist()}"
         cure = "Set sform and qform to the voxel size and orientation."
         raise InputError(Fault(path, "an affine (sform or qform) that can be inverted", found, cure))
     return affine
 
 
-def _flatness(cosines: Affine) -> float:
-    return float(abs(np.linalg.det(cosines)))
-
-
-def _room(path: Path, header: Any, dtype: np.dtype[Any]) -> int:
+def _room(path: Path, image: Any, dtype: np.dtype[Any]) -> int:
     """Most values that the file can hold."""
-    size = os.stat(path).st_size
-    in_bytes = size * MAX_EXPANSION if suffix_of(path) == ".nii.gz" else size
-    return (
-        max(0, in_bytes - int(header["vox_offset"])) // max(1, dtype.itemsize) * (len(dtype.names or ()) or 1)
-    )
+    size = os.stat(path).st_size * (MAX_EXPANSION if suffix_of(path) == ".nii.gz" else 1)
+    voxels = max(0, size - image.dataobj.offset) // dtype.itemsize
+    return voxels * len(dtype.names or (1,))
 
 
 def _values(path: Path, image: Any, shape: tuple[int, ...], channels: int) -> npt.NDArray[Any]:

@@ -121,7 +121,7 @@ def _decode(path: Path) -> Pages:
     if data.startswith(_PNG):
         return _decode_png(path, data)
     if data.startswith(_JPEG):
-        return _decode_jpeg(path, data)
+        return _pillow(path, data, "JPEG")
     raise InputError(Fault(path, "a TIFF, PNG or JPEG image", _what(data), "Export the image anew."))
 
 
@@ -137,9 +137,8 @@ def _wrong_kind(path: Path, found: str) -> Fault:
 
 
 def _damaged(path: Path, kind: str, why: object) -> Fault:
-    found = (
-        f"one that is damaged or cut short ({str(why).splitlines()[0] if str(why) else 'no reason given'})"
-    )
+    reason = str(why).splitlines()[0] if str(why) else type(why).__name__
+    found = f"one that is damaged or cut short ({reason})"
     return Fault(path, f"a whole {kind} image", found, "Copy, download or export it anew.")
 
 
@@ -160,7 +159,7 @@ def _decode_tiff(path: Path) -> Pages:
             series = file.series[0]
             page = series.keyframe
             kind = page.photometric.name if hasattr(page.photometric, "name") else str(page.photometric)
-            if kind not in ("MINISBLACK", "MINISWHITE", "RGB", "YCBCR"):
+            if kind not in ("MINISBLACK", "MINISWHITE", "RGB") and (kind, page.compression) != ("YCBCR", 7):
                 raise InputError(_wrong_kind(path, f"a TIFF of kind {kind.lower()}"))
             if page.extrasamples:
                 raise InputError(_wrong_kind(path, f"{page.samplesperpixel} channels, one for transparency"))
@@ -294,26 +293,16 @@ def _png_data(path: Path, data: bytes) -> bytes:
 def _png_length(width: int, height: int, bits: int, interlaced: bool) -> int:
     """Bytes of the rows with their filter bytes (PNG specification, sections 7.2 and 8.2)."""
     passes = [(0, 0, 1, 1)]
-    if interlaced:
-        passes = [
-            (0, 0, 8, 8),
-            (4, 0, 8, 8),
-            (0, 4, 4, 8),
-            (2, 0, 4, 4),
-            (0, 2, 2, 4),
-            (1, 0, 2, 2),
-            (0, 1, 1, 2),
-        ]
+    if interlaced:  # where the seven passes begin, and how far their pixels stand apart
+        lefts, tops = (0, 4, 0, 2, 0, 1, 0), (0, 0, 4, 0, 2, 0, 1)
+        across, down = (8, 8, 4, 4, 2, 2, 1), (8, 8, 8, 4, 4, 2, 2)
+        passes = list(zip(lefts, tops, across, down, strict=True))
     total = 0
-    for left, top, across, down in passes:
-        columns, rows = -((left - width) // across), -((top - height) // down)
+    for left, top, apart, below in passes:
+        columns, rows = -((left - width) // apart), -((top - height) // below)
         if columns > 0 and rows > 0:
             total += rows * (1 + (columns * bits + 7) // 8)
     return total
-
-
-def _decode_jpeg(path: Path, data: bytes) -> Pages:
-    return _pillow(path, data, "JPEG")
 
 
 def _pillow(path: Path, data: bytes, kind: str, *, sixteen_bit_rgb: bool = False) -> Pages:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import stat
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -78,13 +79,15 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def check_exists(path: Path) -> None:
-    """Refuse a path that is not there, and a link that leads nowhere.
+    """Refuse a path that is not there, a link that leads nowhere, and what would be waited for without end.
 
     Raises:
-        InputError: nothing can be found at ``path``.
+        InputError: neither a file nor a folder can be found at ``path``.
     """
     with reading(path):
-        os.stat(path)
+        mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise InputError(Fault(path, "a file or folder", "a pipe or a device", "Save it as a file first."))
 
 
 def check_size(path: Path, shape: Sequence[int], *, stored_bytes: int | None = None) -> None:

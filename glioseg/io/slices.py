@@ -12,7 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError, raise_all
-from glioseg.io.names import is_hidden, is_mask, is_picture, listed, split_number, stem_of, suffix_of
+from glioseg.io.names import (
+    is_hidden,
+    is_mask,
+    is_picture,
+    listed,
+    slice_of_mask,
+    split_number,
+    stem_of,
+    suffix_of,
+)
 from glioseg.io.pictures import read_mask_pages, read_pages
 from glioseg.io.refuse import check_size, reading
 from glioseg.scan import CHANNELS, Grid, Mask, Scan
@@ -39,18 +48,16 @@ def read_mask(path: Path, like: Grid | None) -> Mask:
     Raises:
         InputError: a slice has no mask, a mask no slice, or a mask cannot be read.
     """
-    masks = {_slice_key(file): file for file in _files(path, masks=True)}
+    masks = {slice_of_mask(file): file for file in _files(path, masks=True)}
     if not masks:
         cure = "Name the mask of slice.tif slice_mask.tif."
         raise InputError(Fault(path, "files named <slice>_mask", "none", cure))
     id = path.name
     if like is None:
-        images = _files(path, masks=False)
-        if images:
-            scan = read(path, id)
-            like = scan.grid
+        if _files(path, masks=False):
+            like = read(path, id).grid
         else:
-            files, numbers = in_order(path, list(masks.values()), _slice_key)
+            files, numbers = in_order(path, list(masks.values()), slice_of_mask)
             voxels = read_masks_alone(files)
             return Mask(voxels, Grid(voxels.shape, slice_numbers=numbers, format="slices", files=files), id)
     if len(like.files) != like.shape[0]:
@@ -72,7 +79,10 @@ def read_mask(path: Path, like: Grid | None) -> Mask:
 
 
 def write_mask(mask: Mask, folder: Path, name: str) -> list[Path]:
-    """Write ``folder/name/<slice>_mask.tif`` (or ``.png``) for each slice: uint8, values 0 and 255."""
+    """Write ``folder/name/<slice>_mask.tif`` (or ``.png``) for each slice: uint8, values 0 and 255.
+
+    When one of them cannot be written, none of them stays.
+    """
     from glioseg.io.image import write_picture
 
     grid = mask.grid
@@ -80,10 +90,15 @@ def write_mask(mask: Mask, folder: Path, name: str) -> list[Path]:
         names = [(stem_of(file), suffix_of(file)) for file in grid.files]
     else:
         names = [(f"{name}_{number}", ".tif") for number in grid.slice_numbers]
-    return [
-        write_picture(folder / name / f"{stem}_mask", suffix, voxels[None])
-        for (stem, suffix), voxels in zip(names, mask.voxels, strict=True)
-    ]
+    written: list[Path] = []
+    try:
+        for (stem, suffix), voxels in zip(names, mask.voxels, strict=True):
+            written.append(write_picture(folder / name / f"{stem}_mask", suffix, voxels[None]))
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
+    return written
 
 
 def read_slices(files: Sequence[Path], slice_numbers: Sequence[int], *, id: str, threads: int = 4) -> Scan:
@@ -207,7 +222,8 @@ def in_order(
         InputError: a name has no number, a number occurs twice, or the names are those of several scans.
     """
     if len(files) == 1:
-        return tuple(files), (split_number(stem(files[0]))[1] or 1,)
+        number = split_number(stem(files[0]))[1]
+        return tuple(files), (1 if number is None else number,)
     named = [(*split_number(stem(file)), file) for file in files]
     scans = sorted({scan for scan, number, _ in named if number is not None})
     faults = [
@@ -228,9 +244,3 @@ def in_order(
     raise_all(faults)
     ordered = sorted((number or 0, file) for _, number, file in named)
     return tuple(file for _, file in ordered), tuple(number for number, _ in ordered)
-
-
-def _slice_key(mask_file: Path) -> str:
-    """The stem of the slice that a mask belongs to: the stem without ``_mask``."""
-    stem = stem_of(mask_file).casefold()
-    return stem[: -len("mask")].rstrip("_-. ") if stem.endswith("mask") else stem
