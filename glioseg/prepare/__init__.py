@@ -22,7 +22,7 @@ from glioseg.scan import BoolArray, Scan, check_boolean
 
 __all__ = ["Frame", "Preparation", "Prepared", "neighbour_channels", "stack_neighbours"]
 
-PREPARATION_VERSION = 1
+PREPARATION_VERSION = 2
 """Raised whenever the arrays that a preparation makes change, so that caches are made anew."""
 
 

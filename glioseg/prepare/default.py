@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from glioseg.errors import InputError
 from glioseg.prepare.frame import Array, Frame, chunks, extent, forth_matrix, no_head
-from glioseg.scan import Scan
+from glioseg.scan import BoolArray, Scan
 
 HEAD_THRESHOLD = 0.12
 """Share of the FLAIR's 99th percentile above which a pixel counts as head."""
@@ -26,9 +26,13 @@ def prepare_default(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[Ar
     for channel in range(channels):
         own = voxels[..., channel]
         zero = _background(own)
+        air = _masked_air(own, zero)
         for part in chunks(slices):
             # Background first becomes 0, so that whatever lies beyond the scan is background too.
-            images[part, :, :, channel] = rows @ (own[part].astype(np.float32) - zero) @ columns.T
+            values = own[part].astype(np.float32) - zero
+            if air is not None:
+                values[_is(values, air)] = 0
+            images[part, :, :, channel] = rows @ values @ columns.T
         _normalise(images[..., channel])
     return images, frame
 
@@ -47,8 +51,8 @@ def default_frame(scan: Scan, voxels: npt.NDArray[Any], size: int) -> Frame:
 def _background(volume: npt.NDArray[Any]) -> np.float32:
     """Value of the air around the head: 0, or the least value where a scan was shifted below 0.
 
-    A scan that was z-scored inside the brain has 0 outside and negative values within: there the air
-    must be put below the darkest tissue, or it would look like average brain.
+    A scan that was z-scored inside the brain may have 0 outside and negative values within: there the air
+    is put below the darkest tissue (see :func:`_masked_air`), or it would look like average brain.
     """
     least = volume.min()
     return np.float32(least if least < 0 else 0)
@@ -59,7 +63,7 @@ def _head_square(scan: Scan, volume: npt.NDArray[Any], background: np.float32) -
     sample = volume.reshape(len(volume), -1)[:, ::7].astype(np.float32) - background
     air = _masked_air(volume, background)
     if air is not None:
-        sample = sample[np.abs(sample - air) > 1e-6]
+        sample = sample[~_is(sample, air)]
     bright = float(np.percentile(sample, 99)) if sample.size else 0.0
     if volume.min() == volume.max():
         raise InputError(no_head(scan, "FLAIR has the same value everywhere"))
@@ -70,7 +74,7 @@ def _head_square(scan: Scan, volume: npt.NDArray[Any], background: np.float32) -
     counts_columns = np.zeros(volume.shape[2], np.int64)
     for part in chunks(len(volume)):
         values = volume[part].astype(np.float32) - background
-        head = values > threshold if air is None else np.abs(values - air) > 1e-6
+        head = values > threshold if air is None else ~_is(values, air)
         # A row belongs to the head when in some slice 3 % of it does: specks of noise do not.
         np.maximum(counts_rows, head.sum(axis=2).max(axis=0), out=counts_rows)
         np.maximum(counts_columns, head.sum(axis=1).max(axis=0), out=counts_columns)
@@ -93,14 +97,15 @@ def _masked_air(volume: npt.NDArray[Any], background: np.float32) -> np.float32 
     return np.float32(values[most]) - background if counts[most] > 0.5 * border.size else None
 
 
+def _is(values: Array, air: np.float32) -> BoolArray:
+    """Where values are that of the air, up to the rounding of a subtraction."""
+    same: BoolArray = np.abs(values - air) <= 1e-6 * max(1.0, abs(float(air)))
+    return same
+
+
 def _normalise(channel: Array) -> None:
     """Clip and z-score one channel ``(slices, size, size)`` in place, from its foreground."""
     sample = channel[:, ::2, ::2]
-    border = np.concatenate([sample[:, 0].ravel(), sample[:, -1].ravel()])
-    air = np.float32(np.median(border))
-    if air > 0.25 * np.percentile(sample, 99):
-        # Skull-stripped and z-scored: what lies outside is not the darkest. Make it so.
-        channel[np.abs(channel - air) < 1e-3 * max(float(air), 1.0)] = 0
     bright = float(np.percentile(sample, 99))
     inside = sample[sample > HEAD_THRESHOLD * bright]
     if bright <= 0 or inside.size == 0:
