@@ -23,9 +23,14 @@ def recipes(
         typer.echo(f"{one:{width}}  {load_recipe(one).summary}")
 
 
-def models() -> None:
-    """List the models that ship, the default first."""
-    from glioseg.inference.model_file import model_summaries
+def models(
+    name: Annotated[str | None, typer.Argument(help="Show the card of this one.")] = None,
+) -> None:
+    """List the models that ship, the default first, or show the card of one."""
+    from glioseg.inference.model_file import model_card, model_summaries
 
+    if name is not None:
+        typer.echo(model_card(name))
+        return
     for one, summary in model_summaries().items():
         typer.echo(f"{one}  {summary}")

@@ -80,6 +80,26 @@ def model_summaries() -> dict[str, str]:
     return {name: entry["summary"] for name, entry in _index().items()}
 
 
+def model_card(name: str) -> str:
+    """The card of a model that ships: data, recipe, scores, limits; Markdown.
+
+    Raises:
+        InputError: no such model ships.
+    """
+    known = _index()
+    chosen = next(iter(known)) if name == "default" else name
+    if chosen not in known:
+        raise InputError(
+            Fault(
+                f"model '{name}'",
+                f"one of {', '.join(['default', *known])}",
+                "no such name",
+                "Check the name.",
+            )
+        )
+    return (WEIGHTS / f"{chosen}.md").read_text(encoding="utf-8")
+
+
 def find_model(model: str | Path) -> Path:
     """The ``.onnx`` file of a shipped model's name, a run folder, or a file.
 
