@@ -71,18 +71,18 @@ ReadOnly = Callable[[Path], AbstractContextManager[None]]
 
 @pytest.fixture
 def read_only() -> ReadOnly:
-    """Context in which a folder cannot be written, also for root, who may write everywhere."""
+    """Context in which a folder cannot be written, also by root, who may write everywhere."""
 
     @contextmanager
     def locked(folder: Path) -> Iterator[None]:
         if os.name == "nt":
             pytest.skip("Windows folders have no permission to take away with chmod")
-        mode = folder.stat().st_mode
+        modes = {path: path.stat().st_mode for path in (folder, *folder.parents)}
         is_root = os.geteuid() == 0
-        if is_root:
-            for parent in (folder, *folder.parents):
-                if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-                    parent.chmod(parent.stat().st_mode | 0o055)
+        for path, mode in modes.items():
+            # Whom root becomes here has to reach the folder at all.
+            if is_root and path.owner() == "root" and not mode & 0o001:
+                path.chmod(mode | 0o055)
         folder.chmod(0o555)
         try:
             if is_root:
@@ -91,7 +91,9 @@ def read_only() -> ReadOnly:
         finally:
             if is_root:
                 os.seteuid(0)
-            folder.chmod(mode)
+            for path, mode in modes.items():
+                if path.stat().st_mode != mode:
+                    path.chmod(mode)
 
     return locked
 

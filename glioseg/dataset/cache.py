@@ -15,7 +15,8 @@ import shutil
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.dataset.find import Case, read_case
-from glioseg.errors import Fault, InputError
+from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import folder_written_whole, make_folder, write_text
 from glioseg.prepare import Preparation
 
@@ -65,31 +66,31 @@ def prepare_cases(
         cases: as :func:`glioseg.dataset.find.find_cases` gives them; each needs its masks.
         preparation: how.
         cache: folder of the cache, :func:`default_cache` if not given.
-        progress: called with (done, all) after each case.
+        progress: called with (done, all) after each case, in the thread of the caller.
 
     Raises:
         InputError: every case that cannot be read or prepared, all in one error.
     """
     root = make_folder(cache if cache is not None else default_cache())
-    done = 0
 
     def one(case: Case) -> PreparedCase | InputError:
-        nonlocal done
         try:
             return _open_or_make(case, preparation, root)
         except InputError as error:
             return error
-        finally:
-            done += 1
+
+    ready: list[PreparedCase] = []
+    faults: list[Fault] = []
+    with ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 1))) as pool:
+        for done, result in enumerate(pool.map(one, cases), start=1):
+            if isinstance(result, InputError):
+                faults += result.faults
+            else:
+                ready.append(result)
             if progress is not None:
                 progress(done, len(cases))
-
-    with ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 1))) as pool:
-        results = list(pool.map(one, cases))
-    faults = [fault for result in results if isinstance(result, InputError) for fault in result.faults]
-    if faults:
-        raise InputError(*faults)
-    return [result for result in results if isinstance(result, PreparedCase)]
+    raise_all(_told_once(faults, root))
+    return ready
 
 
 def fingerprint(cases: Sequence[Case], cache: Path | None = None) -> str:
@@ -101,13 +102,38 @@ def fingerprint(cases: Sequence[Case], cache: Path | None = None) -> str:
     return digest.hexdigest()[:16]
 
 
+def _told_once(faults: list[Fault], root: Path) -> list[Fault]:
+    """A cache that cannot be written is one fault, not one for each patient."""
+    own = [fault for fault in faults if Path(fault.where).is_relative_to(root)]
+    rest = [fault for fault in faults if fault not in own]
+    cure = "Choose another folder for the cache with GLIOSEG_CACHE."
+    return [replace(fault, where=root, cure=cure) for fault in own[:1]] + rest
+
+
 def _open_or_make(case: Case, preparation: Preparation, root: Path) -> PreparedCase:
     folder = root / "prepared" / preparation.fingerprint / f"{case.id}-{_content_hash(case, root)}"
-    ready = _open(case.id, folder)
-    if ready is not None:
-        return ready
-    if folder.exists():
+    made: dict[str, Any] | None = None
+    # Looked at again after the work: another process may have done it too. And it may take away a damaged
+    # folder just when ours has come in its place, hence more than one try.
+    for _ in range(5):
+        ready = _open(case.id, folder)
+        if ready is not None:
+            return ready
+        if made is None:
+            made = _make(case, preparation)
+            continue
         shutil.rmtree(folder, ignore_errors=True)
+        with folder_written_whole(folder) as part:
+            np.save(part / "images.npy", made["images"])
+            np.save(part / "targets.npy", made["targets"])
+            write_text(part / "meta.json", json.dumps(made["meta"]))
+    raise InputError(
+        Fault(folder, "the arrays just written", "other bytes", "Check the disk, or set GLIOSEG_CACHE.")
+    )
+
+
+def _make(case: Case, preparation: Preparation) -> dict[str, Any]:
+    """What the folder of a case holds."""
     scan, mask = read_case(case)
     if mask is None:
         raise InputError(
@@ -116,21 +142,8 @@ def _open_or_make(case: Case, preparation: Preparation, root: Path) -> PreparedC
     prepared = preparation(scan)
     images = prepared.images.astype(np.float16)
     targets = np.rint(preparation.target(mask.voxels, prepared.frame) * 255).astype(np.uint8)
-    meta = {
-        "images": _checksum(images),
-        "targets": _checksum(targets),
-        "lesion": (targets.sum(axis=(1, 2), dtype=np.int64) / 255).tolist(),
-    }
-    with folder_written_whole(folder) as part:
-        np.save(part / "images.npy", images)
-        np.save(part / "targets.npy", targets)
-        write_text(part / "meta.json", json.dumps(meta))
-    ready = _open(case.id, folder)
-    if ready is None:
-        raise InputError(
-            Fault(folder, "the arrays just written", "other bytes", "Check the disk, or set GLIOSEG_CACHE.")
-        )
-    return ready
+    meta = {"images": _checksum(images), "targets": _checksum(targets)}
+    return {"images": images, "targets": targets, "meta": meta}
 
 
 def _open(patient: str, folder: Path) -> PreparedCase | None:
@@ -141,8 +154,8 @@ def _open(patient: str, folder: Path) -> PreparedCase | None:
         targets = np.load(folder / "targets.npy", mmap_mode="r", allow_pickle=False)
         if _checksum(images) != meta["images"] or _checksum(targets) != meta["targets"]:
             return None
-        return PreparedCase(patient, images, targets, np.asarray(meta["lesion"], np.float64))
-    except (OSError, ValueError, KeyError, TypeError):
+        return PreparedCase(patient, images, targets, targets.sum(axis=(1, 2), dtype=np.int64) / 255)
+    except Exception:  # whatever NumPy runs into in a damaged header
         return None
 
 
@@ -175,5 +188,6 @@ def _content_hash(case: Case, root: Path) -> str:
     for path in files:
         digest.update(f"{path.name}\n".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
-    write_text(note, digest.hexdigest()[:16])
+    with suppress(InputError):  # a cache that is only read can still be used
+        write_text(note, digest.hexdigest()[:16])
     return digest.hexdigest()[:16]
