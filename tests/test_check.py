@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from damaged import labelled, mask_of, patient, save, slice_rgb
+from sound_scans import labelled, mask_of, patient, save, slice_rgb
 
 from glioseg.dataset.check import check
 from glioseg.errors import InputError

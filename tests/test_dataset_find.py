@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from damaged import labelled, mask_of, patient, save, slice_rgb
 from hypothesis import given
 from hypothesis import strategies as st
+from sound_scans import labelled, mask_of, patient, save, slice_rgb
 
 from glioseg.dataset import find_cases, read_case
 from glioseg.dataset.find import site_of, survey

@@ -13,8 +13,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 import tifffile
-from damaged import AFFINE, mask_of, nifti, patient, save, slice_rgb, volume
 from PIL import Image
+from sound_scans import AFFINE, mask_of, nifti, patient, save, slice_rgb, volume
 
 from glioseg.errors import InputError
 from glioseg.io import READERS, read_mask, read_scan, with_all_channels, write_mask

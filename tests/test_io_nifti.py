@@ -13,9 +13,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from damaged import AFFINE, nifti, volume
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sound_scans import AFFINE, nifti, volume
 
 from glioseg.errors import InputError
 from glioseg.io import read_mask, read_scan, write_mask

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from damaged import png_chunks, png_header, save, slice_rgb
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from sound_scans import png_chunks, png_header, save, slice_rgb
 
 from glioseg.errors import InputError
 from glioseg.io import refuse

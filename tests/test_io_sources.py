@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from damaged import mask_of, nifti, patient, save, slice_rgb, volume
+from sound_scans import mask_of, nifti, patient, save, slice_rgb, volume
 
 from glioseg.errors import InputError
 from glioseg.io import find_scans, names, read_scan
