@@ -19,6 +19,7 @@ BUNDLE = "package/dist/niivue.umd.js"
 
 
 def main() -> None:
+    """Fetch, check and write."""
     record = FOLDER / "version.json"
     pinned = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
     version = sys.argv[1] if len(sys.argv) > 1 else pinned["version"]

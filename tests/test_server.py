@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import struct
 import zipfile
 import zlib
@@ -18,7 +17,7 @@ import pytest
 pytest.importorskip("fastapi")
 
 from fastapi.testclient import TestClient
-from server_model import bright_flair_model
+from server_kit import quick_weights, slices_of_sample, volume
 
 from glioseg.io import read_mask, read_scan
 from glioseg.samples import sample_cases
@@ -31,12 +30,7 @@ BASE = "http://127.0.0.1:8765"
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of weights with the quick model as the default."""
-    folder = tmp_path_factory.mktemp("weights")
-    bright_flair_model(folder / "bright.onnx")
-    (folder / "index.json").write_text(
-        json.dumps({"bright": {"file": "bright.onnx", "summary": "for tests"}}), encoding="utf-8"
-    )
-    return folder
+    return quick_weights(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture(autouse=True)
@@ -54,18 +48,6 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
         yield opened
 
 
-def slices_of_sample(folder: Path, first: int = 8, count: int = 4, masks: bool = True) -> list[Path]:
-    """Copies of some slices of a bundled scan."""
-    case = sample_cases()[0]
-    copies = []
-    for image, mask in list(zip(case.images, case.masks, strict=True))[first : first + count]:
-        for path in (image, mask) if masks else (image,):
-            assert path is not None
-            copies.append(folder / path.name)
-            copies[-1].write_bytes(path.read_bytes())
-    return copies
-
-
 def as_form(paths: list[Path]) -> list[tuple[str, tuple[str, bytes]]]:
     return [("files", (path.name, path.read_bytes())) for path in paths]
 
@@ -76,20 +58,6 @@ def zipped(files: dict[str, bytes]) -> bytes:
         for name, content in files.items():
             archive.writestr(name, content)
     return packed.getvalue()
-
-
-def volume(folder: Path, name: str = "head.nii.gz", seed: int = 0) -> Path:
-    """A NIfTI volume in an odd orientation with a bright ball in a grey head."""
-    import nibabel
-
-    generator = np.random.default_rng(seed)
-    z, y, x = np.ogrid[:7, :40, :36]
-    head = ((y - 20) / 17) ** 2 + ((x - 18) / 15) ** 2 < 1
-    ball = ((z - 3) / 3) ** 2 + ((y - 14) / 5) ** 2 + ((x - 12) / 4) ** 2 < 1
-    values = head * 100 + ball * 150 + generator.integers(0, 5, (7, 40, 36))
-    affine = np.array([[0, 0, 4.0, 3], [1.1, 0, 0, -9], [0, -1.2, 0, 5], [0, 0, 0, 1]])
-    nibabel.save(nibabel.Nifti1Image(values.astype(np.int16).transpose(2, 1, 0), affine), folder / name)
-    return folder / name
 
 
 def upload(client: TestClient, paths: list[Path]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from glioseg.server import runs as run_pages
 from glioseg.server.replies import without_folder
 from glioseg.server.settings import Settings
 from glioseg.server.store import Entry, Store
-from glioseg.server.worker import Choice, Worker
+from glioseg.server.worker import Choice, Job, Worker
 
 Result = TypeVar("Result")
 
@@ -42,7 +42,9 @@ class Service:
             from glioseg.samples import sample_cases
 
             name = sample_cases()[0].id
-            self.worker.submit(Entry("", self.store.folder, *read_sample(name), sample=name), Choice())
+            entry = Entry("", self.store.folder, *read_sample(name), sample=name)
+            job = self.worker.submit(entry, Choice())
+            self.readers.submit(_warm, job)
 
     def close(self) -> None:
         """End the worker and remove everything."""
@@ -73,6 +75,14 @@ class Service:
             raise
 
 
+def _warm(job: Job) -> None:
+    """Measure once, so that whoever opens the page need not wait for imports."""
+    from glioseg.server.numbers import numbers
+
+    if job.finished.wait(60) and job.state == "done":
+        numbers(job.entry)
+
+
 def _models(settings: Settings) -> dict[str, str | Path]:
     """Models by the name that clients use: the server's own first, those that ship, finished runs."""
     from glioseg.inference.model_file import find_model, model_summaries
@@ -96,6 +106,8 @@ def read_sample(name: str) -> tuple[Scan, Mask | None]:
 def info(entry: Entry, service: Service) -> models.ScanInfo:
     """What is known of an entry."""
     scan, job = entry.scan, entry.job
+    if not entry.windows:
+        entry.windows = {name: display.window(scan, name) for name in scan.channels}
     state = "done" if entry.predicted is not None else "new"
     if job is not None and job.state != "done":
         state = job.state
@@ -109,11 +121,7 @@ def info(entry: Entry, service: Service) -> models.ScanInfo:
         axial=display.is_radiological(scan.grid),
         channels=list(scan.channels),
         filled=list(scan.filled),
-        windows={
-            name: models.Window(low=low, high=high)
-            for name in scan.channels
-            for low, high in [display.window(scan, name)]
-        },
+        windows={name: models.Window(low=low, high=high) for name, (low, high) in entry.windows.items()},
         format=scan.grid.format,
         truth=entry.truth is not None,
         state=state,  # type: ignore[arg-type]

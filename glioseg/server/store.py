@@ -43,6 +43,7 @@ class Entry:
         probability: float32 in 0..1 on the scan's grid, behind that mask; missing for masks that were stored.
         threshold, postprocessing: how the predicted mask was made.
         corrected: the mask as a person left it; on the scan's grid.
+        windows: of each channel, values that become black and white.
         job: the last segmentation that was asked for.
         used: when it was last asked for, on the monotonic clock.
     """
@@ -57,6 +58,7 @@ class Entry:
     threshold: float = 0.5
     postprocessing: str = "none"
     corrected: BoolArray | None = None
+    windows: dict[str, tuple[float, float]] = field(default_factory=dict)
     job: Job | None = None
     used: float = field(default_factory=time.monotonic)
 

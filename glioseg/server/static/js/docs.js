@@ -28,7 +28,7 @@ function draw(api) {
   const parts = Object.entries(api.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, one]) => operation(path, method, one)));
   content.replaceChildren(
     element("p", {}, t("docs_intro")),
-    element("p", {}, ...api.info.description.replace(/\*\*/g, "").split("\n\n").flatMap((text) => [text, element("br")])),
+    element("p", {}, ...api.info.description.replace(/\*\*|`/g, "").split("\n\n").flatMap((text) => [text, element("br")])),
     element("h2", {}, t("docs_start")),
     element("pre", { tabindex: "0" }, start.join("\n")),
     ...parts,

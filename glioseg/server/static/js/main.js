@@ -57,19 +57,23 @@ async function open(get) {
   close();
   $("problems").hidden = true;
   $("welcome").hidden = true;
+  for (const id of ["stage", "slices", "panel"]) $(id).hidden = false;
+  $("panel").inert = true;
   working(t("reading"));
+  view.start().catch(() => {}); // view.open says what is wrong
   try {
     scan = await get(stop.signal);
     working(t("loading"));
     $("scan-name").textContent = scan.name;
     delete $("scan-name").dataset.t;
-    for (const id of ["stage", "slices"]) $(id).hidden = false;
     $("slice").max = scan.shape[0] - 1;
     strip.set({ predicted: [], true: null }, scan.shape[0]);
+    const segmenting = scan.state === "done" ? getJson(`/api/scans/${scan.id}/numbers`) : segment(stop.signal);
+    segmenting.catch(() => {}); // awaited below; until then a failure is not unhandled
     await view.open(scan);
     if (scan.truth) await view.loadMask("true");
-    if (scan.state !== "done") await segment(stop.signal);
-    else numbers = await getJson(`/api/scans/${scan.id}/numbers`);
+    numbers = await segmenting;
+    if (scan.state !== "done") scan = await getJson(`/api/scans/${scan.id}`);
     await showResult();
     document.documentElement.dataset.ready = "true";
   } catch (error) {
@@ -87,17 +91,15 @@ async function open(get) {
 
 async function segment(signal) {
   const timer = setInterval(async () => {
-    const info = await getJson(`/api/scans/${scan.id}`).catch(() => null);
+    const info = scan && (await getJson(`/api/scans/${scan.id}`).catch(() => null));
     if (!info || signal.aborted || info.state === "done") return;
     if (info.state === "queued") working(t("waiting", { ahead: info.ahead }));
     if (info.state === "running") working(t("segmenting", { percent: Math.round(100 * info.progress) }), info.progress);
-  }, 400);
+  }, 700);
   try {
     for (;;) {
       try {
-        working(t("segmenting", { percent: 0 }), 0);
-        numbers = await post(`/api/scans/${scan.id}/segment`, {}, signal);
-        break;
+        return await post(`/api/scans/${scan.id}/segment`, {}, signal);
       } catch (error) {
         if (!(error instanceof Refusal) || error.status !== 429) throw error;
         working(t("full", { seconds: error.retryAfter }));
@@ -105,7 +107,6 @@ async function segment(signal) {
         signal.throwIfAborted();
       }
     }
-    scan = await getJson(`/api/scans/${scan.id}`);
   } finally {
     clearInterval(timer);
   }
@@ -113,7 +114,7 @@ async function segment(signal) {
 
 async function showResult() {
   await view.loadMask("predicted");
-  $("panel").hidden = false;
+  $("panel").inert = false;
   $("close-scan").hidden = false;
   $("channel-flair").checked = $("tool-window").checked = true;
   $("show-true").closest("label").hidden = !scan.truth;

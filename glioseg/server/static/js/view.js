@@ -1,5 +1,6 @@
 // The picture: NiiVue with the scan's sequences, the mask as its drawing, and our outlines on top.
-import { getBytes } from "./api.js";
+import { getBytes, Refusal } from "./api.js";
+import { t } from "./i18n.js";
 import { Lines } from "./outline.js";
 
 const HEADER = 352; // bytes before the voxels of a view layer
@@ -19,6 +20,8 @@ export class View {
     this.slice = 0;
     this.masks = {};
     this.images = {};
+    this.quiet = false;
+    new ResizeObserver(() => this.nv?.resizeListener()).observe(canvas);
   }
 
   async open(scan) {
@@ -26,13 +29,15 @@ export class View {
     this.scan = scan;
     const [count, height, width] = scan.shape;
     Object.assign(this, { count, height, width, images: {}, masks: {}, slice: Math.floor(count / 2), heat: null });
-    if (!this.nv) await this._start();
+    await this.start();
+    this.quiet = true; // one drawing at the end instead of one a step
     this.nv.opts.isOrientationTextVisible = scan.axial;
     this.nv.setPan2Dxyzmm([0, 0, 0, 1]);
     await this.setChannel("flair");
     this.nv.createEmptyDrawing();
     this.setPlanes("axial");
     this.setTool("window");
+    this.quiet = false;
     this.setSlice(this.slice);
   }
 
@@ -45,7 +50,17 @@ export class View {
     this.scan = null;
   }
 
+  // Compiling the shaders takes a while: it runs beside the upload.
+  start() {
+    this.starting ??= this._start();
+    return this.starting;
+  }
+
   async _start() {
+    if (!document.createElement("canvas").getContext("webgl2")) {
+      const [expected, found, cure] = ["WebGL 2", t("nothing"), t("webgl_cure")];
+      throw new Refusal(0, [{ where: t("browser"), expected, found, cure }]);
+    }
     const nv = new niivue.Niivue({
       isRadiologicalConvention: true,
       dragAndDropEnabled: false,
@@ -59,7 +74,6 @@ export class View {
       clipPlaneHotKey: "",
       cycleClipPlaneHotKey: "",
       maxDrawUndoBitmaps: 12,
-      multiplanarForceRender: true,
       isColorbar: false,
     });
     await nv.attachToCanvas(this.canvas);
@@ -67,6 +81,7 @@ export class View {
     nv.drawOpacity = 0;
     const draw = nv.drawScene.bind(nv);
     nv.drawScene = () => {
+      if (this.quiet) return "";
       const text = draw();
       this._paintLines();
       return text;

@@ -1,0 +1,145 @@
+"""A real server, a real browser. Skipped where Chromium or Playwright is missing.
+
+``GLIOSEG_CHROMIUM`` names the browser if it is not on the path; ``GLIOSEG_AXE`` names ``axe.min.js`` of
+axe-core from npm, for the accessibility checks; ``GLIOSEG_SCREENSHOTS`` a folder that keeps pictures.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+uvicorn = pytest.importorskip("uvicorn", reason="the extra 'serve' is not installed")
+
+FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+PATIENCE = 180_000
+"""Milliseconds to wait for what takes a moment; drawing without a graphics card is slow."""
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the browser."""
+    path = os.environ.get("GLIOSEG_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium: apt-get install chromium, or set GLIOSEG_CHROMIUM")
+    return path
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder of weights with the quick model as the default, used by everything in this session."""
+    from server_kit import quick_weights
+
+    folder = quick_weights(tmp_path_factory.mktemp("weights"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("glioseg.inference.model_file.WEIGHTS", folder)
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def run_folders(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path:
+    """Two evaluated runs of the bundled scans."""
+    from glioseg.evaluation.evaluate import evaluate
+    from glioseg.inference.predictor import load_predictor
+    from glioseg.recipe import load_recipe
+    from glioseg.samples import SAMPLES, sample_cases
+    from glioseg.training.run import RunFolder
+
+    root = tmp_path_factory.mktemp("runs")
+    evaluation = None
+    for name in ("first", "second"):
+        facts = {"data": str(SAMPLES), "patient_rule": None, "split": {"name": "samples"}}
+        run = RunFolder.create(root / name, load_recipe("default"), facts)
+        run.metrics_file.write_text("epoch,loss,val_loss,val_dsc\n1,0.7,0.8,0.2\n2,0.5,0.6,0.4\n", "utf-8")
+        if evaluation is None:
+            predictor = load_predictor("default", threads=1)
+            evaluate(predictor, sample_cases(), run.path / "evaluation", pictures=False)
+            evaluation = run.path / "evaluation"
+        else:
+            shutil.copytree(evaluation, run.path / "evaluation")
+    return root
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, run_folders: Path) -> Iterator[Any]:
+    """A server in a thread; it has ``address``, ``application`` and ``corrected``."""
+    from glioseg.server.app import create_app
+    from glioseg.server.settings import Settings
+
+    corrected = tmp_path_factory.mktemp("corrected")
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    application = create_app(Settings(port=port, runs=run_folders, corrected=corrected, threads=1))
+    running = uvicorn.Server(uvicorn.Config(application, log_level="error", access_log=False))
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    while not running.started:
+        time.sleep(0.05)
+    running.address, running.application, running.corrected = (
+        f"http://127.0.0.1:{port}",
+        application,
+        corrected,
+    )
+    yield running
+    running.should_exit = True
+    thread.join(30)
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Any]:
+    """One headless Chromium with a new profile."""
+    with playwright_api.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def make_page(browser: Any, server: Any) -> Iterator[Any]:
+    """Open pages of the server; errors on a page or its console fail the test."""
+    contexts, wrong = [], []
+
+    def make(**options: Any) -> Any:
+        settings = {"viewport": {"width": 1280, "height": 860}, "locale": "en-GB", "accept_downloads": True}
+        context = browser.new_context(base_url=server.address, **{**settings, **options})
+        context.set_default_timeout(PATIENCE)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+        return page
+
+    make.wrong = wrong  # type: ignore[attr-defined]
+    yield make
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The source of axe-core."""
+    path = os.environ.get("GLIOSEG_AXE")
+    if path is None:
+        pytest.skip("no axe-core: npm pack axe-core, unpack it and set GLIOSEG_AXE to its axe.min.js")
+    return Path(path).read_text(encoding="utf-8")
+
+
+def keep(page: Any, name: str) -> None:
+    """Keep a picture of the page if a folder for that is named."""
+    folder = os.environ.get("GLIOSEG_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(folder) / f"{name}.png", timeout=PATIENCE)
