@@ -91,7 +91,6 @@ def test_every_network_stands_in_the_contract():
 def test_shape_and_a_whole_training_step(name, arguments, in_channels, out_channels):
     network = build(name, arguments, in_channels, out_channels).train()
     images = batch(in_channels)
-    optimizer = torch.optim.SGD(network.parameters(), lr=1e-2)
     outputs = heads(network(images))
     for output in outputs:
         assert output.shape == (2, out_channels, 32, 64)
@@ -104,7 +103,9 @@ def test_shape_and_a_whole_training_step(name, arguments, in_channels, out_chann
     still = [key for key, value in network.named_parameters() if not value.grad.abs().sum() > 0]
     assert not still
     assert all(torch.isfinite(value.grad).all() for value in network.parameters())
-    optimizer.step()
+    with torch.no_grad():
+        for value in network.parameters():
+            value.sub_(value.grad, alpha=1e-4)
     assert all(torch.isfinite(output).all() for output in heads(network(images)))
 
 
