@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -132,9 +132,11 @@ class SplitChoice(BaseModel):
                 )
             # Dealing on across sites keeps both the sites and the fold sizes even.
             return set(order[self.fold :: self.folds]), f"kfold-{self.fold}of{self.folds}-seed{self.seed}"
-        step = 1 / self.fraction
-        places = np.floor(np.arange(0, len(order), step)).astype(int)
-        return {order[place] for place in places}, f"holdout-{self.fraction:g}-seed{self.seed}"
+        places = np.floor(np.arange(0, len(order), 1 / self.fraction)).astype(int)
+        # Rounding can add a last place just behind the end.
+        return {
+            order[place] for place in places if place < len(order)
+        }, f"holdout-{self.fraction:g}-seed{self.seed}"
 
     def _read_file(self) -> tuple[set[str] | None, set[str], str]:
         if self.file is None:
@@ -143,11 +145,11 @@ class SplitChoice(BaseModel):
             )
         path = Path(self.file)
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")  # Windows editors put a mark before the text
             if path.suffix != ".json":
                 return None, {line.strip() for line in text.splitlines() if line.strip()}, path.name
             content = json.loads(text)
-            train, validation = set(content["train"]), set(content["validation"])
+            train, validation = (_names(content[side]) for side in ("train", "validation"))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 Fault(
@@ -163,3 +165,10 @@ class SplitChoice(BaseModel):
                 Fault(path, "each patient on one side", f"both: {', '.join(both)}", "Mend the file.")
             )
         return train, validation, path.name
+
+
+def _names(listed: Any) -> set[str]:
+    """Patients of a JSON list; those that are numbers stand there without quotes."""
+    if not isinstance(listed, list):
+        raise TypeError(f"{listed!r} is no list")
+    return {str(patient) for patient in listed}
