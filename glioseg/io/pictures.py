@@ -219,27 +219,32 @@ def _tiff_values(path: Path, series: Any, page: Any) -> npt.NDArray[Any]:
     # these kinds as they are.
     from PIL import Image
 
-    modes = {
+    kept = {
         ("uint8", 1): ("L",),
         ("uint8", 3): ("RGB",),
         ("uint16", 1): ("I;16", "I;16B"),
         ("bool", 1): ("1",),
     }
-    allowed = modes.get((str(series.dtype), page.samplesperpixel), ())
+    modes = kept.get((str(series.dtype), page.samplesperpixel), ())
     pages = []
-    with _warnings_lock, warnings.catch_warnings(), Image.open(path, formats=("TIFF",)) as image:
+    with _warnings_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an error follows where it matters
-        for number in range(getattr(image, "n_frames", 1)):
-            image.seek(number)
-            if image.mode not in allowed:
-                cure = "Save it uncompressed, or: pip install imagecodecs."
-                found = f"{page.compression.name} of {series.dtype}"
-                found += f", predictor {page.predictor}" if page.predictor != 1 else ""
-                raise InputError(Fault(path, "a TIFF that is uncompressed or plainly deflated", found, cure))
-            pages.append(np.asarray(image))
+        with Image.open(path, formats=("TIFF",)) as image:
+            for number in range(getattr(image, "n_frames", 1)):
+                image.seek(number)
+                if image.mode not in modes:
+                    raise InputError(_needs_codecs(path, series, page))
+                pages.append(np.asarray(image))
     values = np.stack(pages).reshape(series.shape)
     # Pillow has already turned white-is-zero grey around; what follows does it again.
     return ~values if page.photometric.name == "MINISWHITE" and values.dtype.itemsize == 1 else values
+
+
+def _needs_codecs(path: Path, series: Any, page: Any) -> Fault:
+    found = f"{page.compression.name} of {series.dtype}"
+    found += f", predictor {page.predictor}" if page.predictor != 1 else ""
+    cure = "Save it uncompressed, or: pip install imagecodecs."
+    return Fault(path, "a TIFF that is uncompressed or plainly deflated", found, cure)
 
 
 # --- PNG and JPEG ---------------------------------------------------------------------------
