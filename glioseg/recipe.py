@@ -11,7 +11,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from glioseg.dataset.split import SplitChoice
-from glioseg.errors import Fault, InputError
+from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import write_text
 from glioseg.prepare import Preparation
 
@@ -24,7 +24,7 @@ RECIPES = Path(__file__).parent / "recipes"
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class NetworkChoice(_Table):
@@ -193,13 +193,19 @@ def load_recipe(name_or_path: str | Path, settings: list[str] | tuple[str, ...] 
                 )
             )
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise InputError(Fault(path, "a readable TOML file", str(error), "Mend the file.")) from error
     content.setdefault("name", path.stem)
+    faults: list[Fault] = []
     for setting in settings:
-        _set(content, setting)
-    return recipe_from(content, str(name_or_path))
+        faults += _set(content, setting)
+    try:
+        recipe = recipe_from(content, str(name_or_path))
+    except InputError as error:
+        faults += error.faults
+    raise_all(faults)
+    return recipe
 
 
 def recipe_from(content: dict[str, Any], where: str) -> Recipe:
@@ -210,13 +216,14 @@ def recipe_from(content: dict[str, Any], where: str) -> Recipe:
         raise InputError(*(_fault(where, item) for item in error.errors())) from error
 
 
-def _set(content: dict[str, Any], setting: str) -> None:
+def _set(content: dict[str, Any], setting: str) -> list[Fault]:
+    """Change one setting, or say why it cannot be."""
+    where = f"--set {setting}"
     key, equals, text = setting.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts):
-        raise InputError(
-            Fault(f"--set {setting}", "table.key=value", "no '='" if not equals else "an empty key", "")
-        )
+        found = "an empty key" if equals else "no '='"
+        return [Fault(where, "table.key=value", found, "For instance --set train.epochs=20.")]
     try:
         value = tomllib.loads(f"value = {text.strip()}")["value"]
     except ValueError:
@@ -225,11 +232,10 @@ def _set(content: dict[str, Any], setting: str) -> None:
     for part in parts[:-1]:
         inner = table.setdefault(part, {})
         if not isinstance(inner, dict):
-            raise InputError(
-                Fault(f"--set {setting}", f"a table '{part}'", "a single value", "Check the key.")
-            )
+            return [Fault(where, f"a table '{part}'", "a single value", "Check the key.")]
         table = inner
     table[parts[-1]] = value
+    return []
 
 
 def _fault(where: str, item: Any) -> Fault:
