@@ -31,22 +31,22 @@ def to_mask(probability: npt.NDArray[Any], choice: PostprocessChoice) -> BoolArr
         Boolean array of the same shape. Components are 3-D and connected through voxel faces.
 
     Raises:
-        WrongKindError: values outside 0..1 (logits, or a mask of 0/255), or a mask already.
+        WrongKindError: values outside 0..1 (logits, or a mask of 0/255), NaN, or a mask already.
     """
     if probability.dtype == np.bool_ or not np.issubdtype(probability.dtype, np.floating):
         raise WrongKindError(f"expected probabilities as floats, not {probability.dtype}")
     if probability.size and not (probability.min() >= 0 and probability.max() <= 1):
+        if np.isnan(probability).any():
+            raise WrongKindError("expected probabilities in 0..1, not NaN")
         raise WrongKindError("expected probabilities in 0..1; are these logits? Use probabilities() first")
     mask: BoolArray = probability >= choice.threshold
-    if choice.largest_component:
-        return keep_components(mask, largest=True)
-    if choice.minimum_voxels > 1:
-        return keep_components(mask, minimum_voxels=choice.minimum_voxels)
+    if choice.largest_component or choice.minimum_voxels > 1:
+        return keep_components(mask, choice.largest_component, choice.minimum_voxels)
     return mask
 
 
 def keep_components(mask: BoolArray, largest: bool = False, minimum_voxels: int = 0) -> BoolArray:
-    """Keep only the largest face-connected 3-D component, or those with at least so many voxels."""
+    """Keep the face-connected 3-D components with at least so many voxels, or only the largest of them."""
     from scipy import ndimage
 
     if not mask.any():
@@ -54,11 +54,8 @@ def keep_components(mask: BoolArray, largest: bool = False, minimum_voxels: int 
     labels, count = ndimage.label(mask)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sizes[0] = 0
-    keep = np.zeros(count + 1, bool)
+    keep = sizes >= max(minimum_voxels, 1)
     if largest:
-        keep[int(sizes.argmax())] = True
-    else:
-        keep[sizes >= minimum_voxels] = True
-    keep[0] = False
+        keep[np.arange(count + 1) != sizes.argmax()] = False
     kept: BoolArray = keep[labels]
     return kept

@@ -1,0 +1,163 @@
+"""Logits to probabilities to masks: each step refuses the wrong kind, components are counted as by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from glioseg.errors import WrongKindError
+from glioseg.postprocess import keep_components, probabilities, to_mask
+from glioseg.recipe import PostprocessChoice
+
+shapes = array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=5)
+masks = arrays(bool, shapes)
+maps = arrays(np.float32, shapes, elements=st.floats(0, 1, width=32))
+
+
+def components(mask) -> list[set[tuple[int, ...]]]:
+    """Face-connected components, found voxel by voxel."""
+    left = {tuple(place) for place in np.argwhere(mask).tolist()}
+    found = []
+    while left:
+        component: set[tuple[int, ...]] = set()
+        front = {min(left)}
+        while front:
+            component |= front
+            front = {
+                near
+                for place in front
+                for axis in range(3)
+                for step in (-1, 1)
+                if (near := (*place[:axis], place[axis] + step, *place[axis + 1 :])) in left
+            } - component
+        left -= component
+        found.append(component)
+    return found
+
+
+def from_places(places, shape):
+    mask = np.zeros(shape, bool)
+    for place in places:
+        mask[place] = True
+    return mask
+
+
+# ---------------------------------------------------------------- probabilities
+
+
+def test_probabilities_are_the_sigmoid() -> None:
+    logits = np.array([-1000, -30, -1, 0, 1, 30, 1000], np.float32)
+    with np.errstate(over="ignore"):
+        expected = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    found = probabilities(logits)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=1e-7)
+    assert found[3] == 0.5
+    assert probabilities(logits.astype(np.float16)).dtype == np.float32
+
+
+@given(arrays(np.float32, shapes, elements=st.floats(-(2.0**100), 2.0**100, width=32)))
+def test_any_logits_give_probabilities(logits) -> None:
+    found = probabilities(logits)
+    assert found.shape == logits.shape
+    assert ((found >= 0) & (found <= 1)).all()
+    np.testing.assert_array_equal(found >= 0.5, logits >= np.float32(-1e-7))
+    np.testing.assert_allclose(found + probabilities(-logits), 1, atol=1e-6)
+
+
+# ---------------------------------------------------------------- thresholds
+
+
+@given(maps, st.floats(0.01, 0.99))
+def test_a_voxel_is_lesion_from_the_threshold_on(probability, threshold) -> None:
+    mask = to_mask(probability, PostprocessChoice(threshold=threshold))
+    assert mask.dtype == np.bool_
+    np.testing.assert_array_equal(mask, probability >= np.float32(threshold))
+
+
+def test_a_probability_of_exactly_one_half_is_lesion() -> None:
+    assert to_mask(np.full((1, 1, 1), 0.5, np.float32), PostprocessChoice()).all()
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.zeros((2, 2, 2), bool), "not bool"),
+        (np.full((2, 2, 2), 255, np.uint8), "not uint8"),
+        (np.ones((2, 2, 2), np.int64), "not int64"),
+        (np.full((2, 2, 2), 255, np.float32), "logits"),
+        (np.full((2, 2, 2), -0.5, np.float32), "logits"),
+        (np.array([[[0.2, 1.5]]], np.float64), "logits"),
+        (np.array([[[0.2, np.nan]]], np.float32), "NaN"),
+    ],
+)
+def test_what_is_no_probability_is_refused(array, words) -> None:
+    with pytest.raises(WrongKindError, match=words):
+        to_mask(array, PostprocessChoice())
+
+
+def test_no_voxel_at_all() -> None:
+    for choice in (PostprocessChoice(), PostprocessChoice(largest_component=True, minimum_voxels=5)):
+        assert to_mask(np.zeros((0, 4, 4), np.float32), choice).shape == (0, 4, 4)
+        assert not to_mask(np.zeros((2, 4, 4), np.float32), choice).any()
+
+
+# ---------------------------------------------------------------- components
+
+
+@given(masks)
+def test_the_largest_component(mask) -> None:
+    kept = keep_components(mask, largest=True)
+    found = components(mask)
+    if not found:
+        assert not kept.any()
+        return
+    size = max(map(len, found))
+    largest = [from_places(component, mask.shape) for component in found if len(component) == size]
+    assert any(np.array_equal(kept, component) for component in largest)
+
+
+@given(masks, st.integers(0, 12))
+def test_components_of_a_least_size(mask, minimum) -> None:
+    expected = np.zeros(mask.shape, bool)
+    for component in components(mask):
+        if len(component) >= minimum:
+            expected |= from_places(component, mask.shape)
+    before = mask.copy()
+    np.testing.assert_array_equal(keep_components(mask, minimum_voxels=minimum), expected)
+    np.testing.assert_array_equal(mask, before)
+
+
+@given(masks, st.booleans(), st.integers(0, 12))
+def test_cleaning_up_again_changes_nothing(mask, largest, minimum) -> None:
+    once = keep_components(mask, largest, minimum)
+    assert (once <= mask).all()
+    np.testing.assert_array_equal(keep_components(once, largest, minimum), once)
+
+
+def test_corners_and_edges_do_not_connect() -> None:
+    mask = np.zeros((2, 3, 3), bool)
+    mask[0, 0, :2] = True
+    mask[0, 1, 2] = mask[1, 1, 1] = True
+    expected = np.zeros_like(mask)
+    expected[0, 0, :2] = True
+    np.testing.assert_array_equal(keep_components(mask, largest=True), expected)
+
+
+def test_slices_connect() -> None:
+    mask = np.ones((3, 1, 1), bool)
+    np.testing.assert_array_equal(keep_components(mask, minimum_voxels=3), mask)
+
+
+@given(maps, st.booleans(), st.integers(0, 9), st.floats(0.05, 0.95))
+def test_a_mask_is_thresholded_and_then_cleaned_by_all_its_rules(map_, largest, minimum, threshold) -> None:
+    choice = PostprocessChoice(threshold=threshold, largest_component=largest, minimum_voxels=minimum)
+    mask = to_mask(map_, choice)
+    assert (mask <= (map_ >= np.float32(threshold))).all()
+    sizes = [len(component) for component in components(mask)]
+    assert all(size >= minimum for size in sizes)
+    if largest:
+        assert len(sizes) <= 1
