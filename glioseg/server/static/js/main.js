@@ -298,7 +298,8 @@ window.addEventListener(
   "keydown",
   (event) => {
     const { target } = event;
-    const own = target.matches?.("select, input[type=range], input[type=radio]") && /^(Arrow|Page|Home|End)/.test(event.key);
+    const moves = { range: /^(Arrow|Page|Home|End)/, "select-one": /^(Arrow|Page|Home|End|.$)/, radio: /^Arrow/ };
+    const own = moves[target.type]?.test(event.key);
     if (!numbers || own || event.altKey || event.metaKey || (event.ctrlKey && event.key !== "z")) return;
     const action = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!action) return;

@@ -4,7 +4,7 @@ import { t } from "./i18n.js";
 import { Lines } from "./outline.js";
 
 const HEADER = 352; // bytes before the voxels of a view layer
-const DRAG = { none: 0, window: 9, pan: 3, crosshair: 8 };
+const DRAG = { window: 9, pan: 3, crosshair: 8 };
 const PLANES = { axial: 0, multi: 3, render: 4 };
 
 export class View {
@@ -66,6 +66,7 @@ export class View {
       dragAndDropEnabled: false,
       backColor: [0, 0, 0, 1],
       crosshairWidth: 0,
+      crosshairWidthUnit: "percent",
       crosshairColor: [1, 0.8, 0.2, 0.8],
       isNearestInterpolation: false,
       loadingText: "",
@@ -105,7 +106,9 @@ export class View {
   }
 
   async setChannel(name) {
+    this.wanted = name;
     const image = await this._image(name);
+    if (this.wanted !== name) return; // another was chosen while this one was coming
     const { nv } = this;
     const overlays = nv.volumes.slice(1);
     if (nv.volumes.length === 0) nv.addVolume(image);
@@ -183,7 +186,9 @@ export class View {
 
   setFill(opacity) {
     this.fill = opacity;
-    this.nv.drawOpacity = this.shown.predicted ? opacity : 0;
+    // Outlines are drawn on axial slices only; other views show the mask as a fill.
+    const least = this.planes === "axial" ? 0 : 0.35;
+    this.nv.drawOpacity = this.shown.predicted ? Math.max(opacity, least) : 0;
     this.nv.drawScene();
   }
 
@@ -201,8 +206,9 @@ export class View {
 
   setPlanes(planes) {
     this.planes = planes;
-    this.nv.opts.crosshairWidth = planes === "axial" ? 0 : 1;
+    this.nv.opts.crosshairWidth = planes === "axial" ? 0 : 0.3;
     this.nv.setSliceType(PLANES[planes]);
+    this.setFill(this.fill ?? 0);
     this.setTool(this.tool);
   }
 
@@ -211,8 +217,9 @@ export class View {
     const painting = tool === "brush" || tool === "eraser";
     this.nv.setDrawingEnabled(painting);
     if (painting) this.nv.setPenValue(tool === "brush" ? 1 : 0, false);
-    const looking = this.planes === "axial" ? (DRAG[tool] ?? DRAG.none) : DRAG.crosshair;
-    this.nv.opts.dragModePrimary = tool === "pan" ? DRAG.pan : looking;
+    // NiiVue paints while it moves the crosshair.
+    const window = this.planes === "axial" && tool === "window";
+    this.nv.opts.dragModePrimary = tool === "pan" ? DRAG.pan : window ? DRAG.window : DRAG.crosshair;
     this.canvas.dataset.tool = tool;
   }
 
