@@ -299,21 +299,11 @@ def test_known_spacing_is_used_in_the_slice():
     assert true < 0.06 < square
 
 
-@pytest.mark.parametrize(
-    ("size", "spacing", "expected"),
-    [
-        ((3, 4), (1, 1), (5, 4.8)),
-        ((6, 8), (0.5, 0.5), (5, 4.8)),
-        ((1, 10), (2, 0.1), (math.sqrt(5), 0.4 * math.sqrt(5))),
-    ],
-)
-def test_the_diameters_of_a_rectangle(size, spacing, expected):
-    width, height = size[0] * spacing[0], size[1] * spacing[1]
-    longest, across = diameters(np.ones(size, bool), spacing)
-    assert longest == pytest.approx(math.hypot(width, height))
-    assert across == pytest.approx(2 * width * height / math.hypot(width, height))
-    if size != (1, 10):
-        assert (longest, across) == pytest.approx(expected)
+@pytest.mark.parametrize(("size", "spacing"), [((3, 4), (1, 1)), ((6, 8), (0.5, 0.5)), ((1, 10), (2, 0.1))])
+def test_the_diameters_of_a_rectangle(size, spacing):
+    height, width = size[0] * spacing[0], size[1] * spacing[1]
+    diagonal = math.hypot(height, width)
+    assert diameters(np.ones(size, bool), spacing) == pytest.approx((diagonal, 2 * height * width / diagonal))
 
 
 def test_the_diameters_of_an_ellipse():
@@ -527,15 +517,6 @@ def one_voxel():
     return mask
 
 
-def tilted_plane():
-    mask = np.zeros((9, 9, 9), bool)
-    for step in range(8):
-        mask[step, step, 2:7] = mask[step, step + 1, 2:7] = False
-    z, y, _ = np.indices(mask.shape)
-    mask[z == y] = True
-    return mask
-
-
 THREE_DIMENSIONAL = (
     "bounding_ellipsoid_volume_ratio",
     "sphericity",
@@ -554,9 +535,8 @@ THREE_DIMENSIONAL = (
         (np.pad(np.ones((6, 1, 7), bool), 1), "one plane"),
         (np.pad(np.ones((6, 7, 1), bool), 1), "one plane"),
         (np.pad(np.ones((1, 1, 7), bool), 1), "one plane"),
-        (tilted_plane(), "one plane"),
     ],
-    ids=["empty", "one voxel", "one slice", "flat row", "flat column", "line", "tilted"],
+    ids=["empty", "one voxel", "one slice", "flat row", "flat column", "line"],
 )
 def test_no_solid_no_three_dimensional_shape(voxels, reason):
     values = measure_lesion(a_mask(voxels, (1.0, 1.0, 1.0)))

@@ -25,7 +25,6 @@ def features(
 
     table = measure_all(sources_of(find_masks(masks), scans))
     table.write_csv(out)
-    for feature, reasons in table.reasons().items():
-        for reason, count in reasons.items():
-            typer.echo(f"{feature}: not defined for {count}, {reason}")
+    for reason, count, names in table.reasons():
+        typer.echo(f"not defined for {count} of {len(table.rows)}, {reason}: {', '.join(names)}")
     typer.echo(f"Written to {out}: {len(table.rows)} patients")

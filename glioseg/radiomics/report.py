@@ -308,17 +308,13 @@ def _explored(tests: Findings) -> list[Block]:
 def _missing(study: Study) -> list[Block]:
     patients = list(study.table.rows)
     rows = [[column, str(sum(label is None for label in labels))] for column, labels in study.labels.items()]
-    undefined: dict[tuple[str, int], list[str]] = {}
-    for feature, counts in study.table.reasons().items():
-        for reason, count in counts.items():
-            undefined.setdefault((reason, count), []).append(feature)
     caption = (
         f"Patients of {len(patients)} without a category. They are left out of the tests of that column."
     )
     blocks: list[Block] = [Table(["column", "missing"], rows, caption)]
+    undefined = [[why, str(count), ", ".join(features)] for why, count, features in study.table.reasons()]
     if undefined:
-        reasons = [[reason, str(count), ", ".join(names)] for (reason, count), names in undefined.items()]
-        blocks.append(Table(["not defined because", "patients", "features"], reasons))
+        blocks.append(Table(["not defined because", "patients", "features"], undefined))
     left_out = "; ".join(f"{column}: {why}" for column, why in study.left_out.items())
     if left_out:
         blocks.append(Paragraph(f"Columns that were not tested: {left_out}."))

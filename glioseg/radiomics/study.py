@@ -106,7 +106,10 @@ class Study:
             "columns_left_out": dict(self.left_out),
             "resamples": self.resamples,
             "seed": self.seed,
-            "not_defined": {feature: dict(counts) for feature, counts in self.table.reasons().items()},
+            "not_defined": [
+                {"reason": reason, "patients": count, "features": features}
+                for reason, count, features in self.table.reasons()
+            ],
             "associations": [test.to_dict() for test in self.tests.paper],
             "explored_associations": [test.to_dict() for test in self.tests.explored],
             "auc": [test.to_dict() for test in self.tests.discriminations],

@@ -54,10 +54,13 @@ class FeatureTable:
             if isinstance(value := row[feature], NotDefined)
         }
 
-    def reasons(self) -> dict[str, Counter[str]]:
-        """For each feature that some patient lacks, how often for which reason."""
-        found = {feature: Counter(self.not_defined(feature).values()) for feature in FEATURES}
-        return {feature: counts for feature, counts in found.items() if counts}
+    def reasons(self) -> list[tuple[str, int, list[str]]]:
+        """Each reason for which values are missing, for how many patients, and in which features."""
+        found: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+        for feature in FEATURES:
+            for reason, count in Counter(self.not_defined(feature).values()).items():
+                found[reason, count].append(feature)
+        return [(reason, count, features) for (reason, count), features in found.items()]
 
     def write_csv(self, path: Path) -> Path:
         """Write one row a patient: NaN where a feature is not defined, the reasons in the last column."""

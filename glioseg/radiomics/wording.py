@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from glioseg import __version__
 from glioseg.radiomics.association import Association
 from glioseg.radiomics.ellipsoid import TOLERANCE
@@ -45,7 +47,10 @@ def summary(study: Study) -> str:
         (test for test in tests if test.bonferroni < SIGNIFICANT), key=lambda test: test.bonferroni
     )
     discovered = sum(test.benjamini_hochberg < SIGNIFICANT for test in tests)
-    first = flow(f"""{len(study.table.rows)} patients of {study.data}, {len(PAPER)} shape features against
+    measured = int((~np.isnan(study.table.column(PAPER[0]))).sum())
+    everyone = len(study.table.rows)
+    patients = f"{everyone}" if measured == everyone else f"{measured} of {everyone}"
+    first = flow(f"""{patients} patients of {study.data}, {len(PAPER)} shape features against
         {len(study.columns)} columns of {study.clinical.name}: Fisher's exact test on the median split finds
         {len(clear)} of {len(tests)} associations with p < {SIGNIFICANT} after Bonferroni's correction and
         {discovered} after Benjamini and Hochberg's.""")
