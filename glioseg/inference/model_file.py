@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +43,6 @@ class ModelDescription(BaseModel):
     made: str
     trained_on: dict[str, Any] = {}
     checkpoint: str = "given"
-
-
-@dataclass(frozen=True)
-class ModelFile:
-    """A model's file and its description."""
-
-    path: Path
-    description: ModelDescription
 
 
 def describe(recipe: Recipe, manifest: dict[str, Any]) -> dict[str, str]:

@@ -48,12 +48,19 @@ class Predictor:
         description: how it wants its input and what its output means.
         flips: average with the left-right mirrored slices; twice the time for slightly better masks.
         batch: slices per call.
+        fingerprint: hash of the weights, if they come from a file.
     """
 
     def __init__(
-        self, runtime: Runtime, description: ModelDescription, flips: bool = False, batch: int = BATCH
+        self,
+        runtime: Runtime,
+        description: ModelDescription,
+        flips: bool = False,
+        batch: int = BATCH,
+        fingerprint: str | None = None,
     ) -> None:
-        self.runtime, self.description, self.flips, self.batch = runtime, description, flips, batch
+        self.runtime, self.description, self.flips = runtime, description, flips
+        self.batch, self.fingerprint = batch, fingerprint
 
     def __call__(self, scan: Scan) -> Prediction:
         """Segment a scan.
@@ -111,14 +118,23 @@ def load_predictor(
     path = find_model(model)
     runtime = OnnxRuntime(path, threads)
     description = read_description(path, runtime.metadata)
-    expected = len(neighbour_channels(CHANNELS, description.neighbours))
-    if runtime.input.shape[1] != expected:
+    size = description.prepare.size
+    expected = (len(neighbour_channels(CHANNELS, description.neighbours)), size, size)
+    found = tuple(runtime.input.shape[1:])
+    # A size that the file leaves free stands there as text.
+    if len(found) != 3 or any(
+        isinstance(own, int) and own != said for own, said in zip(found, expected, strict=True)
+    ):
         raise InputError(
-            Fault(path, f"{expected} input channels", f"{runtime.input.shape[1]}", "Export the model again.")
+            Fault(path, f"an input of {_sizes(expected)}", _sizes(found), "Export the model again.")
         )
     if threshold is not None:
         if not 0 < threshold < 1:
             raise InputError(Fault("threshold", "a number between 0 and 1", str(threshold), "Try 0.5."))
         own = description.postprocess.model_copy(update={"threshold": threshold})
         description = description.model_copy(update={"postprocess": own})
-    return Predictor(runtime, description, flips)
+    return Predictor(runtime, description, flips, fingerprint=runtime.fingerprint)
+
+
+def _sizes(shape: tuple[Any, ...]) -> str:
+    return " x ".join(str(one) for one in shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +30,11 @@ class OnnxRuntime:
         path: the ``.onnx`` file.
         threads: threads of one call; by default as many as the process may use.
 
+    Attributes:
+        fingerprint: hash of the file.
+        input: name and shape of the input, sizes that are free as text.
+        metadata: what the file says of itself.
+
     Raises:
         InputError: the file is not an ONNX model.
     """
@@ -43,9 +49,8 @@ class OnnxRuntime:
         # Waiting threads sleep instead of spinning: the scan after this one is being read meanwhile.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self.session = onnxruntime.InferenceSession(
-                path.read_bytes(), options, providers=["CPUExecutionProvider"]
-            )
+            content = path.read_bytes()
+            self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except OSError as error:
             raise InputError(Fault(path, "a readable file", str(error), "Check the path.")) from error
         except Exception as error:  # ONNX Runtime has no public base class for its errors
@@ -57,6 +62,7 @@ class OnnxRuntime:
                     "Export it again, or use another model.",
                 )
             ) from error
+        self.fingerprint = hashlib.sha256(content).hexdigest()[:16]
         self.input = self.session.get_inputs()[0]
         self.metadata: dict[str, str] = dict(self.session.get_modelmeta().custom_metadata_map)
 
