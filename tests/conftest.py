@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 from glioseg.dataset.find import Case, read_case
+from glioseg.inference.model_file import WEIGHTS
 from glioseg.samples import sample_cases
 from glioseg.scan import Mask, Scan
 
@@ -55,6 +56,14 @@ def labelled(cases: dict[str, Case]) -> dict[str, tuple[Scan, Mask]]:
         assert truth is not None
         read[id] = scan, truth
     return read
+
+
+@pytest.fixture(scope="session")
+def shipped_model() -> Path:
+    """The folder with the models that ship."""
+    if not (WEIGHTS / "index.json").is_file():
+        pytest.skip("needs the model that ships, and glioseg/weights has none")
+    return WEIGHTS
 
 
 ReadOnly = Callable[[Path], AbstractContextManager[None]]
