@@ -13,7 +13,6 @@ import io
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -57,6 +56,7 @@ class ScanResult:
         filled: sequences that were missing and replaced by FLAIR.
         seconds: wall time from reading to the mask.
         key: changes when the input, the model or a setting does.
+        outputs: files and folders of this scan in the output folder.
     """
 
     id: str
@@ -70,6 +70,7 @@ class ScanResult:
     filled: tuple[str, ...]
     seconds: float
     key: str
+    outputs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,12 @@ def predict_many(
     outputs = outputs or Outputs()
     ours = not out.exists()
     make_folder(out)
-    settings = json.dumps(
-        [asdict(outputs), predictor.description.model_dump(mode="json"), predictor.flips], sort_keys=True
-    )
+    with _staged(out):
+        pass  # a folder that cannot be written should be told before the work
+    model = predictor.description.model_dump(mode="json")
+    facts = {"model": model, "weights": predictor.fingerprint, "flips": predictor.flips}
+    prepared = predictor.description.prepare.fingerprint
+    settings = json.dumps([asdict(outputs), facts, prepared], sort_keys=True)
     results: dict[str, ScanResult] = {}
     faults: list[Fault] = []
     skipped = 0
@@ -146,7 +150,6 @@ def predict_many(
             out.rmdir()
         return Outcome([], 0, faults)
     write_summary(ordered, out / "summary.csv")
-    facts = {"model": predictor.description.model_dump(mode="json"), "flips": predictor.flips}
     write_json(
         out / "manifest.json",
         {
@@ -162,7 +165,7 @@ def predict_many(
 def write_summary(results: Sequence[ScanResult], path: Path) -> Path:
     """One row a scan."""
     text = io.StringIO()
-    columns = [name for name in ScanResult.__dataclass_fields__ if name != "key"]
+    columns = [name for name in ScanResult.__dataclass_fields__ if name not in ("key", "outputs")]
     table = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     table.writeheader()
     for result in results:
@@ -174,7 +177,7 @@ def write_summary(results: Sequence[ScanResult], path: Path) -> Path:
 
 
 def largest_diameter(mask: Mask) -> tuple[float, str]:
-    """Greatest distance between two lesion voxels of one slice, and its unit: ``mm`` or ``pixels``."""
+    """Greatest extent of the lesion on one slice, from corner to corner, and its unit: ``mm`` or ``pixels``."""
     from glioseg.radiomics.outline import diameters
 
     spacing = mask.grid.spacing
@@ -220,6 +223,7 @@ def _write(
             draw_gif(scan, mask, None, stage / "gifs" / f"{scan.id}.gif")
         if outputs.probability:
             _write_probability(scan, prediction, stage / "probability")
+        written = tuple(sorted(item.relative_to(stage).as_posix() for item in stage.glob("*/*")))
     diameter, unit = largest_diameter(mask)
     volume = mask.volume_mm3
     result = ScanResult(
@@ -234,6 +238,7 @@ def _write(
         filled=scan.filled,
         seconds=round(seconds, 3),
         key=key,
+        outputs=written,
     )
     # Last of all: only a scan whose files are complete has this record.
     write_json(out / "scans" / f"{scan.id}.json", asdict(result))
@@ -243,17 +248,17 @@ def _write(
 @contextmanager
 def _staged(out: Path) -> Iterator[Path]:
     """A folder beside the results; what is in its folders moves into those of ``out`` once all is written."""
+    stage = out / f".part-{os.urandom(8).hex()}"
     try:
-        stage = Path(tempfile.mkdtemp(prefix=".part-", dir=out))
-    except OSError as error:
-        raise InputError(write_fault(out, error)) from error
-    try:
+        stage.mkdir()
         yield stage
         for item in sorted(stage.glob("*/*")):
             target = make_folder(out / item.parent.name) / item.name
             if target.is_dir():
                 shutil.rmtree(target)
             os.replace(item, target)
+    except OSError as error:
+        raise InputError(write_fault(out, error)) from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
@@ -284,8 +289,8 @@ def _collect(
 
 
 def _key(source: Source, settings: str) -> str:
-    """Hash of the input files' names, sizes and times, and of all settings."""
-    digest = hashlib.sha256(settings.encode())
+    """Hash of the input files' names, sizes and times, of what they are taken for, and of all settings."""
+    digest = hashlib.sha256(f"{settings}\n{source.sequences}{source.slice_numbers}\n".encode())
     for path in source.files:
         try:
             state = path.stat()
@@ -299,8 +304,10 @@ def _finished(out: Path, id: str, key: str) -> ScanResult | None:
     """The record of a scan that was done before with the same input, model and settings."""
     try:
         content = json.loads((out / "scans" / f"{id}.json").read_text(encoding="utf-8"))
-        content["filled"] = tuple(content["filled"])
+        for name in ("filled", "outputs"):
+            content[name] = tuple(content[name])
         result = ScanResult(**content)
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return result if result.key == key else None
+    there = all((out / name).exists() for name in result.outputs)
+    return result if result.key == key and there else None
