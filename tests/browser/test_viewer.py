@@ -148,7 +148,7 @@ def test_a_sample_is_looked_at_corrected_saved_and_downloaded(
     from glioseg.dataset.find import find_cases, read_case
 
     page.click("#save")
-    page.wait_for_selector("#saved >> text=glioseg train")
+    page.wait_for_selector("#saved:has-text('glioseg train')")
     (case,) = find_cases(server.corrected)
     _, mask = read_case(case)
     assert mask is not None
