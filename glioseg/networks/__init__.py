@@ -45,6 +45,23 @@ class NetworkEntry:
 
 REGISTRY: dict[str, NetworkEntry] = {
     "unet": NetworkEntry("glioseg.networks.unet:UNet", "the reference U-Net (Buda et al. 2019)"),
+    "attention_unet": NetworkEntry(
+        "glioseg.networks.attention_unet:AttentionUNet",
+        "U-Net with attention gates, simple or Oktay et al. 2018",
+    ),
+    "resnet34_unet": NetworkEntry(
+        "glioseg.networks.resnet34_unet:ResNet34UNet",
+        "ResNet-34 encoder, LinkNet decoder; ImageNet weights from a file or on request",
+        multiple=32,
+        pretrained=True,
+    ),
+    "unet_plus_plus": NetworkEntry(
+        "glioseg.networks.unet_plus_plus:UNetPlusPlus",
+        "nested U-Net (Zhou et al. 2018), deep supervision or not",
+    ),
+    "keras_unet": NetworkEntry(
+        "glioseg.networks.keras_unet:KerasUNet", "U-Net of the Keras tutorials: no batch norm, dropout"
+    ),
     "lite0_unet": NetworkEntry(
         "glioseg.networks.lite0_unet:Lite0UNet",
         "EfficientNet-Lite0 encoder, ImageNet weights, light decoder",
@@ -62,11 +79,16 @@ def find_network(name: str) -> NetworkEntry:
     """
     if name in REGISTRY:
         return REGISTRY[name]
+    if name.startswith(MONAI):
+        # Five levels are the most that MONAI's have by default.
+        return NetworkEntry(
+            "glioseg.networks.monai_network:MonaiNetwork", f"MONAI's {name[len(MONAI) :]}", 32
+        )
     near = get_close_matches(name, REGISTRY, n=1)
     raise InputError(
         Fault(
             "network.name",
-            f"one of {', '.join(REGISTRY)}",
+            f"one of {', '.join(REGISTRY)}, or {MONAI} and the name of a network of MONAI",
             f"'{name}'",
             f"Did you mean '{near[0]}'?" if near else "Choose one of them.",
         )
@@ -77,7 +99,7 @@ def build_network(name: str, in_channels: int, out_channels: int = 1, **argument
     """Build a network by name.
 
     Args:
-        name: a key of :data:`REGISTRY`.
+        name: a key of :data:`REGISTRY`, or ``monai:`` and the name of a class in ``monai.networks.nets``.
         in_channels: input channels.
         out_channels: classes; 1 means lesion against the rest.
         arguments: the network's own settings.
@@ -87,6 +109,8 @@ def build_network(name: str, in_channels: int, out_channels: int = 1, **argument
     """
     entry = find_network(name)
     require_extra("train", "torch")
+    if name.startswith(MONAI):
+        arguments = {"architecture": name.removeprefix(MONAI), **arguments}
     module, _, attribute = entry.home.partition(":")
     try:
         network: nn.Module = getattr(import_module(module), attribute)(in_channels, out_channels, **arguments)

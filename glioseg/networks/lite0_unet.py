@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glioseg.errors import Fault, InputError, require_extra
+from glioseg.networks.weights import read_weights
 
 # (blocks, kernel, stride, expansion, channels) of each stage, Tan and Le 2019, table 1.
 STAGES = (
@@ -116,7 +117,7 @@ class Lite0Encoder(nn.Module):
             InputError: the file is not such a state dict.
         """
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = read_weights(path)
             stem = state["_conv_stem.weight"]
             channels = self._conv_stem.in_channels
             state["_conv_stem.weight"] = stem.mean(dim=1, keepdim=True).repeat(1, channels, 1, 1) * (

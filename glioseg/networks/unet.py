@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class UNet(nn.Module):
-    """U-Net with four levels; 7,763,041 parameters for 3 channels in, 1 out and 32 features.
+    """U-Net with four levels; 7,763,041 parameters and 12.1 GMAC at 256 x 256 (3 in, 1 out, 32 features).
 
     Args:
         in_channels: input channels.
