@@ -75,8 +75,8 @@ class MonaiNetwork(nn.Module):
         whole = [head for head in heads if head.dim() == 4 and head.shape[-2:] == images.shape[-2:]]
         if not whole:
             raise WrongKindError(
-                f"{type(self.network).__name__} of MONAI returns {[tuple(head.shape) for head in heads]} for images "
-                f"of {tuple(images.shape)}: it does not segment them pixel by pixel"
+                f"{type(self.network).__name__} of MONAI returns {[tuple(head.shape) for head in heads]} for "
+                f"images of {tuple(images.shape)}: it does not segment them pixel by pixel"
             )
         return whole[-1]
 
