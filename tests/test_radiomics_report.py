@@ -175,6 +175,29 @@ def test_all_patients_have_the_shapes_that_are_known_of_them(data_folder):
     assert np.mean(agree) > 0.98
 
 
+def test_the_associations_that_are_known_of_all_110_patients(data_folder):
+    """What a faithful implementation finds in the manual masks of everyone; not of a part of them."""
+    if len(find_cases(data_folder)) != 110:
+        pytest.skip("needs all 110 patients")
+    study = radiogenomics(data_folder)
+    p = {(test.feature, test.column): test.fisher.p for test in study.tests.paper}
+    ratio = "bounding_ellipsoid_volume_ratio"
+    expected = {
+        (ratio, "RNASeqCluster"): 0.00015,
+        ("margin_fluctuation", "RNASeqCluster"): 0.0028,
+        ("angular_standard_deviation", "RNASeqCluster"): 0.0006,
+        (ratio, "MethylationCluster"): 0.011,
+        (ratio, "miRNACluster"): 0.003,
+        (ratio, "CNCluster"): 0.0024,
+        (ratio, "COCCluster"): 0.0002,
+    }
+    assert {pair: value / 2 < p[pair] < value * 2 for pair, value in expected.items()} == dict.fromkeys(
+        expected, True
+    )
+    areas = {(one.feature, one.column, one.level): one.area for one in study.tests.discriminations}
+    assert areas[ratio, "RNASeqCluster", "2"].value == pytest.approx(0.786, abs=0.01)
+
+
 def test_features_csv_says_why_a_value_is_missing(tmp_path, predicted):
     result = run(features, predicted, "-o", tmp_path / "features.csv")
     assert result.exit_code == 0, result.output
@@ -254,10 +277,11 @@ def test_any_table_with_any_categories_works(tmp_path, data):
 def test_what_does_not_fit_together_is_refused(tmp_path, data, predicted):
     table = tmp_path / "others.csv"
     table.write_text("id,c\nx,1\ny,2\n", encoding="utf-8")
-    with pytest.raises(InputError, match="--clinical"):
-        radiogenomics(data, clinical=table, **FAST)
-    with pytest.raises(InputError, match="none of them"):
-        radiogenomics(data, SAMPLES, **FAST)
+    with pytest.raises(InputError, match=r"--clinical(.|\n)*none of them"):
+        radiogenomics(data, SAMPLES, table, **FAST)
+    with pytest.raises(InputError) as all_at_once:
+        radiogenomics(tmp_path / "no data", tmp_path / "no masks", **FAST)
+    assert len(all_at_once.value.faults) == 3
     first = next(iter(find_masks(predicted)))
     folder = tmp_path / "masks" / first
     folder.mkdir(parents=True)
@@ -322,6 +346,7 @@ def test_a_study_in_which_nothing_is_defined_still_reports(tmp_path, data):
         write_mask(Mask(np.zeros(scan.grid.shape, bool), scan.grid, case.id), tmp_path / "masks")
     empty = radiogenomics(data, tmp_path, **FAST)
     write_report(empty, tmp_path / "out")
+    json.loads((tmp_path / "out" / "study.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert "0 of 12 patients" in text
     assert "the mask is empty" in text

@@ -33,6 +33,7 @@ def radiogenomics(
     from glioseg.errors import Fault, InputError
     from glioseg.radiomics.report import write_report
     from glioseg.radiomics.study import radiogenomics as run_study
+    from glioseg.radiomics.wording import summary
 
     if sum((truth, masks is not None, run is not None)) != 1:
         cure = "Give --truth for the manual masks, --masks DIR or --run RUN for predicted ones."
@@ -42,17 +43,10 @@ def radiogenomics(
         if not masks.is_dir():
             cure = "Predict with it first, or name the folder with --masks."
             raise InputError(Fault(run, "a run with a folder 'masks'", "no such folder", cure))
-    study = run_study(
-        data,
-        masks,
-        clinical,
-        tuple(name.strip() for name in columns.split(",") if name.strip()),
-        key,
-        resamples,
-        seed,
-    )
+    wanted = [name.strip() for name in columns.split(",") if name.strip()]
+    study = run_study(data, masks, clinical, wanted, key, resamples, seed)
     write_report(study, out)
-    typer.echo((out / "report.md").read_text(encoding="utf-8").split("\n\n")[1])
+    typer.echo(summary(study))
     typer.echo(
         f"\nWritten to {out}: index.html, report.md, features.csv, associations.csv, auc.csv, study.json"
     )

@@ -51,6 +51,11 @@ class Level:
         """How many patients are in this category and have the feature."""
         return self.low + self.high
 
+    @property
+    def numbers(self) -> dict[str, float]:
+        """All but the name."""
+        return {name: value for name, value in asdict(self).items() if name != "name"}
+
 
 @dataclass(frozen=True)
 class Association:
@@ -112,9 +117,9 @@ class Association:
             "patients": self.patients,
             "without_feature": self.without_feature,
             "without_label": self.without_label,
-            **{name: None if math.isnan(number) else number for name, number in numbers.items()},
+            **_without_nan(numbers),
             "not_defined": "; ".join(dict.fromkeys(undefined)),
-            "levels": [asdict(level) for level in self.levels],
+            "levels": [{"name": level.name, **_without_nan(level.numbers)} for level in self.levels],
         }
 
 
@@ -149,7 +154,7 @@ class Discrimination:
             "score": self.score,
             "column": self.column,
             "level": self.level,
-            **{name: None if math.isnan(number) else number for name, number in ends.items()},
+            **_without_nan(ends),
             "patients": area.positives,
             "others": area.negatives,
             "not_defined": self.area.reason if isinstance(self.area, NotDefined) else "",
@@ -271,3 +276,8 @@ def _corrected(p_values: Sequence[float]) -> tuple[list[float], list[float]]:
             spread[place] = p
         both.append(spread)
     return both[0], both[1]
+
+
+def _without_nan(numbers: Mapping[str, float]) -> dict[str, float | None]:
+    """What JSON can hold."""
+    return {name: None if math.isnan(number) else number for name, number in numbers.items()}

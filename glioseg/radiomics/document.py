@@ -89,7 +89,7 @@ def _markdown(block: Block) -> str:
     if isinstance(block, Notes):
         return "\n".join(f"* {item}" for item in block.items)
     if isinstance(block, Picture):
-        return f"![{block.caption}]({block.file})\n\n*{block.caption}*"
+        return f"![{Path(block.file).stem.replace('_', ' ')}]({block.file})\n\n*{block.caption}*"
     rows = [
         [f"**{cell}**" if (row, column) in block.strong else cell for column, cell in enumerate(cells)]
         for row, cells in enumerate(block.rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -134,16 +133,28 @@ def measure_lesion(mask: Mask, scan: Scan | None = None) -> dict[str, Value]:
         else angular_standard_deviation(line),
         "margin_fluctuation": line if isinstance(line, NotDefined) else margin_fluctuation(line),
         "number_of_components": float(lesion.components),
-        **_sizes(lesion),
-        **_surface(lesion),
-        **_axes(lesion),
-        **_intensities(lesion, scan),
-        **_place(lesion, mask.grid, scan),
+        **sizes(lesion),
+        **surface(lesion),
+        **axes(lesion),
+        **intensities(lesion, scan),
+        **place(lesion, mask.grid, scan),
     }
     return {name: values[name] for name in FEATURES}
 
 
-def _sizes(lesion: Lesion) -> Mapping[str, Number]:
+def sizes(lesion: Lesion) -> dict[str, Number]:
+    """Sizes by counting, and the diameters of the region of largest area.
+
+    Returns:
+        ``volume_voxels``, ``slice_area_pixels``, ``longest_diameter_pixels`` and
+        ``perpendicular_diameter_pixels`` (see :func:`glioseg.radiomics.outline.diameters`; pixels taken as
+        squares); with known spacing also ``volume_mm3`` (voxels times the volume of one),
+        ``longest_diameter_mm``, ``perpendicular_diameter_mm`` and their product
+        ``bidirectional_product_mm2``.
+
+    Source:
+        IBSI, volume by voxel counting (YEKZ); Wen et al. 2010, doi 10.1200/JCO.2009.26.3541.
+    """
     count = float(lesion.voxels.sum())
     longest, across = diameters(lesion.region)
     values: dict[str, Number] = {
@@ -160,8 +171,20 @@ def _sizes(lesion: Lesion) -> Mapping[str, Number]:
     return values | dict(zip(in_mm, (volume, longest, across, longest * across), strict=True))
 
 
-def _surface(lesion: Lesion) -> Mapping[str, Number]:
-    """Features of the mesh (IBSI, morphological features)."""
+def surface(lesion: Lesion) -> dict[str, Number]:
+    """Features of the surface mesh, with its volume V and area A.
+
+    Returns:
+        ``mesh_volume_mm3`` V, ``surface_area_mm2`` A, ``maximum_3d_diameter_mm`` (longest distance of two
+        points of the mesh), ``sphericity`` ``(36 pi V^2)^(1/3) / A``, ``compactness_1``
+        ``V / (sqrt(pi) A^(3/2))`` and ``compactness_2`` ``36 pi V^2 / A^3``. A ball has sphericity and
+        compactness 2 of 1 and compactness 1 of 1 / (6 pi); the steps between voxels make that of a ball
+        of voxels smaller (sphericity 0.92 at a radius of 9). Not defined without spacing, nor for a
+        flat lesion.
+
+    Source:
+        IBSI, morphological features RNU0, C0JK, L0JK, QCFX, SKGS, BQWJ.
+    """
     names = ["mesh_volume_mm3", "surface_area_mm2", "maximum_3d_diameter_mm"]
     names += ["sphericity", "compactness_1", "compactness_2"]
     if lesion.spacing is None:
@@ -180,15 +203,16 @@ def _surface(lesion: Lesion) -> Mapping[str, Number]:
     }
 
 
-def _longest_distance(points: npt.NDArray[np.float64]) -> float:
-    from scipy.spatial import ConvexHull
-    from scipy.spatial.distance import pdist
+def axes(lesion: Lesion) -> dict[str, Number]:
+    """Ratios of the principal axes of the voxel centres in mm.
 
-    return float(pdist(points[ConvexHull(points).vertices]).max())
+    Returns:
+        ``elongation`` (second over longest axis) and ``flatness`` (shortest over longest), both in (0, 1],
+        1 for a ball. Not defined without spacing, nor for a flat lesion.
 
-
-def _axes(lesion: Lesion) -> Mapping[str, Number]:
-    """Ratios of the principal axes of the voxel centres."""
+    Source:
+        IBSI, elongation (Q3CK) and flatness (N17B).
+    """
     if lesion.spacing is None:
         return {"elongation": NO_SPACING, "flatness": NO_SPACING}
     if lesion.flat:
@@ -197,8 +221,17 @@ def _axes(lesion: Lesion) -> Mapping[str, Number]:
     return {"elongation": float(minor / major), "flatness": float(least / major)}
 
 
-def _intensities(lesion: Lesion, scan: Scan | None) -> Mapping[str, Number]:
-    """First-order statistics of FLAIR, in the values of the source."""
+def intensities(lesion: Lesion, scan: Scan | None) -> dict[str, Number]:
+    """First-order statistics of FLAIR within the lesion.
+
+    Returns:
+        The features of group ``"intensity"``, in the values of the source; these depend on the scanner.
+        Variance is that of the population, kurtosis is 0 for a normal distribution. Not defined
+        without a scan that has FLAIR; skewness and kurtosis not for constant values.
+
+    Source:
+        IBSI, intensity-based statistical features.
+    """
     if scan is None or "flair" not in scan.channels:
         names = [feature.name for feature in FEATURES.values() if feature.group == "intensity"]
         return dict.fromkeys(names, NO_SCAN)
@@ -222,11 +255,15 @@ def _intensities(lesion: Lesion, scan: Scan | None) -> Mapping[str, Number]:
     }
 
 
-def _place(lesion: Lesion, grid: Grid, scan: Scan | None) -> Mapping[str, Value]:
+def place(lesion: Lesion, grid: Grid, scan: Scan | None) -> dict[str, Value]:
     """Where the centroid is, and on which side of the middle of the head (of the image without a scan).
 
-    Without an affine the side is that of the picture: ``image left`` is the patient's right where slices are
-    shown as radiologists do, which files without geometry do not tell.
+    Returns:
+        ``centroid_slice``, ``centroid_row`` and ``centroid_column`` (positions on the grid, from 0); with
+        an affine ``centroid_right_mm``, ``centroid_anterior_mm`` and ``centroid_superior_mm``; ``side``:
+        ``right`` or ``left`` of the patient by the affine, without one ``image right`` or ``image left`` of
+        the picture. Where slices are shown as radiologists do, ``image left`` is the patient's right, which
+        files without geometry do not tell.
     """
     centroid = lesion.points.mean(axis=0) + lesion.offset
     middle = _middle_of_head(scan) if scan is not None else (np.array(grid.shape) - 1) / 2
@@ -242,6 +279,13 @@ def _place(lesion: Lesion, grid: Grid, scan: Scan | None) -> Mapping[str, Value]
     return values | dict(zip(names, map(float, position), strict=True)) | {"side": side}
 
 
+def _longest_distance(points: npt.NDArray[np.float64]) -> float:
+    from scipy.spatial import ConvexHull
+    from scipy.spatial.distance import pdist
+
+    return float(pdist(points[ConvexHull(points).vertices]).max())
+
+
 def _middle_of_head(scan: Scan) -> npt.NDArray[np.float64]:
     """Middle of the box around all that is brighter than a tenth of the range of the first sequence."""
     voxels = scan.voxels[..., 0]
@@ -250,5 +294,5 @@ def _middle_of_head(scan: Scan) -> npt.NDArray[np.float64]:
     if not head.any():
         return (np.array(voxels.shape) - 1) / 2
     others = ((1, 2), (0, 2), (0, 1))
-    present = [np.flatnonzero(head.any(axis=axes)) for axes in others]
+    present = [np.flatnonzero(head.any(axis=other)) for other in others]
     return np.array([(along[0] + along[-1]) / 2 for along in present])

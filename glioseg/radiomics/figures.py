@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from glioseg.draw import grey
 from glioseg.files import written_whole
@@ -19,7 +19,7 @@ from glioseg.radiomics.ellipsoid import Ellipsoid, corners, minimum_volume_ellip
 from glioseg.radiomics.features import FEATURES
 from glioseg.radiomics.lesion import Lesion, largest_component
 from glioseg.radiomics.mesh import surface_triangles
-from glioseg.radiomics.statistics import Auc, Correlation, MonteCarlo
+from glioseg.radiomics.statistics import Correlation, MonteCarlo, format_p
 from glioseg.radiomics.values import NotDefined
 from glioseg.scan import Mask, Scan
 
@@ -30,7 +30,7 @@ _BLUE, _ORANGE, _GREEN, _GREY = "#2f6db3", "#d9741e", "#2a9d4a", "#8c959f"
 
 
 def draw_boxes(
-    path: Path, values: np.ndarray[Any, Any], labels: dict[str, Labels], tests: Sequence[Association]
+    path: Path, values: np.ndarray[Any, Any], labels: Mapping[str, Labels], tests: Sequence[Association]
 ) -> Path:
     """Box plots of one feature by the categories of every column, each patient a point.
 
@@ -93,10 +93,10 @@ def draw_auc(path: Path, tests: Sequence[Discrimination]) -> Path:
 
 def draw_correlation(
     path: Path,
-    pairs: dict[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]],
-    found: dict[str, Correlation | NotDefined],
+    pairs: Mapping[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]],
+    found: Mapping[str, Correlation | NotDefined],
     names: Sequence[str],
-    named: dict[str, Sequence[str]],
+    named: Mapping[str, Sequence[str]],
 ) -> Path:
     """Predicted against true features, one panel each, with the patients that lie furthest off named.
 
@@ -141,7 +141,7 @@ def draw_gallery(path: Path, lesions: Sequence[tuple[str, float, Scan, Mask, Mas
         lesions: name, bounding ellipsoid volume ratio, scan, measured mask and, to be drawn as well, the
             manual mask. None may be flat or empty.
     """
-    figure = _figure(3.4 * len(lesions), 6.2)
+    figure = _figure(3.4 * len(lesions), 6.2, dpi=80)
     for place, (name, ratio, scan, mask, truth) in enumerate(lesions, start=1):
         lesion = largest_component(mask.voxels)
         assert lesion is not None, "a lesion with a volume ratio is not empty"
@@ -151,25 +151,7 @@ def draw_gallery(path: Path, lesions: Sequence[tuple[str, float, Scan, Mask, Mas
         above.set_title(f"{name}\nratio {ratio:.3f}", fontsize=8)
         below = figure.add_subplot(2, len(lesions), len(lesions) + place, projection="3d")
         _draw_space(below, lesion, around)
-    return _save(figure, path, dpi=90)
-
-
-def format_p(p: float) -> str:
-    """A p-value with two figures that count."""
-    if math.isnan(p):
-        return "not defined"
-    if p < 0.001:
-        return "< 0.0001" if p < 0.0001 else f"{p:.5f}"
-    return f"{p:.2f}" if p >= 0.1 else f"{p:.2g}"
-
-
-def format_auc(area: Auc | NotDefined) -> str:
-    """An area with its interval."""
-    if isinstance(area, NotDefined):
-        return f"not defined: {area.reason}"
-    if math.isnan(area.low):
-        return f"{area.value:.2f} (no interval)"
-    return f"{area.value:.2f} ({area.low:.2f}–{area.high:.2f})"
+    return _save(figure, path, few_colours=False)
 
 
 def _draw_slice(axes: Axes, lesion: Lesion, around: Ellipsoid, scan: Scan, truth: Mask | None) -> None:
@@ -181,8 +163,8 @@ def _draw_slice(axes: Axes, lesion: Lesion, around: Ellipsoid, scan: Scan, truth
     inner = lesion.voxels[lesion.largest_slice]
     region[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
     if truth is not None:
-        axes.contour(truth.voxels[position], levels=[0.5], colors="lime", linewidths=1)
-    axes.contour(region, levels=[0.5], colors="lime" if truth is None else "red", linewidths=1)
+        axes.contour(truth.voxels[position], levels=[0.5], colors="lime", linewidths=1.3)
+    axes.contour(region, levels=[0.5], colors="lime" if truth is None else "red", linewidths=1.3)
     # The ellipsoid counts from the corner of the box, and a voxel's centre lies half a voxel further.
     rows, columns = np.mgrid[0:height, 0:width]
     points = np.column_stack(
@@ -218,16 +200,20 @@ def _draw_space(axes: Any, lesion: Lesion, around: Ellipsoid) -> None:
     axes.set_axis_off()
 
 
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
+def _figure(width: float, height: float, dpi: int = 110) -> Figure:
+    figure = Figure(figsize=(width, height), dpi=dpi, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
-def _save(figure: Figure, path: Path, dpi: int = 110) -> Path:
+def _save(figure: Figure, path: Path, few_colours: bool = True) -> Path:
+    """Write a PNG, of 256 colours and a third of the size where these are enough; the same each time."""
+    canvas = figure.canvas
+    assert isinstance(canvas, FigureCanvasAgg)
+    canvas.draw()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
     with written_whole(path) as part:
-        # No software name and no date in the file: the same study gives the same bytes.
-        figure.savefig(part, format="png", dpi=dpi, metadata={"Software": None})
+        (picture.quantize(256) if few_colours else picture).save(part, format="PNG", optimize=True)
     return path
 
 

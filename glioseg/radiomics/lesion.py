@@ -33,10 +33,13 @@ class Lesion:
         """Positions of the voxels within the box, ``(n, 3)``."""
         return np.argwhere(self.voxels)
 
-    @cached_property
+    @property
     def flat(self) -> bool:
-        """Whether all voxel centres lie in one plane (one voxel, one line, one slice, or oblique)."""
-        return _rank(self.points) < 3
+        """Whether the component is one voxel thin along an axis: one voxel, a line, one slice, a flat sheet.
+
+        A component that is connected through faces lies in no other plane.
+        """
+        return min(self.voxels.shape) == 1
 
     @cached_property
     def largest_slice(self) -> int:
@@ -94,9 +97,3 @@ def _largest(mask: BoolArray) -> tuple[BoolArray, int]:
     sizes[0] = 0
     largest: BoolArray = labels == sizes.argmax()
     return largest, int(count)
-
-
-def _rank(points: npt.NDArray[np.int64]) -> int:
-    """Dimension of the space that points span."""
-    centred = points - points[0]
-    return int(np.linalg.matrix_rank(centred.T @ centred)) if len(points) > 1 else 0

@@ -26,8 +26,7 @@ from glioseg.radiomics.document import (
     to_markdown,
 )
 from glioseg.radiomics.features import FEATURES
-from glioseg.radiomics.figures import format_auc, format_p
-from glioseg.radiomics.statistics import Auc, KruskalWallis, MonteCarlo
+from glioseg.radiomics.statistics import Auc, KruskalWallis, MonteCarlo, format_auc, format_p
 from glioseg.radiomics.study import PAPER, Findings, Study
 from glioseg.radiomics.values import NotDefined
 from glioseg.radiomics.wording import SIGNIFICANT, flow
@@ -64,7 +63,7 @@ def write_report(study: Study, out: Path) -> list[Path]:
 
 
 def _blocks(study: Study, out: Path) -> list[Block]:
-    masks = "manual masks" if study.predicted is None else "predicted masks"
+    masks = "predicted masks" if study.predicted else "manual masks"
     blocks: list[Block] = [
         Heading(f"Tumour shape and genomic subtype: {masks}", 1),
         Paragraph(wording.summary(study)),
@@ -124,7 +123,7 @@ def _associations(study: Study, out: Path) -> list[Block]:
     for name in PAPER:
         tests = [test for test in study.tests.paper if test.feature == name]
         file = f"{name}_by_category.png"
-        figures.draw_boxes(out / file, study.table.column(name), dict(study.labels), tests)
+        figures.draw_boxes(out / file, study.table.column(name), study.labels, tests)
         caption = flow(f"""{FEATURES[name].title} by category. Box: quartiles and median; a point a patient;
             dotted: the median of all, where the split is.""")
         family = f"corrected over {len(study.tests.paper)} tests; below {SIGNIFICANT} they stand out"
@@ -203,32 +202,20 @@ def _agreement(study: Study, out: Path) -> list[Block]:
     """Correlation of each feature, and the patients that lie furthest off in the paper's features."""
     assert study.truth is not None
     patients = study.table.patients
-    manual = {id: place for place, id in enumerate(study.truth.patients)}
-    pairs: dict[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = {}
+    pairs = {name: (study.truth.column(name, patients), study.table.column(name)) for name in PAPER}
     far: dict[str, list[str]] = {}
-    for name in PAPER:
-        column = study.truth.column(name)
-        true = np.array([column[manual[id]] if id in manual else math.nan for id in patients])
-        predicted = study.table.column(name)
-        pairs[name] = true, predicted
+    for name, (true, predicted) in pairs.items():
         ranked = sorted(zip(np.abs(predicted - true), patients, strict=True), reverse=True)
         far[name] = [id for distance, id in ranked if not math.isnan(distance)][:_FAR]
-    figures.draw_correlation(out / "correlation.png", pairs, dict(study.correlations), patients, dict(far))
+    figures.draw_correlation(out / "correlation.png", pairs, study.correlations, patients, far)
     rows = []
     for name, found in study.correlations.items():
         if isinstance(found, NotDefined):
             rows.append([FEATURES[name].title, "", f"not defined: {found.reason}", "", ""])
         else:
             interval = f"{found.low:.2f} to {found.high:.2f}"
-            rows.append(
-                [
-                    FEATURES[name].title,
-                    str(found.n),
-                    f"{found.pearson:.2f}",
-                    interval,
-                    f"{found.spearman:.2f}",
-                ]
-            )
+            numbers = (str(found.n), f"{found.pearson:.2f}", interval, f"{found.spearman:.2f}")
+            rows.append([FEATURES[name].title, *numbers])
     true, predicted = pairs[_BEVR]
     furthest = []
     for id in far[_BEVR]:
@@ -237,9 +224,9 @@ def _agreement(study: Study, out: Path) -> list[Block]:
         furthest.append(
             [id, *values, *(study.labels[column][place] or "missing" for column in study.columns[:1])]
         )
-    scores = sorted(study.dice.values())
+    scores = [*study.dice.values()] or [math.nan]
     dice = flow(f"""Dice coefficient on the scans' own grids, all slices: median {np.median(scores):.3f},
-        least {scores[0]:.3f}.""")
+        least {min(scores):.3f}.""")
     header = ["feature", "patients", "Pearson's r", "95 % interval (Fisher's z)", "Spearman's rho"]
     far_header = ["patient", "Dice", "manual", "predicted", *study.columns[:1]]
     caption = "The patients whose bounding ellipsoid volume ratio differs most between the masks."
@@ -265,9 +252,7 @@ def _gallery(study: Study, out: Path) -> list[Block]:
         return [Paragraph("Fewer than two tumours have a bounding ellipsoid volume ratio.")]
     by_patient = dict(zip(study.table.patients, values, strict=True))
     colours = (
-        "green: the manual mask"
-        if study.predicted is None
-        else "red: the predicted mask, green: the manual one"
+        "red: the predicted mask, green: the manual one" if study.predicted else "green: the manual mask"
     )
     blocks: list[Block] = []
     for which, patients in (("most", ranked[:shown]), ("least", ranked[::-1][:shown])):
@@ -324,10 +309,9 @@ def _missing(study: Study) -> list[Block]:
 def _flat(test: Association) -> dict[str, Any]:
     """One row of ``associations.csv``; the categories in one cell."""
     row = test.to_dict()
-    levels = row.pop("levels")
     row["levels"] = "; ".join(
-        f"{level['name']}: {level['low']} low, {level['high']} high, median {level['median']:.6g}"
-        for level in levels
+        f"{level.name}: {level.low} low, {level.high} high, median {level.median:.6g}"
+        for level in test.levels
     )
     return row
 

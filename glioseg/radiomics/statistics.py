@@ -178,6 +178,24 @@ def correlation(first: npt.ArrayLike, second: npt.ArrayLike) -> Correlation | No
     return Correlation(pearson, low, high, float(stats.spearmanr(a, b)[0]), len(a))
 
 
+def format_p(p: float) -> str:
+    """A p-value with two figures that count."""
+    if math.isnan(p):
+        return "not defined"
+    if p < 0.001:
+        return "< 0.0001" if p < 0.0001 else f"{p:.5f}"
+    return f"{p:.2f}" if p >= 0.1 else f"{p:.2g}"
+
+
+def format_auc(area: Auc | NotDefined) -> str:
+    """An area with its interval."""
+    if isinstance(area, NotDefined):
+        return f"not defined: {area.reason}"
+    if math.isnan(area.low):
+        return f"{area.value:.2f} (no interval)"
+    return f"{area.value:.2f} ({area.low:.2f}–{area.high:.2f})"
+
+
 _NORMAL_975 = 1.959963984540054
 
 

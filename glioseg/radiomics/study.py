@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from glioseg.dataset.find import Case, find_cases, read_case
-from glioseg.errors import Fault, InputError
+from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io import read_mask
 from glioseg.io.names import listed
 from glioseg.metrics import dice
@@ -54,13 +53,13 @@ class Study:
 
     Attributes:
         data: name of the folder with the scans.
-        predicted: name of the folder with the predicted masks, or ``None`` for the manual masks.
+        predicted: whether the masks are predicted, otherwise manual.
         cases: the scans.
         table: the features that are tested.
         tests: their tests.
         truth: with predicted masks, the features of the manual masks of the same patients.
         truth_tests: the tests of ``truth``.
-        dice: with predicted masks, the Dice coefficient of each patient that has one, on the scan's own grid.
+        dice: with predicted masks, the Dice coefficient on the scan's own grid of each patient with both.
         correlations: with predicted masks, for each feature predicted against true.
         clinical: the categories.
         columns: the columns that were tested.
@@ -72,7 +71,7 @@ class Study:
     """
 
     data: str
-    predicted: str | None
+    predicted: bool
     cases: Mapping[str, Case]
     table: FeatureTable
     tests: Findings
@@ -91,14 +90,14 @@ class Study:
     def masks_of(self, patient: str) -> tuple[Scan, Mask, Mask | None]:
         """The scan, the mask that was measured, and with predicted masks the manual one; read again."""
         scan, truth = _read(self.cases[patient])
-        if self.predicted is None:
+        if not self.predicted:
             return scan, truth, None
         return scan, read_mask(self.mask_files[patient], scan.grid), truth
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers and how they came about, as plain JSON types."""
         numbers: dict[str, Any] = {
-            "masks": "manual" if self.predicted is None else "predicted",
+            "masks": "predicted" if self.predicted else "manual",
             "patients": len(self.table.rows),
             "without_category_row": [id for id in self.table.rows if self.clinical.row_of(id) is None],
             "categories": self.clinical.name,
@@ -111,7 +110,10 @@ class Study:
                 for reason, count, features in self.table.reasons()
             ],
             "associations": [test.to_dict() for test in self.tests.paper],
-            "explored_associations": [test.to_dict() for test in self.tests.explored],
+            "explored_associations": [
+                {name: value for name, value in test.to_dict().items() if name != "levels"}
+                for test in self.tests.explored
+            ],
             "auc": [test.to_dict() for test in self.tests.discriminations],
         }
         if self.truth_tests is not None:
@@ -137,7 +139,6 @@ def radiogenomics(
     key: str | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-    on_patient: Callable[[str], None] | None = None,
 ) -> Study:
     """Measure the lesions of a data set and test their shape for association with categories.
 
@@ -150,33 +151,33 @@ def radiogenomics(
         key: the column of ``clinical`` that names the patient; the first by default.
         resamples: random tables of each Monte Carlo test.
         seed: of the random tables.
-        on_patient: called with the id before each patient is measured.
 
     Raises:
         InputError: everything that is wrong with the scans, the masks or the table.
     """
-    categories = read_clinical(clinical if clinical is not None else data / "data.csv", key)
-    cases = {case.id: case for case in find_cases(data)}
-    if not any(categories.row_of(id) for id in cases):
-        expected = (
-            f"patients of {data.resolve().name} in its column '{categories.key}', such as {listed(cases, 1)}"
-        )
-        cure = "Name the right table with --clinical, or its column with --key."
-        raise InputError(Fault(categories.name, expected, f"{listed(categories.rows, 2)}", cure))
-    chosen, left_out = categories.choose_columns(list(cases), columns)
-    files = find_masks(masks) if masks is not None else {}
+    categories, found, files = _all_of(
+        lambda: read_clinical(clinical if clinical is not None else data / "data.csv", key),
+        lambda: find_cases(data),
+        lambda: find_masks(masks) if masks is not None else {},
+    )
+    cases = {case.id: case for case in found}
     files = {id: path for id, path in files.items() if id in cases}
+    name = data.resolve().name
+    faults: list[Fault] = []
+    if not any(categories.row_of(id) for id in cases):
+        expected = f"patients of {name} in its column '{categories.key}', such as {listed(cases, 1)}"
+        cure = "Name the right table with --clinical, or its column with --key."
+        faults.append(Fault(categories.name, expected, listed(categories.rows, 2), cure))
     if masks is not None and not files:
-        expected = f"masks named as the scans of {data.resolve().name}, such as {listed(cases, 1)}"
-        raise InputError(Fault(masks, expected, "none of them", "Give the masks of these scans."))
+        expected = f"masks named as the scans of {name}, such as {listed(cases, 1)}"
+        faults.append(Fault(masks, expected, "none of them", "Give the masks of these scans."))
+    raise_all(faults)
+    chosen, left_out = categories.choose_columns(list(cases), columns)
 
     manual: dict[str, Mapping[str, Value]] = {}
     predicted: dict[str, Mapping[str, Value]] = {}
     overlap: dict[str, float] = {}
-    faults: list[Fault] = []
     for id, case in cases.items():
-        if on_patient is not None:
-            on_patient(id)
         try:
             scan, truth = _read(case)
             if masks is None:
@@ -184,21 +185,21 @@ def radiogenomics(
             elif id in files:
                 mask = read_mask(files[id], scan.grid)
                 manual[id], predicted[id] = measure_lesion(truth, scan), measure_lesion(mask, scan)
-                overlap[id] = float(dice(mask.voxels, truth.voxels))
+                if truth.voxels.any():
+                    overlap[id] = float(dice(mask.voxels, truth.voxels))
             else:
                 predicted[id] = dict.fromkeys(FEATURES, NO_MASK)
         except InputError as error:
             faults += error.faults
-    if faults:
-        raise InputError(*faults)
+    raise_all(faults)
 
     truth_table = FeatureTable(manual)
     table = truth_table if masks is None else FeatureTable(predicted)
     labels = {column: categories.labels(table.rows, column) for column in chosen}
     truth_labels = {column: categories.labels(truth_table.rows, column) for column in chosen}
     return Study(
-        data=data.resolve().name,
-        predicted=None if masks is None else masks.resolve().name,
+        data=name,
+        predicted=masks is not None,
         cases=cases,
         table=table,
         tests=_test(table, labels, resamples, seed),
@@ -214,6 +215,19 @@ def radiogenomics(
         seed=seed,
         mask_files=files,
     )
+
+
+def _all_of(*readers: Callable[[], Any]) -> list[Any]:
+    """What each reader gives; the faults of all of them at once."""
+    results: list[Any] = []
+    faults: list[Fault] = []
+    for read in readers:
+        try:
+            results.append(read())
+        except InputError as error:
+            faults += error.faults
+    raise_all(faults)
+    return results
 
 
 def _read(case: Case) -> tuple[Scan, Mask]:
@@ -236,12 +250,9 @@ def _test(table: FeatureTable, labels: Mapping[str, Labels], resamples: int, see
 
 def _correlate(predicted: FeatureTable, truth: FeatureTable) -> dict[str, Correlation | NotDefined]:
     """Correlation of each number over the patients that have a predicted mask."""
-    places = {id: place for place, id in enumerate(truth.rows)}
     found: dict[str, Correlation | NotDefined] = {}
     for name in (*PAPER, *EXPLORED):
-        true = truth.column(name)
-        if np.isnan(true).all():
-            continue
-        same = [true[places[id]] if id in places else math.nan for id in predicted.rows]
-        found[name] = correlation(predicted.column(name), same)
+        true = truth.column(name, predicted.rows)
+        if not np.isnan(true).all():
+            found[name] = correlation(predicted.column(name), true)
     return found

@@ -1,4 +1,4 @@
-"""The features of many patients: measure them, and write and read ``features.csv``."""
+"""The features of many patients: find their masks, measure them, write ``features.csv``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from glioseg.errors import Fault, InputError
+from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import natural_key, write_text
 from glioseg.io.names import is_mask, is_picture, is_volume, listed, split_number, stem_of
 from glioseg.io.refuse import check_exists
@@ -41,10 +41,15 @@ class FeatureTable:
         """The patients, in the order of the table."""
         return list(self.rows)
 
-    def column(self, feature: str) -> npt.NDArray[np.float64]:
-        """Values ``(patients,)`` of a feature that is a number; NaN where it is not defined."""
-        values = [row[feature] for row in self.rows.values()]
-        return np.array([math.nan if isinstance(value, str) else float(value) for value in values])
+    def column(self, feature: str, patients: Iterable[str] | None = None) -> npt.NDArray[np.float64]:
+        """Values of a feature that is a number, NaN where it is not defined.
+
+        Args:
+            feature: its name.
+            patients: whose values, NaN for those that are not in the table; all of the table by default.
+        """
+        rows = (self.rows.get(patient, {}) for patient in (self.rows if patients is None else patients))
+        return np.array([float(row.get(feature, math.nan)) for row in rows])
 
     def not_defined(self, feature: str) -> dict[str, str]:
         """The reason for each patient whose feature is not defined."""
@@ -72,14 +77,11 @@ class FeatureTable:
         return write_text(path, text.getvalue())
 
 
-def measure_all(
-    sources: Mapping[str, Source], on_patient: Callable[[str], None] | None = None
-) -> FeatureTable:
+def measure_all(sources: Mapping[str, Source]) -> FeatureTable:
     """Measure the features of many patients.
 
     Args:
         sources: what reads each patient's mask and scan.
-        on_patient: called with the id before each patient.
 
     Raises:
         InputError: the faults of all patients that cannot be read, at once.
@@ -87,14 +89,11 @@ def measure_all(
     rows: dict[str, Mapping[str, Value]] = {}
     faults: list[Fault] = []
     for patient, read in sources.items():
-        if on_patient is not None:
-            on_patient(patient)
         try:
             rows[patient] = measure_lesion(*read())
         except InputError as error:
             faults += error.faults
-    if faults:
-        raise InputError(*faults)
+    raise_all(faults)
     return FeatureTable(rows)
 
 
@@ -117,10 +116,10 @@ def find_masks(source: Path) -> dict[str, Path]:
         return {_without_mask(source): source}
     if (source / "masks").is_dir() and not (source / "images").is_dir():
         source = source / "masks"
-    files, folders = _mask_files(source), []
+    files = _mask_files(source)
     if files and all(split_number(_without_mask(file))[0] == source.resolve().name for file in files):
         return {source.resolve().name: source}
-    folders = [entry for entry in source.iterdir() if entry.is_dir() and _mask_files(entry)]
+    folders = [entry for entry in sorted(source.iterdir()) if entry.is_dir() and _mask_files(entry)]
     found: defaultdict[str, list[Path]] = defaultdict(list)
     for file in files:
         found[_without_mask(file)].append(file)
@@ -130,13 +129,11 @@ def find_masks(source: Path) -> dict[str, Path]:
         expected = "masks: folders <id> with <slice>_mask.tif, or files <id>_mask.nii.gz"
         cure = "Name the folder that holds the masks, or a run with a folder 'masks'."
         raise InputError(Fault(source, expected, "none", cure))
-    twice = [
+    raise_all(
         Fault(source, f"one mask for {id}", listed(path.name for path in paths), "Remove all but one.")
         for id, paths in found.items()
         if len(paths) > 1
-    ]
-    if twice:
-        raise InputError(*twice)
+    )
     return {id: found[id][0] for id in sorted(found, key=natural_key)}
 
 
@@ -145,8 +142,8 @@ def sources_of(masks: Mapping[str, Path], scans: Path | None = None) -> dict[str
 
     Args:
         masks: for each patient a mask, or a folder with masks and perhaps the slices they belong to.
-        scans: folder of labelled scans in a layout that :func:`glioseg.dataset.find.find_cases` knows, or of
-            scans by patient. Patients without a scan there are measured without one.
+        scans: folder of labelled scans, see :func:`glioseg.dataset.find.find_cases`. Patients without a
+            scan there are measured without one.
     """
     from glioseg.io import read_mask, read_scan
 
@@ -177,7 +174,7 @@ def _scans_in(folder: Path) -> dict[str, Callable[[], Scan]]:
 def _mask_files(folder: Path) -> list[Path]:
     return [
         entry
-        for entry in folder.iterdir()
+        for entry in sorted(folder.iterdir())
         if not entry.name.startswith(".")
         and (is_picture(entry) or is_volume(entry))
         and is_mask(entry)

@@ -8,8 +8,7 @@ from glioseg import __version__
 from glioseg.radiomics.association import Association
 from glioseg.radiomics.ellipsoid import TOLERANCE
 from glioseg.radiomics.features import FEATURES
-from glioseg.radiomics.figures import format_p
-from glioseg.radiomics.statistics import MonteCarlo
+from glioseg.radiomics.statistics import MonteCarlo, format_p
 from glioseg.radiomics.study import PAPER, Study
 
 SIGNIFICANT = 0.05
@@ -79,7 +78,7 @@ def warnings(study: Study) -> list[str]:
     ]
     if few:
         remarks.append(f"Categories with fewer than {FEW} patients: {', '.join(few)}.")
-    if study.predicted is not None:
+    if study.predicted:
         remarks.append("""These results hold for new patients only if no network saw the patient whose mask it
             predicted. A folder of masks does not tell; see how they were made.""")
     return [flow(remark) for remark in remarks]
@@ -87,7 +86,7 @@ def warnings(study: Study) -> list[str]:
 
 def methods(study: Study) -> str:
     """The paragraph for the methods section of a paper."""
-    return flow(f"""Shape was measured on the {"manual" if study.predicted is None else "predicted"} masks of
+    return flow(f"""Shape was measured on the {"predicted" if study.predicted else "manual"} masks of
         {len(study.table.rows)} patients with glioseg {__version__}, on the largest face-connected
         three-dimensional component. The bounding ellipsoid volume ratio is the volume in voxels over the
         volume of the minimum-volume ellipsoid around the corners of these voxels (convex hull, Khachiyan's
