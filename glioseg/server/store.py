@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import threading
 import time
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,6 +77,8 @@ class Store:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix="glioseg-serve-"))  # mode 0700
+        # Also when nobody closes it, at the latest when the interpreter ends.
+        self._end = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self._entries: dict[str, Entry] = {}
         self._lock = threading.Lock()
 
@@ -138,7 +141,7 @@ class Store:
         """Drop everything and remove the private folder."""
         for id in list(self._entries):
             self.drop(id)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._end()
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -117,6 +117,9 @@ def test_a_sample_is_looked_at_corrected_saved_and_downloaded(
     for key in "234h1h":
         page.keyboard.press(key)
     until(lambda: page.evaluate("gliosegView.channel") == "flair")
+    until(lambda: page.evaluate("gliosegView.nv.volumes.length") == 2)
+    assert page.evaluate("gliosegView.nv.volumes[1].opacity") == 0
+    assert page.is_enabled("#level")
 
     # brush, undo, eraser
     before = lesion_voxels(page)

@@ -181,7 +181,7 @@ function tellSlice(slice) {
 async function chooseChannel(name) {
   try {
     await view.setChannel(name);
-    for (const id of ["level", "width"]) $(id).disabled = name === "rgb";
+    for (const id of ["level", "width"]) $(id).disabled = view.wanted === "rgb";
   } catch (error) {
     fail(error);
   }
@@ -193,20 +193,36 @@ function chooseTool(tool) {
   view.setPenSize(Number($("pen-size").value));
 }
 
-async function corrected() {
-  try {
-    $("saved").textContent = t("saving");
-    numbers = await putBytes(`/api/scans/${scan.id}/mask`, view.correctedMask());
-    $("saved").textContent = "";
-    refreshTexts();
-  } catch (error) {
-    fail(error);
-  }
+let sent = Promise.resolve();
+
+// One after the other, so that the last correction is the one that stays.
+function corrected() {
+  const { id } = scan;
+  const mask = view.correctedMask();
+  sent = sent.then(async () => {
+    try {
+      const found = await putBytes(`/api/scans/${id}/mask`, mask);
+      if (scan?.id !== id) return;
+      numbers = found;
+      refreshTexts();
+    } catch (error) {
+      fail(error);
+    } finally {
+      changing(false);
+    }
+  });
+}
+
+// Nothing is downloaded or saved that is older than what is seen.
+function changing(on) {
+  $("downloads").inert = on;
+  $("saved").textContent = on ? t("saving") : "";
 }
 
 // --- controls ---------------------------------------------------------------------------------
 
 view.onSlice = (slice) => scan && tellSlice(slice);
+view.onChanging = () => changing(true);
 view.onCorrected = corrected;
 view.onWindow = (low, high, channel) => {
   const bounds = scan?.windows[channel];
@@ -254,6 +270,8 @@ $("show-heat").addEventListener("change", heat);
 $("heat-opacity").addEventListener("input", heat);
 
 $("save").addEventListener("click", async () => {
+  view.flush();
+  await sent;
   try {
     $("saved").textContent = t("saved", await post(`/api/scans/${scan.id}/save`));
   } catch (error) {

@@ -13,6 +13,7 @@ export class View {
     this.lines = new Lines(lines);
     this.onSlice = () => {};
     this.onWindow = () => {};
+    this.onChanging = () => {};
     this.onCorrected = () => {};
     this.shown = { predicted: true, true: true };
     this.tool = "window";
@@ -42,6 +43,8 @@ export class View {
   }
 
   close() {
+    clearTimeout(this.timer);
+    this.timer = null;
     if (!this.nv) return;
     this.nv.closeDrawing();
     for (const volume of [...this.nv.volumes]) this.nv.removeVolume(volume);
@@ -89,6 +92,7 @@ export class View {
     };
     nv.onLocationChange = () => this._followCrosshair();
     nv.onIntensityChange = () => this._tellWindow();
+    this.canvas.addEventListener("pointerdown", () => (this.stroking = this.nv.opts.drawingEnabled));
     this.canvas.addEventListener("pointerup", () => this._strokeEnded());
     this.canvas.addEventListener("pointerleave", () => this._strokeEnded());
   }
@@ -124,12 +128,13 @@ export class View {
 
   async setHeat(on, opacity) {
     const { nv } = this;
+    this.heatOpacity = on ? opacity : 0; // what is wanted may change while the map is coming
     if (on && !this.heat) {
-      this.heat = await this._image("probability");
-      nv.addVolume(this.heat);
+      const image = await this._image("probability");
+      if (!this.heat) nv.addVolume((this.heat = image));
     }
     const index = this.heat ? nv.volumes.indexOf(this.heat) : -1;
-    if (index > 0) nv.setOpacity(index, on ? opacity : 0);
+    if (index > 0) nv.setOpacity(index, this.heatOpacity);
   }
 
   async loadMask(name) {
@@ -145,12 +150,6 @@ export class View {
       this.masks.predicted = true;
     }
     this.nv.drawScene();
-  }
-
-  dropProbability() {
-    if (this.heat) this.nv.removeVolume(this.heat);
-    this.heat = null;
-    delete this.images.probability;
   }
 
   // The mask as the API takes it: rows from the front, columns from the left of the picture.
@@ -246,13 +245,23 @@ export class View {
   }
 
   _strokeEnded() {
-    if (this.scan && this.nv.opts.drawingEnabled) this._changed();
+    if (this.scan && this.stroking) this._changed();
+    this.stroking = false;
+  }
+
+  // A change that waits to be sent is sent now.
+  flush() {
+    if (!this.timer) return;
+    clearTimeout(this.timer);
+    this.timer = null;
+    this.onCorrected();
   }
 
   _changed() {
     this.lines.forget("predicted");
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.onCorrected(), 250);
+    this.timer = setTimeout(() => this.flush(), 250);
+    this.onChanging();
     this.nv.drawScene();
   }
 
