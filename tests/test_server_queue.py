@@ -92,8 +92,10 @@ def test_a_full_queue_says_when_to_come_back(
     with ThreadPoolExecutor(3) as clients:
         first = clients.submit(segment, address, ids[0])
         assert gate.entered.acquire(timeout=PATIENCE)
-        waiting = [clients.submit(segment, address, id) for id in ids[1:3]]
-        until(lambda: len(application.service.worker._waiting) == 2)
+        waiting = []
+        for id in ids[1:3]:  # one after the other, so that their places in the queue are known
+            waiting.append(clients.submit(segment, address, id))
+            until(lambda: len(application.service.worker._waiting) == len(waiting))
         refused = segment(address, ids[3])
         assert refused.status_code == 429
         assert int(refused.headers["retry-after"]) >= 1
