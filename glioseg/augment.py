@@ -67,7 +67,7 @@ class Augmentation:
         Args:
             images: float ``(batch, channels, height, width)``; the first three channels are pre, FLAIR, post,
                 any further ones FLAIR of other slices.
-            targets: float ``(batch, 1, height, width)`` in 0..1.
+            targets: float ``(batch, 1, height, width)`` in 0..1, or one channel a class, background first.
             draws: from :meth:`draw`, one row an image.
 
         Returns:
@@ -111,12 +111,11 @@ class Augmentation:
         mirror = torch.where(uniform[:, 2] < self.choice.flip, -1.0, 1.0)
         shear = self.choice.shear * signed[:, 3]
         cosine, sine = zoom * torch.cos(angle), zoom * torch.sin(angle)
-        # Rows of the 2x3 matrix from output to input coordinates in -1..1.
-        first = torch.stack(
-            (mirror * cosine, mirror * (shear * cosine - sine), 2 * self.choice.shift * signed[:, 4]), dim=1
-        )
-        second = torch.stack((sine, shear * sine + cosine, 2 * self.choice.shift * signed[:, 5]), dim=1)
         height, width = images.shape[-2:]
+        # Rows of the 2x3 matrix from output to input coordinates in -1..1, whatever the sides.
+        down, across = mirror * (shear * cosine - sine) * (height / width), sine * (width / height)
+        first = torch.stack((mirror * cosine, down, 2 * self.choice.shift * signed[:, 4]), dim=1)
+        second = torch.stack((across, shear * sine + cosine, 2 * self.choice.shift * signed[:, 5]), dim=1)
         grid = F.affine_grid(
             torch.stack((first, second), dim=1), [len(images), 1, height, width], align_corners=False
         )
@@ -126,11 +125,17 @@ class Augmentation:
             )
             grid = grid + bend.permute(0, 2, 3, 1)
         grid = grid.to(images.dtype)
+        # What comes in from beyond the image: each channel's darkest value, and no lesion.
         air = images.amin(dim=(2, 3), keepdim=True)
+        nothing = targets.new_zeros(1, targets.shape[1], 1, 1)
+        if targets.shape[1] > 1:
+            nothing[:, 0] = 1
         if self.choice.targets == "linear":
-            both = _sample(torch.cat((images - air, targets), dim=1), grid, "bilinear")
-            return both[:, :-1] + air, both[:, -1:].clamp(0, 1)
-        return _sample(images - air, grid, "bilinear") + air, _sample(targets, grid, "nearest")
+            channels = images.shape[1]
+            both = _sample(torch.cat((images - air, targets - nothing), dim=1), grid, "bilinear")
+            return both[:, :channels] + air, (both[:, channels:] + nothing).clamp(0, 1)
+        moved = _sample(targets - nothing, grid, "nearest") + nothing
+        return _sample(images - air, grid, "bilinear") + air, moved.clamp(0, 1)
 
     def _shade(self, images: Tensor, uniform: Tensor) -> Tensor:
         """Intensity changes; FLAIR of other slices changes as FLAIR does."""
