@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from glioseg.errors import GliosegError, InputError, WrongKindError
-from glioseg.losses import build_loss
+from glioseg.losses import FAULTY, build_loss
 from glioseg.networks import (
     REGISTRY,
     build_network,
@@ -30,6 +30,7 @@ from glioseg.networks import (
 )
 from glioseg.networks.export import INPUT, OUTPUT, export_onnx
 from glioseg.networks.weights import read_weights, save_weights
+from glioseg.recipe import load_recipe, recipe_names
 
 SMALL = {
     "unet": {"features": 4},
@@ -580,3 +581,51 @@ def test_monai_network_that_lacks_a_package_says_which(monkeypatch):
     monkeypatch.setattr(nets, "Bare", Bare, raising=False)
     with pytest.raises(InputError, match=r"einops.*Install the package"):
         build_network("monai:Bare", 3)
+
+
+# ---------------------------------------------------------------- recipes
+
+ROWS = {
+    "unet_soft_iou": {"loss"},
+    "unet_bce_dice": {"loss"},
+    "attention_unet": {"network"},
+    "resnet34_unet": {"network"},
+    "unet_plus_plus": {"network"},
+    "keras_unet": {"network", "loss", "augment", "train"},
+}
+
+
+def changed(name, other):
+    """The tables in which two recipes differ."""
+    one, two = load_recipe(name).model_dump(), load_recipe(other).model_dump()
+    return {key for key in one if one[key] != two[key]} - {"name", "summary"}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_row_of_the_case_study_differs_from_the_reference_where_it_says(name):
+    assert changed(name, "reference") == ROWS[name]
+
+
+@pytest.mark.parametrize("name", ["unet_soft_iou", "unet_bce_dice", "unet_plus_plus"])
+def test_a_faulty_row_differs_from_its_sound_one_in_the_loss(name):
+    faulty = load_recipe(f"{name}_as_published")
+    assert changed(faulty.name, name) == {"loss", "train"}
+    assert "FAULTY" in faulty.summary
+    assert faulty.loss.name in FAULTY
+    assert faulty.loss.arguments == load_recipe(name).loss.arguments
+    # It is to show where it ends, not to be stopped on the way.
+    assert faulty.train == load_recipe(name, ["train.stuck_epochs=0"]).train
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_builds_and_takes_a_step(name):
+    recipe = load_recipe(name)
+    channels = 3 + 2 * recipe.input.neighbours
+    network = build_network(recipe.network.name, channels, **recipe.network.arguments).train()
+    loss = build_loss(recipe.loss.name, **recipe.loss.arguments)
+    target = torch.zeros(2, 1, 32, 32)
+    target[..., 8:20, 8:20] = 1
+    cost = loss(network(batch(channels, width=32)), target)
+    cost.backward()
+    assert torch.isfinite(cost)
+    assert all(torch.isfinite(parameter.grad).all() for parameter in network.parameters())
