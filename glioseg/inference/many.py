@@ -177,7 +177,7 @@ def write_summary(results: Sequence[ScanResult], path: Path) -> Path:
 
 
 def largest_diameter(mask: Mask) -> tuple[float, str]:
-    """Greatest extent of the lesion on one slice, from corner to corner, and its unit: ``mm`` or ``pixels``."""
+    """Greatest extent of the lesion on one slice, corner to corner, and its unit: ``mm`` or ``pixels``."""
     from glioseg.radiomics.outline import diameters
 
     spacing = mask.grid.spacing

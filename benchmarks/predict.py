@@ -1,0 +1,191 @@
+"""Slices a second from reading to the mask on the scan's own grid, time of the command, cost by slices."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.measure import (
+    Measured,
+    command,
+    fresh,
+    guarded,
+    interleaved,
+    middle,
+    number,
+    parser,
+    ratio,
+    start,
+    table,
+)
+from glioseg.errors import raise_all, require_extra
+from glioseg.inference.model_file import find_model
+from glioseg.io import Source, find_scans
+from glioseg.samples import SAMPLES
+
+if TYPE_CHECKING:
+    from glioseg.inference.predictor import Predictor
+
+REFERENCE_BATCH = 16
+"""Slices a call of the reference U-Net, as in the original program."""
+
+
+def main() -> None:
+    arguments = _arguments()
+    require_extra("train", "torch")
+    model, threads, rounds = find_model(arguments.model), arguments.threads, arguments.rounds
+    sources, faults = find_scans(arguments.scans)
+    raise_all(faults)
+    sample = find_scans([SAMPLES])[0][0]
+    start(threads)
+    against_reference(sources, model, threads, rounds)
+    commands(sample, model, threads, rounds)
+    growth(sample, arguments.counts + [5000] * arguments.long, model, threads, rounds)
+
+
+def against_reference(sources: Sequence[Source], model: Path, threads: int, rounds: int) -> None:
+    """The model in the product against the reference U-Net in eager torch."""
+    results = interleaved(
+        {
+            "reference U-Net, 256 px, eager torch": partial(fresh, segment_reference, sources),
+            f"glioseg, {model.stem}": partial(fresh, segment, sources, model, threads),
+        },
+        rounds,
+    )
+    slow = next(iter(results.values()))
+    table(
+        [f"reading to mask, {slow[0]['slices']:.0f} slices", "slices/s", "U-Net / this", "peak MiB", "peaks"],
+        [
+            [
+                name,
+                number(slow[0]["slices"] / middle(runs)),
+                ratio(slow, runs),
+                number(middle(runs, "peak_mb")),
+                ratio(slow, runs, "peak_mb"),
+            ]
+            for name, runs in results.items()
+        ],
+    )
+
+
+def commands(sample: Source, model: Path, threads: int, rounds: int) -> None:
+    """The command line from process start to exit, pictures and all."""
+    scan = ["predict", str(sample.files[0].parent), "--model", str(model), "--threads", str(threads)]
+    with tempfile.TemporaryDirectory() as folder:
+        # A folder for each run: in the same one it would find its work done.
+        places = (str(Path(folder, str(run))) for run in range(rounds + 1))
+        variants = {
+            f"glioseg predict, {len(sample.files)} slices": lambda: fresh(command, *scan, "-o", next(places)),
+            "glioseg --help": partial(fresh, command, "--help"),
+        }
+        for variant in variants.values():
+            variant()  # byte code and font lists are made once, after the install
+        results = interleaved(variants, rounds)
+    table(
+        ["process start to exit", "seconds", "peak MiB"],
+        [[name, number(middle(runs)), number(middle(runs, "peak_mb"))] for name, runs in results.items()],
+    )
+
+
+def growth(sample: Source, counts: Sequence[int], model: Path, threads: int, rounds: int) -> None:
+    """Cost against the number of slices: in one scan, and in scans of the sample's length."""
+    variants = {}
+    for count in counts:
+        for kind, length in {
+            "in one scan": count,
+            f"in scans of {len(sample.files)}": len(sample.files),
+        }.items():
+            scans = [_resized(sample, min(length, count - done)) for done in range(0, count, length)]
+            variants[f"{count} {kind}"] = partial(fresh, segment, scans, model, threads)
+    results = interleaved(variants, rounds)
+    table(
+        ["slices", "seconds", "ms/slice", "peak MiB"],
+        [
+            [
+                name,
+                number(middle(runs)),
+                number(1000 * middle(runs) / runs[0]["slices"]),
+                number(middle(runs, "peak_mb")),
+            ]
+            for name, runs in results.items()
+        ],
+    )
+
+
+def segment(sources: Sequence[Source], model: Path, threads: int) -> Measured:
+    """With the product: ONNX Runtime and the model's own preparation."""
+    from glioseg.inference.predictor import load_predictor
+
+    return _segment(sources, load_predictor(model, threads=threads))
+
+
+def segment_reference(sources: Sequence[Source]) -> Measured:
+    """With the reference U-Net in eager torch, and this package's (fast) preparation by its protocol."""
+    import torch
+
+    from glioseg import __version__
+    from glioseg.inference.model_file import ModelDescription
+    from glioseg.inference.predictor import Predictor
+    from glioseg.networks.unet import UNet
+    from glioseg.recipe import load_recipe
+
+    recipe = load_recipe("reference", ["prepare.drop_ends=false"])
+    description = ModelDescription(
+        name=recipe.name,
+        network=recipe.network.name,
+        prepare=recipe.prepare,
+        neighbours=recipe.input.neighbours,
+        postprocess=recipe.postprocess,
+        made=__version__,
+    )
+    network = UNet().eval()
+    # Random weights cost what trained ones do, but their masks are noise: an empty one is cheapest.
+    torch.nn.init.constant_(network.conv.bias, -20.0)
+
+    @torch.no_grad()
+    def runtime(images):
+        return network(torch.from_numpy(images)).numpy()
+
+    return _segment(sources, Predictor(runtime, description, batch=REFERENCE_BATCH))
+
+
+def _segment(sources: Sequence[Source], predictor: Predictor) -> Measured:
+    """Seconds for all scans, one after the other, after the network has been called once."""
+    import numpy as np
+
+    from glioseg.prepare import neighbour_channels
+    from glioseg.scan import CHANNELS
+
+    description = predictor.description
+    channels = len(neighbour_channels(CHANNELS, description.neighbours))
+    predictor.runtime(np.zeros((1, channels, description.prepare.size, description.prepare.size), np.float32))
+    slices = 0
+    started = time.perf_counter()
+    for source in sources:
+        slices += len(predictor(source.read()).mask.voxels)
+    return {"seconds": time.perf_counter() - started, "slices": slices}
+
+
+def _resized(sample: Source, count: int) -> Source:
+    """A scan of so many slices: the sample's, again and again. Every one of them is read."""
+    files = tuple(islice(cycle(sample.files), count))
+    return Source(sample.id, sample.format, files, slice_numbers=tuple(range(1, count + 1)))
+
+
+def _arguments() -> argparse.Namespace:
+    made = parser(__doc__)
+    made.add_argument("scans", type=Path, nargs="*", default=[SAMPLES], help="scans (those that ship)")
+    made.add_argument("--model", default="default", help="a name, a run folder or an .onnx file")
+    made.add_argument("--counts", type=int, nargs="+", default=[20, 100, 500], help="slices for the growth")
+    made.add_argument("--long", action="store_true", help="5000 slices as well")
+    return made.parse_args()
+
+
+if __name__ == "__main__":
+    guarded(main)
