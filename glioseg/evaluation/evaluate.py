@@ -110,7 +110,7 @@ def evaluate(
         measured = measure(prediction.mask.voxels, truth.voxels, names=OWN_METRICS)
         for name, value in measured.items():
             values[name][case.id] = value
-        reference[case.id] = reference_dice(prediction, scan, truth, predictor.description)
+        reference[case.id] = reference_dice(prediction, scan, truth, predictor)
         free = ~truth.voxels.any(axis=(1, 2))
         hits = prediction.mask.voxels.any(axis=(1, 2)) & free
         slices[case.id] = (int(hits.sum()), int(free.sum()))
@@ -160,7 +160,7 @@ def choose_patients(cases: Sequence[Case], patients: str, model: ModelDescriptio
         return chosen
     path = Path(patients)
     try:
-        wanted = {line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()}
+        wanted = {line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()}
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             Fault(
@@ -182,17 +182,21 @@ def picked_by(model: ModelDescription, cases: Sequence[Case]) -> str:
     return "best val_dsc on the same patients" if same else "best val_dsc on other patients"
 
 
-def reference_dice(prediction: Prediction, scan: Scan, truth: Mask, model: ModelDescription) -> float:
+def reference_dice(prediction: Prediction, scan: Scan, truth: Mask, predictor: Predictor) -> float:
     """DSC of one patient under the reference protocol.
 
-    A network whose own preparation is the reference's is scored on its own output. The probability map of any
-    other is carried from the scan's grid to the reference's by averaging, before rounding.
+    A network whose own preparation is the reference's is scored on its own output. It predicts once more for
+    that, since the protocol drops the first and last slice before it looks at the scan: with them the crop
+    and the grey values can be others. The probability map of any other network is carried from the scan's
+    grid to the reference's by averaging, before rounding.
     """
-    frame = REFERENCE.frame(scan)
+    model = predictor.description
     if model.prepare.name == "reference" and model.prepare.size == REFERENCE.size:
-        first = frame.first - prediction.frame.first
-        probability = prediction.prepared[first : first + frame.last - frame.first]
+        as_published = model.model_copy(update={"prepare": REFERENCE})
+        again = Predictor(predictor.runtime, as_published, predictor.flips, predictor.batch)(scan)
+        probability, frame = again.prepared, again.frame
     else:
+        frame = REFERENCE.frame(scan)
         probability = np.clip(frame.coverage(prediction.probability), 0, 1)
     return dice(to_mask(probability, REFERENCE_POSTPROCESS), frame.to_prepared(truth.voxels))
 
@@ -223,12 +227,11 @@ def _protocol(
     choice: PostprocessChoice,
     slices: str = "all",
 ) -> Protocol:
+    least = f" of at least {choice.minimum_voxels} voxels" if choice.minimum_voxels > 1 else ""
     if choice.largest_component:
-        postprocessing = "largest face-connected 3-D component"
-    elif choice.minimum_voxels > 1:
-        postprocessing = f"3-D components of at least {choice.minimum_voxels} voxels"
+        postprocessing = f"largest face-connected 3-D component{least}"
     else:
-        postprocessing = "none"
+        postprocessing = f"3-D components{least}" if least else "none"
     return Protocol(
         metric=metric,
         patients=patients,
