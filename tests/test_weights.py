@@ -16,6 +16,12 @@ from glioseg.samples import sample_cases
 from glioseg.scan import Mask
 
 
+@pytest.fixture(autouse=True)
+def shipped_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The browser tests put a quick model in place of the weights; here the real ones count."""
+    monkeypatch.setattr("glioseg.inference.model_file.WEIGHTS", WEIGHTS)
+
+
 @pytest.mark.parametrize("name", list(model_summaries()))
 class TestEachModel:
     def test_says_what_it_is(self, name: str) -> None:
