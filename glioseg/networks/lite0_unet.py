@@ -44,6 +44,13 @@ class Lite0UNet(nn.Module):
             anything else is the path of a state dict of the encoder.
         decoder: channels of the decoder at strides 16, 8, 4, 2 and 1.
         dropout: rate before the last convolution.
+
+    Attributes:
+        start: a sentence that says where the weights of the encoder come from.
+
+    Raises:
+        InputError: the weights cannot be read.
+        TypeError: ``decoder`` has not five numbers.
     """
 
     def __init__(
@@ -58,8 +65,10 @@ class Lite0UNet(nn.Module):
         if len(decoder) != 5:
             raise TypeError(f"decoder needs five channel counts, not {len(decoder)}")
         self.encoder = Lite0Encoder(in_channels)
+        self.start = "The EfficientNet-Lite0 encoder starts from scratch (pretrained = 'none')."
         if pretrained != "none":
             self.encoder.load_pretrained(_imagenet_file() if pretrained == "imagenet" else Path(pretrained))
+            self.start = f"The EfficientNet-Lite0 encoder starts from {pretrained}."
         below = STAGES[SKIP_STAGES[-1]][4]
         skips = [STAGES[stage][4] for stage in reversed(SKIP_STAGES[:-1])] + [0]
         blocks = []
