@@ -11,6 +11,8 @@ import pytest
 from glioseg.cli import VERBS
 from glioseg.samples import SAMPLES
 
+SCAN = SAMPLES / "TCGA_HT_7692_19960724"
+
 HEAVY = (
     "torch",
     "pytorch_lightning",
@@ -21,6 +23,7 @@ HEAVY = (
     "onnxruntime",
     "fastapi",
     "numpy",
+    "rich",
 )
 WITHOUT_TORCH = """
 import importlib.util, sys
@@ -47,17 +50,36 @@ def glioseg(
     )
 
 
-def test_help_lists_every_verb_and_imports_nothing_heavy() -> None:
+def said_with_heavy_modules(*arguments: str) -> str:
+    """What a command prints, and after it those of ``HEAVY`` that it has imported."""
     program = (
-        "import sys; sys.argv = ['glioseg', '--help']\n"
+        f"import sys; sys.argv = ['glioseg', *{arguments}]\n"
         "from glioseg.cli import main\n"
         "try: main()\n"
         f"finally: print('HEAVY', [name for name in {HEAVY} if name in sys.modules])"
     )
-    done = glioseg(program=program)
-    assert "HEAVY []" in done.stdout
+    return glioseg(program=program).stdout
+
+
+def test_help_lists_every_verb_and_imports_nothing_heavy() -> None:
+    said = said_with_heavy_modules("--help")
+    assert "HEAVY []" in said
     for verb in VERBS:
-        assert verb.__name__ in done.stdout
+        (line,) = (line for line in said.splitlines() if line.startswith(f"  {verb.__name__} "))
+        assert line.endswith("."), "what it does fits into the line"
+        assert not line.endswith("...")
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["predict", "--nonsense"], ["paint"]])
+def test_nothing_heavy_for_a_slip_either(arguments: list[str]) -> None:
+    assert "HEAVY []" in said_with_heavy_modules(*arguments)
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    from glioseg import __version__
+
+    done = glioseg("--version")
+    assert (done.returncode, done.stdout.strip()) == (0, f"glioseg {__version__}")
 
 
 @pytest.mark.parametrize("verb", [verb.__name__ for verb in VERBS])
@@ -73,16 +95,30 @@ def test_every_verb_has_help(verb: str) -> None:
         (["predict"], "scans, or --flair"),
         (["predict", "nowhere.nii.gz"], "nowhere.nii.gz"),
         (["predict", "--model", "unknown", str(SAMPLES)], "model 'unknown'"),
+        (["predict", "--model", str(SAMPLES), str(SAMPLES)], "a finished run with model.onnx"),
         (["predict", "--threshold", "7", str(SAMPLES)], "between 0 and 1"),
+        (["predict", "--threshold", "nan", str(SAMPLES)], "between 0 and 1"),
+        (["predict", "--threads", "0", str(SAMPLES)], "greater than or equal to 1"),
+        (["predict", "--threads", "two", str(SAMPLES)], "valid integer"),
+        (["predict", "--flair", "a.nii", str(SAMPLES)], "found both"),
+        (["predict", "--post", "nowhere.nii"], "nowhere.nii"),
+        (["predict", "--pictures", str(SAMPLES)], "No such option"),
         (["train"], "a data folder, or --resume"),
         (["train", "data", "--resume", "run"], "both"),
         (["train", str(SAMPLES), "--recipe", "refrence"], "Did you mean 'reference'?"),
         (["train", str(SAMPLES), "--set", "train.epoch=3"], "Did you mean 'epochs'?"),
+        (["train", str(SAMPLES), "--set", "train.epochs", "--set", "a.b=1"], "table.key=value"),
+        (["train", str(SAMPLES), "--recipe", "nowhere.toml"], "nowhere.toml"),
         (["train", str(SAMPLES), "--device", "toaster"], "one of auto, cpu"),
+        (["train", str(SAMPLES), "--devices", "0"], "greater than or equal to 1"),
+        (["train", "--resume", str(SAMPLES), "--set", "train.epochs=3"], "keeps its recipe"),
         (["train", "--resume", "nowhere"], "a run folder"),
         (["evaluate", "default", "nowhere"], "nowhere"),
         (["evaluate", "default", str(SAMPLES), "--patients", "nobody.txt"], "nobody.txt"),
         (["check", "nowhere"], "nowhere"),
+        (["check"], "Missing argument"),
+        (["check", str(SAMPLES), "--patient-rule", "("], "a regular expression"),
+        (["demo", "--out", str(Path(__file__))], "a file of that name"),
         (["recipes", "refrence"], "Did you mean 'reference'?"),
         (["models", "unknown"], "no such name"),
         (["radiogenomics", str(SAMPLES)], "one of --truth"),
@@ -107,6 +143,22 @@ def test_the_demo_runs_without_torch(tmp_path: Path) -> None:
     assert len(list((tmp_path / "shown" / "outlines").glob("*/*.png"))) == 60
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["predict", str(SCAN), "--no-gif", "--no-outlines"], "lesion on"),
+        (["check", str(SAMPLES)], "no fault"),
+        (["recipes", "reference"], 'name = "unet"'),
+        (["models"], "lgg"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_the_core_works_without_torch(arguments: list[str], words: str, tmp_path: Path) -> None:
+    done = glioseg(*arguments, program=WITHOUT_TORCH, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert words in done.stdout
+
+
 def test_training_without_torch_says_what_to_install(tmp_path: Path) -> None:
     done = glioseg("train", str(SAMPLES), program=WITHOUT_TORCH, cwd=tmp_path)
     assert done.returncode == 2
@@ -117,9 +169,8 @@ def test_training_without_torch_says_what_to_install(tmp_path: Path) -> None:
 def test_a_radiologist_s_three_lines(tmp_path: Path) -> None:
     """Check, predict, and predict again, on real slices."""
     assert "no fault" in glioseg("check", str(SAMPLES)).stdout
-    scan = SAMPLES / "TCGA_HT_7692_19960724"
-    first = glioseg("predict", str(scan), "--out", "out", cwd=tmp_path)
+    first = glioseg("predict", str(SCAN), "--out", "out", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "lesion on" in first.stdout
-    second = glioseg("predict", str(scan), "--out", "out", cwd=tmp_path)
+    second = glioseg("predict", str(SCAN), "--out", "out", cwd=tmp_path)
     assert "done before" in second.stdout

@@ -23,6 +23,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich's panels make help take three times as long
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = (demo, predict, serve, check, train, evaluate, features, radiogenomics, recipes, models)

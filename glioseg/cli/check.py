@@ -14,7 +14,7 @@ def check(
         str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
     ] = None,
 ) -> None:
-    """Check a data set: lists every fault with its cure, and the census. Exit code 2 if anything is wrong."""
+    """List all faults of a data set with their cure; count it. Exit code 2 if anything is wrong."""
     from glioseg.dataset.check import check as check_data
 
     census = check_data(data, patient_rule)

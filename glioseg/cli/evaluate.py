@@ -19,12 +19,12 @@ def evaluate(
     ] = "validation",
     flips: Annotated[bool, typer.Option("--flips", help="Average with the mirrored slices.")] = False,
     pictures: Annotated[bool, typer.Option(help="Draw a PNG a slice and a GIF a patient.")] = True,
-    threads: Annotated[int | None, typer.Option(help="CPU threads. Default: all.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
     patient_rule: Annotated[
         str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
     ] = None,
 ) -> None:
-    """Score a model: DSC per patient with its protocol, plots, outlines, GIFs."""
+    """Score a model on labelled scans. DSC per patient with its protocol, plots, outlines, GIFs."""
     from glioseg.dataset.find import find_cases
     from glioseg.evaluation.evaluate import choose_patients, picked_by
     from glioseg.evaluation.evaluate import evaluate as run_evaluation

@@ -20,7 +20,7 @@ def features(
         Path | None, typer.Option(help="Folder of labelled scans, for FLAIR intensities and the side.")
     ] = None,
 ) -> None:
-    """Measure the shape of lesions: one row a patient, with the reason where a value is not defined."""
+    """Measure the shape of lesions, one row a patient. Says why where a value is not defined."""
     from glioseg.radiomics.table import find_masks, measure_all, sources_of
 
     table = measure_all(sources_of(find_masks(masks), scans))

@@ -35,9 +35,9 @@ def predict(
     outlines: Annotated[bool, typer.Option(help="Draw a PNG a slice.")] = True,
     gif: Annotated[bool, typer.Option(help="Draw a GIF a scan.")] = True,
     probability: Annotated[bool, typer.Option("--probability", help="Keep probability maps (.npy).")] = False,
-    threads: Annotated[int | None, typer.Option(help="CPU threads. Default: all.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
 ) -> None:
-    """Segment scans: masks in the kind that was read, outlines, GIFs, numbers. Skips what is finished."""
+    """Segment scans: masks, outlines, GIFs and numbers. Masks in the kind read; skips what is finished."""
     from glioseg.inference.many import Outputs, predict_many
     from glioseg.inference.predictor import load_predictor
     from glioseg.record import environment

@@ -29,7 +29,7 @@ def radiogenomics(
     resamples: Annotated[int, typer.Option(min=1, help="Random tables of each Monte Carlo test.")] = 100_000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random tables.")] = 0,
 ) -> None:
-    """Test whether tumour shape is associated with genomic clusters, grade, histology and survival."""
+    """Test tumour shape against genomics and outcome. Clusters, grade, histology and survival."""
     from glioseg.errors import Fault, InputError
     from glioseg.radiomics.report import write_report
     from glioseg.radiomics.study import radiogenomics as run_study

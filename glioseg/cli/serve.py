@@ -37,7 +37,7 @@ def serve(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page.")] = True,
 ) -> None:
-    """Open a page on this machine where one drops a scan and sees the lesion; an HTTP API is behind it."""
+    """Open a page where one drops a scan and sees the lesion. An HTTP API is behind it."""
     from glioseg.errors import require_extra
 
     require_extra("serve", "fastapi", "uvicorn", "python_multipart")

@@ -21,11 +21,11 @@ def train(
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    devices: Annotated[int, typer.Option(help="Devices a node.")] = 1,
-    nodes: Annotated[int, typer.Option(help="Number of nodes.")] = 1,
+    devices: Annotated[int, typer.Option(min=1, help="Devices a node.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Number of nodes.")] = 1,
     strategy: Annotated[str, typer.Option(help="Lightning's strategy, for instance ddp.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, 32-true, 16-mixed or bf16-mixed.")] = "auto",
-    threads: Annotated[int | None, typer.Option(help="CPU threads. Default: all.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder for prepared slices.")] = None,
     patient_rule: Annotated[
         str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
@@ -58,8 +58,9 @@ def train(
     if device not in known:
         raise InputError(Fault("--device", f"one of {', '.join(known)}", device, "Choose one of them."))
     from glioseg.recipe import load_recipe
+    from glioseg.training.run import RunFolder
 
-    chosen = load_recipe(recipe, settings or []) if resume is None else None
+    chosen = load_recipe(recipe, settings or []) if resume is None else RunFolder.open(resume).recipe
     from glioseg.training.train import Hardware, default_run_folder
     from glioseg.training.train import train as run_training
 
@@ -67,7 +68,6 @@ def train(
     if resume is not None:
         run_training(None, None, resume, resume=True, hardware=hardware, cache=cache, echo=typer.echo)
         return
-    assert chosen is not None
     run_training(
         data,
         chosen,
