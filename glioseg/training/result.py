@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from glioseg.networks import build_network
+from glioseg.networks import build_network, without_pretrained
 from glioseg.prepare import neighbour_channels
 from glioseg.recipe import Recipe
 from glioseg.scan import CHANNELS
@@ -20,17 +20,13 @@ def save_result(
     run: RunFolder, recipe: Recipe, rows: list[dict[str, float]], minutes: float, echo: Callable[[str], None]
 ) -> None:
     """Write ``weights.safetensors`` and ``model.onnx`` from the chosen checkpoint and say how it went."""
-    from safetensors.torch import save_file
-
-    from glioseg.files import written_whole
     from glioseg.inference.model_file import describe
     from glioseg.networks.export import export_onnx
+    from glioseg.networks.weights import save_weights
 
     chosen = run.best if recipe.train.checkpoint == "best" and run.best.is_file() else run.last
     network = trained_network(recipe, chosen)
-    with written_whole(run.weights) as part:
-        state = {name: value.contiguous() for name, value in network.state_dict().items()}
-        save_file(state, part)
+    save_weights(network, run.weights)
     channels = neighbour_channels(CHANNELS, recipe.input.neighbours)
     export_onnx(network, run.model, len(channels), recipe.prepare.size, describe(recipe, run.manifest))
     scored = [row for row in rows if "val_dsc" in row]
@@ -52,9 +48,7 @@ def save_result(
 def trained_network(recipe: Recipe, checkpoint: Path) -> nn.Module:
     """The network of a checkpoint, on the CPU, ready to predict."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    arguments = dict(recipe.network.arguments)
-    if recipe.network.name == "lite0_unet":
-        arguments["pretrained"] = "none"
+    arguments = without_pretrained(recipe.network.name, recipe.network.arguments)
     channels = neighbour_channels(CHANNELS, recipe.input.neighbours)
     network = build_network(recipe.network.name, len(channels), **arguments)
     own = {key.removeprefix("network."): value for key, value in state.items() if key.startswith("network.")}

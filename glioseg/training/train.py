@@ -20,7 +20,7 @@ from glioseg.dataset.cache import PreparedCase, fingerprint, prepare_cases
 from glioseg.dataset.find import Case, find_cases
 from glioseg.dataset.split import Split
 from glioseg.errors import Fault, InputError, raise_all
-from glioseg.networks import REGISTRY
+from glioseg.networks import find_network
 from glioseg.recipe import Recipe
 from glioseg.training.allocator import keep_freed_memory
 from glioseg.training.callbacks import (
@@ -147,7 +147,7 @@ def _begin(
                     "Add --resume, or choose another --out.",
                 )
             )
-    multiple = REGISTRY[recipe.network.name].multiple if recipe.network.name in REGISTRY else 1
+    multiple = find_network(recipe.network.name).multiple
     faults = []
     if recipe.prepare.size % multiple:
         near = max(multiple, round(recipe.prepare.size / multiple) * multiple)
