@@ -157,9 +157,9 @@ class SegmentationModule(lightning.LightningModule):
         if not torch.isfinite(loss.detach()):
             rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
             raise TrainingError(
-                f"The loss became {float(loss.detach()):g} in epoch {self.current_epoch + 1}, step {step + 1}. The "
-                f"learning rate there was {rate:g}: try a tenth of it (--set optimizer.rate={rate / 10:g}), "
-                "or --set optimizer.clip_norm=1, and check the data with glioseg check."
+                f"The loss became {float(loss.detach()):g} in epoch {self.current_epoch + 1}, "
+                f"step {step + 1}. The learning rate there was {rate:g}: try a tenth of it "
+                f"(--set optimizer.rate={rate / 10:g}), or --set optimizer.clip_norm=1, and check the data with glioseg check."
             )
 
     def _check_stuck(self, shares: list[float]) -> None:
