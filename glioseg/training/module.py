@@ -159,7 +159,8 @@ class SegmentationModule(lightning.LightningModule):
             raise TrainingError(
                 f"The loss became {float(loss.detach()):g} in epoch {self.current_epoch + 1}, "
                 f"step {step + 1}. The learning rate there was {rate:g}: try a tenth of it "
-                f"(--set optimizer.rate={rate / 10:g}), or --set optimizer.clip_norm=1, and check the data with glioseg check."
+                f"(--set optimizer.rate={rate / 10:g}), or --set optimizer.clip_norm=1, "
+                "and check the data with glioseg check."
             )
 
     def _check_stuck(self, shares: list[float]) -> None:
