@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from glioseg.dataset.split import SplitChoice
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import write_text
 from glioseg.prepare import Preparation
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from glioseg.settings import checked, find_toml, parse_value, read_toml, toml_names
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -166,7 +160,7 @@ class Recipe(_Table):
 
 def recipe_names() -> list[str]:
     """Names of the recipes that ship."""
-    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+    return toml_names(RECIPES)
 
 
 def load_recipe(name_or_path: str | Path, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
@@ -179,41 +173,18 @@ def load_recipe(name_or_path: str | Path, settings: list[str] | tuple[str, ...] 
     Raises:
         InputError: every unknown key (with the nearest name) and every value out of range, all at once.
     """
-    path = Path(name_or_path)
-    if path.suffix != ".toml":
-        path = RECIPES / f"{name_or_path}.toml"
-        if not path.is_file():
-            near = get_close_matches(str(name_or_path), recipe_names(), n=1)
-            raise InputError(
-                Fault(
-                    f"recipe '{name_or_path}'",
-                    f"one of {', '.join(recipe_names())}, or a .toml file",
-                    "no such recipe",
-                    f"Did you mean '{near[0]}'?" if near else "See glioseg recipes.",
-                )
-            )
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise InputError(Fault(path, "a readable TOML file", str(error), "Mend the file.")) from error
+    path = find_toml(name_or_path, RECIPES, "recipe")
+    content = read_toml(path)
     content.setdefault("name", path.stem)
     faults: list[Fault] = []
     for setting in settings:
         faults += _set(content, setting)
     try:
-        recipe = recipe_from(content, str(name_or_path))
+        recipe = checked(Recipe, content, str(name_or_path))
     except InputError as error:
         faults += error.faults
     raise_all(faults)
     return recipe
-
-
-def recipe_from(content: dict[str, Any], where: str) -> Recipe:
-    """Check a table of settings and make it a recipe; all faults in one error."""
-    try:
-        return Recipe.model_validate(content)
-    except ValidationError as error:
-        raise InputError(*(_fault(where, item) for item in error.errors())) from error
 
 
 def _set(content: dict[str, Any], setting: str) -> list[Fault]:
@@ -224,10 +195,7 @@ def _set(content: dict[str, Any], setting: str) -> list[Fault]:
     if not equals or not all(parts):
         found = "an empty key" if equals else "no '='"
         return [Fault(where, "table.key=value", found, "For instance --set train.epochs=20.")]
-    try:
-        value = tomllib.loads(f"value = {text.strip()}")["value"]
-    except ValueError:
-        value = text.strip()
+    value = parse_value(text)
     table = content
     for part in parts[:-1]:
         inner = table.setdefault(part, {})
@@ -236,25 +204,3 @@ def _set(content: dict[str, Any], setting: str) -> list[Fault]:
         table = inner
     table[parts[-1]] = value
     return []
-
-
-def _fault(where: str, item: Any) -> Fault:
-    place = ".".join(str(part) for part in item["loc"])
-    if item["type"] == "extra_forbidden":
-        known = _keys_beside(item["loc"])
-        near = get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.5)
-        cure = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
-        return Fault(f"{where}: {place}", "a known setting", "an unknown one", cure)
-    return Fault(f"{where}: {place}", _lower(item["msg"]), repr(item["input"]), "Change the value.")
-
-
-def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
-    model: Any = Recipe
-    for part in location[:-1]:
-        model = model.model_fields[part].annotation
-    return list(model.model_fields)
-
-
-def _lower(message: str) -> str:
-    text = message.removeprefix("Input should be ").removeprefix("Value error, ")
-    return text[:1].lower() + text[1:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import sys
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -35,5 +36,6 @@ def environment() -> dict[str, Any]:
 
 
 def command_line() -> str:
-    """The command as it was typed, with the program's name and not its path."""
-    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """The command as it was typed, quoted for a shell, with the program's name and not its path."""
+    program = Path(sys.argv[0]).name
+    return shlex.join(["glioseg" if program == "__main__.py" else program, *sys.argv[1:]])

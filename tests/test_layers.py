@@ -11,7 +11,7 @@ import glioseg
 
 ROOT = Path(glioseg.__file__).parent
 LEVELS = (
-    {"scan", "files", "errors", "record"},
+    {"scan", "files", "errors", "record", "settings"},
     {"io"},
     {
         "draw",

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from glioseg.errors import InputError
 from glioseg.networks import REGISTRY
-from glioseg.recipe import RECIPES, Recipe, load_recipe, recipe_from, recipe_names
+from glioseg.recipe import RECIPES, Recipe, load_recipe, recipe_names
+from glioseg.settings import checked
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -108,10 +109,10 @@ tables: dict[str, st.SearchStrategy[dict[str, Any]]] = {
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.fixed_dictionaries({"name": st.text(max_size=8)}, optional=tables))
 def test_any_recipe_that_is_written_is_read_as_it_was(content: dict[str, Any], tmp_path: Path) -> None:
-    recipe = recipe_from(content, "test")
+    recipe = checked(Recipe, content, "test")
     path = recipe.write(tmp_path / "recipe.toml")
     assert load_recipe(path) == recipe
-    assert recipe_from(tomllib.loads(path.read_text(encoding="utf-8")), "file") == recipe
+    assert checked(Recipe, tomllib.loads(path.read_text(encoding="utf-8")), "file") == recipe
 
 
 def test_what_windows_editors_put_before_the_text(tmp_path: Path) -> None:
@@ -244,7 +245,7 @@ def test_all_faults_come_at_once(tmp_path: Path) -> None:
     ("name", "words"),
     [
         ("refrence", "Did you mean 'reference'?"),
-        ("zzz", "See glioseg recipes."),
+        ("zzz", "Use one of these names."),
         ("", "no such recipe"),
         ("../recipe", "no such recipe"),
         ("not/there.toml", "not/there.toml: expected a readable TOML file"),

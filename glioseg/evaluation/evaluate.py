@@ -64,6 +64,20 @@ class Evaluation:
             },
         }
 
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Evaluation:
+        """The evaluation that :meth:`to_dict` gave.
+
+        Raises:
+            InputError: a part of its scores is missing or does not fit.
+        """
+        slices = content["false_positive_slices"]["by_patient"]
+        return cls(
+            {name: Scores.from_dict(scores) for name, scores in content["own"].items()},
+            Scores.from_dict(content["reference"]),
+            {patient: (hits, free) for patient, (hits, free) in slices.items()},
+        )
+
 
 OWN_METRICS = ("dice", "iou", "sensitivity", "precision")
 
@@ -202,10 +216,9 @@ def reference_dice(prediction: Prediction, scan: Scan, truth: Mask, predictor: P
 
 
 def write_evaluation(evaluation: Evaluation, out: Path) -> None:
-    """``metrics.json``, ``metrics.csv`` and the DSC plots."""
+    """``metrics.csv``, the DSC plots and, last, ``metrics.json``: where that is, the evaluation is whole."""
     from glioseg.draw import dsc_plot
 
-    write_json(out / "metrics.json", evaluation.to_dict())
     text = io.StringIO()
     columns: Mapping[str, Scores] = {**evaluation.own, "dice_reference": evaluation.reference}
     table = csv.writer(text, lineterminator="\n")
@@ -217,6 +230,7 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     write_text(out / "metrics.csv", text.getvalue())
     dsc_plot(evaluation.own["dice"], out / "dsc.png")
     dsc_plot(evaluation.reference, out / "dsc_reference.png")
+    write_json(out / "metrics.json", evaluation.to_dict())
 
 
 def _protocol(

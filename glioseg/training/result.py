@@ -30,7 +30,7 @@ def save_result(
     channels = neighbour_channels(CHANNELS, recipe.input.neighbours)
     export_onnx(network, run.model, len(channels), recipe.prepare.size, describe(recipe, run.manifest))
     scored = [row for row in rows if "val_dsc" in row]
-    facts: dict[str, Any] = {"status": "finished", "checkpoint": chosen.name}
+    facts: dict[str, Any] = {"status": "finished", "failure": None, "checkpoint": chosen.name}
     facts["training_minutes"] = round(sum(row["seconds"] for row in rows) / 60, 2)
     if scored:
         best = max(scored, key=lambda row: row["val_dsc"])

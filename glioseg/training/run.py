@@ -30,6 +30,8 @@ class RunFolder:
         self.weights = self.path / "weights.safetensors"
         self.model = self.path / "model.onnx"
         self.figures = self.path / "figures"
+        self.evaluation = self.path / "evaluation"
+        self.metrics = self.evaluation / "metrics.json"
 
     @classmethod
     def create(cls, path: Path, recipe: Recipe, facts: dict[str, Any]) -> RunFolder:

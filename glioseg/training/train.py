@@ -6,7 +6,8 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,12 +15,13 @@ from typing import Any
 
 import pytorch_lightning as lightning
 import torch
+from filelock import FileLock, Timeout
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from glioseg.dataset.cache import PreparedCase, fingerprint, prepare_cases
 from glioseg.dataset.find import Case, find_cases
 from glioseg.dataset.split import Split
-from glioseg.errors import Fault, InputError, raise_all
+from glioseg.errors import Fault, InputError, TrainingError, raise_all
 from glioseg.networks import find_network
 from glioseg.recipe import Recipe
 from glioseg.training.allocator import keep_freed_memory
@@ -109,8 +111,34 @@ def train(
             f"{len(train_cases)} patients train, {len(validation_cases)} validate; ready after "
             f"{time.monotonic() - started:.1f} s. Run folder: {run.path}"
         )
-    _fit(run, recipe, train_cases, validation_cases, resume, hardware, echo)
+    with _alone(run):
+        try:
+            _fit(run, recipe, train_cases, validation_cases, resume, hardware, echo)
+        except TrainingError as error:
+            if _rank() == 0:
+                run.note(status="failed", failure=str(error))
+            raise
     return run
+
+
+@contextmanager
+def _alone(run: RunFolder) -> Iterator[None]:
+    """Keep a second process from training in the same folder; the lock ends with the process."""
+    if _rank() != 0:
+        yield
+        return
+    try:
+        with FileLock(run.path / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise InputError(
+            Fault(
+                run.path,
+                "a run that nobody trains",
+                "another process training it",
+                "Wait for it, or end it first.",
+            )
+        ) from None
 
 
 def default_run_folder(recipe: Recipe) -> Path:

@@ -1,0 +1,79 @@
+"""A study: experiments x seeds as a TOML file. Named ones ship in ``studies/``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from glioseg.settings import checked, find_toml, read_toml, toml_names
+from glioseg.training.queue import PlannedRun
+
+STUDIES = Path(__file__).parent.parent / "studies"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Experiment(_Table):
+    """One row: a recipe and what the study changes in it.
+
+    Attributes:
+        name: what the report calls it.
+        recipe: name of a recipe or a TOML file; the key of the experiment by default.
+        settings: changes, as for ``--set``, after those of the study.
+        seeds: instead of the study's.
+        published: DSC that a publication gives for it, if any.
+    """
+
+    name: str
+    recipe: str | None = None
+    settings: tuple[str, ...] = ()
+    seeds: tuple[int, ...] | None = Field(default=None, min_length=1)
+    published: float | None = Field(default=None, ge=0, le=1)
+
+
+class Study(_Table):
+    """Experiments at one protocol; the first is what the others are compared with.
+
+    Attributes:
+        title: heading of the report.
+        introduction: its first paragraphs.
+        settings: changes to every recipe, as for ``--set``.
+        seeds: a run for each.
+        experiments: by key; a run's folder is ``<key>-seed<seed>``.
+    """
+
+    title: str
+    introduction: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = Field(default=(42,), min_length=1)
+    experiments: dict[str, Experiment] = Field(min_length=1)
+
+    def plan(self) -> dict[PlannedRun, Experiment]:
+        """All runs: the first seed of every experiment, then the second, ..."""
+        found: dict[PlannedRun, Experiment] = {}
+        seeds = {key: one.seeds or self.seeds for key, one in self.experiments.items()}
+        for number in range(max(map(len, seeds.values()))):
+            for key, experiment in self.experiments.items():
+                if number < len(seeds[key]):
+                    seed = seeds[key][number]
+                    settings = (*self.settings, *experiment.settings, f"train.seed={seed}")
+                    found[PlannedRun(f"{key}-seed{seed}", experiment.recipe or key, settings)] = experiment
+        return found
+
+
+def study_names() -> list[str]:
+    """Names of the studies that ship."""
+    return toml_names(STUDIES)
+
+
+def load_study(name_or_path: str | Path) -> Study:
+    """Load a study that ships by name, or a TOML file.
+
+    Raises:
+        InputError: no such study, or every setting that is wrong.
+    """
+    path = find_toml(name_or_path, STUDIES, "study")
+    return checked(Study, read_toml(path), str(name_or_path))
