@@ -74,12 +74,12 @@ class TestStudy:
     def test_faults_name_the_place(self, tmp_path: Path, text: str, expected: str) -> None:
         path = tmp_path / "mine.toml"
         path.write_text(text, encoding="utf-8")
-        with pytest.raises(InputError, match="mine.toml") as caught:
+        with pytest.raises(InputError, match=r"mine\.toml") as caught:
             load_study(path)
         assert expected in str(caught.value)
 
     def test_nearest_name(self) -> None:
-        with pytest.raises(InputError, match="Did you mean 'lgg-cpu'"):
+        with pytest.raises(InputError, match=r"Did you mean .lgg-cpu."):
             load_study("lgg-cpus")
 
 
