@@ -61,7 +61,9 @@ class Augmentation:
             seeds.append(int(generator.integers(2**62)))
         return Draws(torch.from_numpy(np.stack(rows)), torch.from_numpy(np.stack(bends)), tuple(seeds))
 
-    def __call__(self, images: Tensor, targets: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, images: Tensor, targets: Tensor, draws: Draws, size: int | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Augment a batch.
 
         Args:
@@ -69,13 +71,14 @@ class Augmentation:
                 any further ones FLAIR of other slices.
             targets: float ``(batch, 1, height, width)`` in 0..1, or one channel a class, background first.
             draws: from :meth:`draw`, one row an image.
+            size: pixels a side of what comes out; as they are when not given.
 
         Returns:
-            New tensors of the same shapes; targets stay in 0..1.
+            New tensors, of the same shapes unless there is a size; targets stay in 0..1.
         """
         uniform = draws.uniform.to(images.device)
         images = self._drop_sequences(images, uniform)
-        if any(
+        if size is not None or any(
             (
                 self.choice.scale,
                 self.choice.rotation,
@@ -85,7 +88,8 @@ class Augmentation:
                 self.choice.elastic,
             )
         ):
-            images, targets = self._move(images, targets, uniform, draws.elastic.to(images.device))
+            out = (size, size) if size is not None else (images.shape[-2], images.shape[-1])
+            images, targets = self._move(images, targets, uniform, draws.elastic.to(images.device), out)
         images = self._shade(images, uniform)
         if self.choice.noise:
             deviation = (self.choice.noise * uniform[:, 15]).view(-1, 1, 1, 1)
@@ -103,8 +107,10 @@ class Augmentation:
         images[drop_post, 2] = images[drop_post, 1]
         return images
 
-    def _move(self, images: Tensor, targets: Tensor, uniform: Tensor, bends: Tensor) -> tuple[Tensor, Tensor]:
-        """All geometry in one interpolation."""
+    def _move(
+        self, images: Tensor, targets: Tensor, uniform: Tensor, bends: Tensor, out: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        """All geometry, and the way to another size, in one interpolation."""
         signed = 2 * uniform - 1
         zoom = 1 / (1 + self.choice.scale * signed[:, 0])
         angle = math.radians(self.choice.rotation) * signed[:, 1]
@@ -116,13 +122,9 @@ class Augmentation:
         down, across = mirror * (shear * cosine - sine) * (height / width), sine * (width / height)
         first = torch.stack((mirror * cosine, down, 2 * self.choice.shift * signed[:, 4]), dim=1)
         second = torch.stack((across, shear * sine + cosine, 2 * self.choice.shift * signed[:, 5]), dim=1)
-        grid = F.affine_grid(
-            torch.stack((first, second), dim=1), [len(images), 1, height, width], align_corners=False
-        )
+        grid = F.affine_grid(torch.stack((first, second), dim=1), [len(images), 1, *out], align_corners=False)
         if self.choice.elastic:
-            bend = F.interpolate(
-                2 * self.choice.elastic * bends, (height, width), mode="bicubic", align_corners=True
-            )
+            bend = F.interpolate(2 * self.choice.elastic * bends, out, mode="bicubic", align_corners=True)
             grid = grid + bend.permute(0, 2, 3, 1)
         grid = grid.to(images.dtype)
         # What comes in from beyond the image: each channel's darkest value, and no lesion.

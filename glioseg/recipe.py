@@ -124,6 +124,10 @@ class TrainChoice(_Table):
         description="stop after so many epochs of all-empty or all-full predictions; 0: never",
     )
     channels_last: bool = False
+    small_size: int | None = Field(
+        default=None, ge=32, description="pixels a side of the first small_epochs; they are quicker"
+    )
+    small_epochs: int = Field(default=0, ge=0, description="epochs at small_size; the rest at prepare.size")
 
 
 class PostprocessChoice(_Table):

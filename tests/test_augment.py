@@ -237,6 +237,20 @@ def test_classes_stay_whole_and_what_comes_in_is_the_first_class():
 # ---------------------------------------------------------------- geometry, one by one
 
 
+def test_another_size_shows_the_same_image():
+    rows, columns = torch.meshgrid(torch.linspace(-1, 1, 96), torch.linspace(-1, 1, 96), indexing="ij")
+    disc = ((rows - 0.2) ** 2 + (columns + 0.3) ** 2 < 0.25).float()[None, None]
+    images = torch.cat((disc, rows[None, None], columns[None, None]), dim=1)
+    augmentation = Augmentation(AugmentChoice())
+    small, target = augmentation(images, disc, augmentation.draw(0, 0, [0]), 48)
+    assert small.shape == (1, 3, 48, 48)
+    expected = torch.nn.functional.interpolate(images, (48, 48), mode="area")
+    assert (small - expected).abs()[:, 1:].max() < 0.02
+    assert float(target.mean()) == pytest.approx(float(disc.mean()), abs=0.01)
+    whole, _ = augmentation(images, disc, augmentation.draw(0, 0, [0]))
+    assert torch.equal(whole, images)
+
+
 def test_flip_mirrors_left_and_right(batch):
     images, targets = batch
     augmentation = Augmentation(AugmentChoice(flip=0.5))

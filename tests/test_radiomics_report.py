@@ -21,10 +21,10 @@ from glioseg.errors import InputError
 from glioseg.io import write_mask
 from glioseg.radiomics import FEATURES, NotDefined
 from glioseg.radiomics.clinical import read_clinical
-from glioseg.radiomics.document import Heading, Notes, Paragraph, Picture, Table, to_html, to_markdown
 from glioseg.radiomics.report import write_report
 from glioseg.radiomics.study import radiogenomics
 from glioseg.radiomics.table import find_masks, measure_all, sources_of
+from glioseg.report.document import Heading, Notes, Paragraph, Picture, Table, to_html, to_markdown
 from glioseg.samples import SAMPLES, sample_cases
 from glioseg.scan import Grid, Mask
 

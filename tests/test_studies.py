@@ -11,7 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from glioseg.cli import app
 from glioseg.dataset.find import find_cases
 from glioseg.errors import InputError
 from glioseg.evaluation.crossval import gather, plan_folds
@@ -177,6 +179,16 @@ class TestCarriedOut:
         assert read_mask(tmp_path / "masks" / min(cases)).voxels.any(axis=(1, 2)).size > 1
         gather(runs, tmp_path)  # again, over what is there
 
+    def test_the_verb_ends_in_scores_masks_and_a_report(self, folds: tuple[Path, list[str]]) -> None:
+        settings = [part for setting in TINY for part in ("--set", setting)]
+        arguments = ["crossval", str(SAMPLES), "--recipe", "reference", *settings, "--folds", "2"]
+        said = CliRunner().invoke(app, [*arguments, "-o", str(folds[0]), "--threads", "1"])
+        assert said.exit_code == 0, said.output
+        assert "lesion-free slices with a false positive" in said.output
+        text = (folds[0] / "report" / "report.md").read_text(encoding="utf-8")
+        assert f"{len(find_cases(SAMPLES))} patients in 2 folds" in text
+        assert (folds[0] / "metrics.json").is_file()
+
     def test_folds_of_two_cross_validations_are_refused(
         self, folds: tuple[Path, list[str]], tmp_path: Path
     ) -> None:
@@ -196,6 +208,23 @@ class TestCarriedOut:
 
         with FileLock(tmp_path / ".lock"), pytest.raises(InputError, match="another process"):
             train(SAMPLES, RunFolder.open(folds[0] / "fold-0").recipe, tmp_path, echo=lambda _: None)
+
+
+def test_the_study_verb_ends_in_a_report(tmp_path: Path) -> None:
+    pytest.importorskip("pytorch_lightning")
+    settings = json.dumps([*TINY, "split.name=holdout", "split.fraction=0.5"])
+    study = tmp_path / "mine.toml"
+    study.write_text(
+        f"title = 'Mine'\ntitle_zh = '我的'\nsettings = {settings}\n"
+        "[experiments.reference]\nname = 'U-Net'\nname_zh = '网络'\npublished = 0.914\n",
+        encoding="utf-8",
+    )
+    for language, expected in (("en", ("# Mine", "| U-Net |", "0.9140")), ("zh", ("# 我的", "| 网络 |"))):
+        arguments = ["study", str(study), str(SAMPLES), "-o", str(tmp_path / "out"), "--lang", language]
+        said = CliRunner().invoke(app, [*arguments, "--threads", "1"])
+        assert said.exit_code == 0, said.output
+        text = (tmp_path / "out" / "report" / "report.md").read_text(encoding="utf-8")
+        assert all(part in text for part in expected)
 
 
 def test_a_failed_run_is_a_result_and_not_tried_again(tmp_path: Path) -> None:

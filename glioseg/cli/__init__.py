@@ -7,13 +7,17 @@ import sys
 import typer
 
 from glioseg.cli.check import check
+from glioseg.cli.compare import compare
+from glioseg.cli.crossval import crossval
 from glioseg.cli.demo import demo
 from glioseg.cli.evaluate import evaluate
 from glioseg.cli.features import features
 from glioseg.cli.predict import predict
 from glioseg.cli.radiogenomics import radiogenomics
 from glioseg.cli.recipes import models, recipes
+from glioseg.cli.report import report
 from glioseg.cli.serve import serve
+from glioseg.cli.study import study
 from glioseg.cli.train import train
 from glioseg.errors import GliosegError
 
@@ -26,7 +30,22 @@ app = typer.Typer(
     rich_markup_mode=None,  # rich's panels make help take three times as long
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-VERBS = (demo, predict, serve, check, train, evaluate, features, radiogenomics, recipes, models)
+VERBS = (
+    demo,
+    predict,
+    serve,
+    check,
+    train,
+    evaluate,
+    compare,
+    report,
+    crossval,
+    study,
+    features,
+    radiogenomics,
+    recipes,
+    models,
+)
 for verb in VERBS:
     app.command()(verb)
 

@@ -32,10 +32,10 @@ def train(
     ] = None,
 ) -> None:
     """Train a network on labelled scans. Can be killed at any time and continued with --resume."""
-    from glioseg.errors import Fault, InputError, require_extra
+    from glioseg.errors import Fault, InputError
 
     # Before anything heavy: wrong usage should be told at once.
-    require_extra("train", "torch", "pytorch_lightning", "tensorboard", "safetensors", "onnx", "onnxscript")
+    require_train()
     if (data is None) == (resume is None):
         raise InputError(
             Fault(
@@ -54,9 +54,7 @@ def train(
                 "A resumed run keeps its recipe and folder; start a new run to change them.",
             )
         )
-    known = ("auto", "cpu", "cuda", "gpu", "mps")
-    if device not in known:
-        raise InputError(Fault("--device", f"one of {', '.join(known)}", device, "Choose one of them."))
+    check_device(device)
     from glioseg.recipe import load_recipe
     from glioseg.training.run import RunFolder
 
@@ -77,3 +75,21 @@ def train(
         patient_rule=patient_rule,
         echo=typer.echo,
     )
+
+
+def require_train() -> None:
+    """Refuse, with the pip line that helps, when a module that training needs is missing."""
+    from glioseg.errors import require_extra
+
+    require_extra(
+        "train", "torch", "pytorch_lightning", "tensorboard", "safetensors", "filelock", "onnx", "onnxscript"
+    )
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that there is not."""
+    from glioseg.errors import Fault, InputError
+
+    known = ("auto", "cpu", "cuda", "gpu", "mps")
+    if device not in known:
+        raise InputError(Fault("--device", f"one of {', '.join(known)}", device, "Choose one of them."))

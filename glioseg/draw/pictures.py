@@ -47,7 +47,7 @@ def draw_slices(
     pictures = frames(scan, predicted, truth, channel, size, numbered=False)
     paths = [folder / f"slice_{number:03d}.png" for number in scan.grid.slice_numbers]
     for path, picture in zip(paths, pictures, strict=True):
-        _write_png(picture, path)
+        write_png(picture, path)
     return paths
 
 
@@ -118,10 +118,11 @@ def contact_sheet(
     Raises:
         InputError: the scan has no such channel, or the file cannot be written.
     """
-    return _write_png(tile(list(frames(scan, predicted, truth, channel, size, positions, crop=True))), path)
+    return write_png(tile(list(frames(scan, predicted, truth, channel, size, positions, crop=True))), path)
 
 
-def _write_png(picture: Picture, path: Path) -> Path:
+def write_png(picture: Picture, path: Path) -> Path:
+    """Write a picture of grey levels and outlines as a PNG with a palette."""
     with written_whole(path) as part:
         _indexed(picture, PNG_GREYS).save(part, format="PNG", compress_level=3)
     return path

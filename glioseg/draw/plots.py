@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
 
 import numpy as np
 
+from glioseg.draw.fonts import text_in
 from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
 from glioseg.metrics import Scores
 
 
-def dsc_plot(scores: Scores, path: Path) -> Path:
+@dataclass(frozen=True)
+class DscLabels:
+    """Words of :func:`dsc_plot` in another language; ``protocol`` is the line at the foot."""
+
+    mean: str
+    median: str
+    skipped: str
+    horizontal: str
+    protocol: str
+
+
+def dsc_plot(scores: Scores, path: Path, labels: DscLabels | None = None, font: str | None = None) -> Path:
     """Plot the score of every patient as bars sorted by value, the mean in red, the median in green.
 
     The plot of the original program (``dsc.png``), with the values, a legend and the protocol added.
@@ -23,6 +36,8 @@ def dsc_plot(scores: Scores, path: Path) -> Path:
     Args:
         scores: of a metric between 0 and 1.
         path: the PNG file to write; the protocol also stands in its description.
+        labels: words of another language than English.
+        font: family of the text; Matplotlib's own by default.
 
     Returns:
         The file.
@@ -37,6 +52,15 @@ def dsc_plot(scores: Scores, path: Path) -> Path:
                 "the plot", "a metric between 0 and 1", metric.name, "Plot Dice, IoU or another such metric."
             )
         )
+    protocol = scores.protocol.describe()
+    if labels is None:
+        title = "Dice coefficient" if metric.name == "dice" else metric.title
+        labels = DscLabels("mean", "median", "skipped", title, fill(protocol, 170))
+    with text_in(font):
+        return _bars(scores, path, labels, protocol)
+
+
+def _bars(scores: Scores, path: Path, words: DscLabels, description: str) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -57,22 +81,22 @@ def dsc_plot(scores: Scores, path: Path) -> Path:
     )
     # The values stand in a column of their own, where no line crosses them.
     for position, (_, value) in enumerate(bars):
-        axes.text(1.008, position, "skipped" if math.isnan(value) else f"{value:.3f}", va="center")
+        axes.text(1.008, position, words.skipped if math.isnan(value) else f"{value:.3f}", va="center")
     if ranked:
-        axes.axvline(scores.mean, color="tomato", linewidth=2, label=f"mean {scores.mean:.3f}")
-        axes.axvline(scores.median, color="forestgreen", linewidth=2, label=f"median {scores.median:.3f}")
+        axes.axvline(scores.mean, color="tomato", linewidth=2, label=f"{words.mean} {scores.mean:.3f}")
+        label = f"{words.median} {scores.median:.3f}"
+        axes.axvline(scores.median, color="forestgreen", linewidth=2, label=label)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize="large")
     axes.set_yticks(range(len(bars)), labels)
     axes.set_ylim(-0.6, len(bars) - 0.4)
     axes.set_xticks([tenth / 10 for tenth in range(11)])
     axes.set_xlim(0, 1)
     axes.xaxis.grid(color="silver", alpha=0.5, linestyle="--", linewidth=1)
-    axes.set_xlabel("Dice coefficient" if metric.name == "dice" else metric.title, fontsize="x-large")
-    protocol = scores.protocol.describe()
-    figure.text(0.01, 0.005, fill(protocol, 170), fontsize="small", color="dimgrey", va="bottom")
+    axes.set_xlabel(words.horizontal, fontsize="x-large")
+    figure.text(0.01, 0.005, words.protocol, fontsize="small", color="dimgrey", va="bottom")
     figure.tight_layout(rect=(0, 0.45 / height, 1, 1))
     with written_whole(path) as part:
-        figure.savefig(part, format="png", dpi=100, metadata={"Description": protocol})
+        figure.savefig(part, format="png", dpi=100, metadata={"Description": description})
     return path
 
 

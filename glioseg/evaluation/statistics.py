@@ -26,6 +26,7 @@ __all__ = [
     "bootstrap_interval",
     "compare_all",
     "compare_paired",
+    "compare_pairs",
     "holm",
     "paired_bootstrap",
     "wilcoxon",
@@ -78,21 +79,29 @@ class Comparison:
         return self.first if (self.difference > 0) == self.higher_is_better else self.second
 
     @property
-    def sentence(self) -> str:
-        """What was found, in plain English."""
-        count = f"{self.patients} patient{'' if self.patients == 1 else 's'}"
-        if self.patients < 2:
-            return f"{self.first} and {self.second} share {count}: too few to compare."
+    def numbers(self) -> str:
+        """The difference, its interval, the test and the number of patients."""
         corrected = " after Holm's correction" if self.adjusted_p != self.p else ""
-        numbers = (
+        return (
             f"{self.statistic} difference in {self.metric} {self.difference:+.3f}, 95 % interval "
             f"{self.interval.low:+.3f} to {self.interval.high:+.3f}, "
-            f"Wilcoxon {_p_text(self.adjusted_p)}{corrected}, {count}"
+            f"Wilcoxon {_p_text(self.adjusted_p)}{corrected}, {self._count}"
         )
+
+    @property
+    def _count(self) -> str:
+        return f"{self.patients} patient{'' if self.patients == 1 else 's'}"
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in plain English."""
+        count = self._count
+        if self.patients < 2:
+            return f"{self.first} and {self.second} share {count}: too few to compare."
         if self.better is not None:
             other = self.second if self.better == self.first else self.first
-            return f"{self.better} is better than {other} by more than the noise: {numbers}."
-        text = f"No difference beyond noise between {self.first} and {self.second}: {numbers}."
+            return f"{self.better} is better than {other} by more than the noise: {self.numbers}."
+        text = f"No difference beyond noise between {self.first} and {self.second}: {self.numbers}."
         if 2 * 0.5**self.patients >= SIGNIFICANT:
             text += f" With {count} this test cannot show any difference."
         return text
@@ -252,6 +261,26 @@ def compare_all(
     ]
     if reference is not None:
         pairs = [(second if first == reference else first, reference) for first, second in pairs]
+    return compare_pairs(scores, pairs, statistic, seed)
+
+
+def compare_pairs(
+    scores: Mapping[str, Scores],
+    pairs: Sequence[tuple[str, str]],
+    statistic: Statistic = "mean",
+    seed: int = 0,
+) -> list[Comparison]:
+    """Compare chosen pairs, with Holm's correction over all of them.
+
+    Args:
+        scores: by name.
+        pairs: names of the two of each comparison.
+        statistic: mean or median of the differences.
+        seed: of the bootstrap.
+
+    Raises:
+        InputError: the protocols of a pair differ.
+    """
     alone = [
         compare_paired(scores[first], scores[second], (first, second), statistic, seed)
         for first, second in pairs

@@ -25,6 +25,7 @@ class Experiment(_Table):
         settings: changes, as for ``--set``, after those of the study.
         seeds: instead of the study's.
         published: DSC that a publication gives for it, if any.
+        name_zh: the name in Chinese reports.
     """
 
     name: str
@@ -32,6 +33,11 @@ class Experiment(_Table):
     settings: tuple[str, ...] = ()
     seeds: tuple[int, ...] | None = Field(default=None, min_length=1)
     published: float | None = Field(default=None, ge=0, le=1)
+    name_zh: str | None = None
+
+    def name_in(self, language: str) -> str:
+        """The name in a language of :data:`glioseg.report.LANGUAGES`."""
+        return (self.name_zh if language == "zh" else None) or self.name
 
 
 class Study(_Table):
@@ -43,10 +49,13 @@ class Study(_Table):
         settings: changes to every recipe, as for ``--set``.
         seeds: a run for each.
         experiments: by key; a run's folder is ``<key>-seed<seed>``.
+        title_zh, introduction_zh: the same in Chinese reports.
     """
 
     title: str
     introduction: tuple[str, ...] = ()
+    title_zh: str | None = None
+    introduction_zh: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     seeds: tuple[int, ...] = Field(default=(42,), min_length=1)
     experiments: dict[str, Experiment] = Field(min_length=1)

@@ -15,7 +15,12 @@ from glioseg import __version__
 from glioseg.files import make_folder, write_json, write_text
 from glioseg.radiomics import figures, wording
 from glioseg.radiomics.association import Association, Discrimination
-from glioseg.radiomics.document import (
+from glioseg.radiomics.features import FEATURES
+from glioseg.radiomics.statistics import Auc, KruskalWallis, MonteCarlo, format_auc, format_p
+from glioseg.radiomics.study import PAPER, Findings, Study
+from glioseg.radiomics.values import NotDefined
+from glioseg.radiomics.wording import SIGNIFICANT, flow
+from glioseg.report.document import (
     Block,
     Heading,
     Notes,
@@ -25,11 +30,6 @@ from glioseg.radiomics.document import (
     to_html,
     to_markdown,
 )
-from glioseg.radiomics.features import FEATURES
-from glioseg.radiomics.statistics import Auc, KruskalWallis, MonteCarlo, format_auc, format_p
-from glioseg.radiomics.study import PAPER, Findings, Study
-from glioseg.radiomics.values import NotDefined
-from glioseg.radiomics.wording import SIGNIFICANT, flow
 
 _BEVR = PAPER[0]
 _SHOWN = 3

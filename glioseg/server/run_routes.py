@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from glioseg.evaluation.runs import read_patient, stored_mask
 from glioseg.scan import Mask, Scan
 from glioseg.server import models
 from glioseg.server import runs as run_pages
@@ -56,7 +57,8 @@ async def open_patient(run: OneRun, patient: str, service: Serving) -> models.Sc
     stored: list[Mask] = []
 
     def read(_: Path) -> tuple[Scan, Mask | None]:
-        scan, truth, predicted = run_pages.open_patient(run[1], patient)
+        scan, truth = read_patient(run[1], patient)
+        predicted = stored_mask(run[1], scan)
         stored.extend([predicted] if predicted is not None else [])
         return scan, truth
 

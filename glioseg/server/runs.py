@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from glioseg.dataset.find import find_cases, read_case
 from glioseg.errors import Fault, InputError
-from glioseg.io import read_mask
+from glioseg.evaluation.runs import read_curves, read_evaluation
 from glioseg.metrics import Scores, check_same_protocol
-from glioseg.scan import Mask, Scan
 from glioseg.training.run import RunFolder
 
 PROTOCOLS = ("own", "reference")
@@ -42,7 +38,7 @@ def summary(name: str, run: RunFolder) -> dict[str, Any]:
         network = run.recipe.network.name
     except InputError:
         network = None
-    rows = curves(run)
+    rows = read_curves(run)
     return {
         "name": name,
         "recipe": facts.get("recipe"),
@@ -61,7 +57,7 @@ def detail(name: str, run: RunFolder) -> dict[str, Any]:
     """Everything about one run: summary, curves, scores by patient with their protocols, figures."""
     scores = evaluation(run)
     patients = sorted({patient for each in scores.values() for patient in each.values})
-    rows = curves(run)
+    rows = read_curves(run)
     if not patients:
         # Not evaluated yet: the last validation during the training says which patients there are.
         patients = sorted(key.removeprefix("dsc:") for key in rows if key.startswith("dsc:"))
@@ -89,33 +85,18 @@ def detail(name: str, run: RunFolder) -> dict[str, Any]:
 
 def figures(run: RunFolder) -> list[Path]:
     """Pictures of a run that pages show."""
-    return sorted([*run.figures.glob("*.png"), *(run.path / "evaluation").glob("*.png")])
-
-
-def curves(run: RunFolder) -> dict[str, list[float]]:
-    """``metrics.csv`` by column; what is no number becomes NaN."""
-    columns: dict[str, list[float]] = {"epoch": []}
-    try:
-        with run.metrics_file.open(encoding="utf-8", newline="") as handle:
-            for row in csv.DictReader(handle):
-                for key, value in row.items():
-                    if key is not None:
-                        columns.setdefault(key, []).append(_parsed(value))
-    except (OSError, UnicodeDecodeError):
-        return columns
-    return columns
+    return sorted([*run.figures.glob("*.png"), *run.evaluation.glob("*.png")])
 
 
 def evaluation(run: RunFolder) -> dict[str, Scores]:
     """Scores of ``glioseg evaluate``: ``own/<metric>`` and ``reference``; empty when it was not run."""
     try:
-        text = (run.path / "evaluation" / "metrics.json").read_text(encoding="utf-8")
-        content = json.loads(text)
-        found = {f"own/{name}": Scores.from_dict(each) for name, each in content["own"].items()}
-        found["reference"] = Scores.from_dict(content["reference"])
-        return found
-    except (OSError, ValueError, KeyError, TypeError, InputError):
+        found = read_evaluation(run)
+    except InputError:
         return {}
+    if found is None:
+        return {}
+    return {**{f"own/{name}": scores for name, scores in found.own.items()}, "reference": found.reference}
 
 
 def compare(runs: dict[str, RunFolder], protocol: str) -> dict[str, Any]:
@@ -166,26 +147,6 @@ def compare(runs: dict[str, RunFolder], protocol: str) -> dict[str, Any]:
     }
 
 
-def open_patient(run: RunFolder, patient: str) -> tuple[Scan, Mask | None, Mask | None]:
-    """A patient of a run: scan, truth, and the mask that the evaluation stored, if it did.
-
-    Raises:
-        InputError: the data that the run was trained on are not there any more, or lack the patient.
-    """
-    facts = run.manifest
-    cases = find_cases(Path(str(facts.get("data", ""))), facts.get("patient_rule"))
-    case = next((case for case in cases if case.id == patient), None)
-    if case is None:
-        cure = "Put the data back where they were, or drop the scan onto the page."
-        raise InputError(Fault(patient, "a patient of the run's data", "none", cure))
-    scan, truth = read_case(case)
-    stored = run.path / "evaluation" / "masks" / patient
-    predicted = read_mask(stored, scan.grid) if stored.is_dir() else None
-    if predicted is not None:
-        predicted = Mask(predicted.voxels, scan.grid, scan.id)
-    return scan, truth, predicted
-
-
 def _line(scores: Scores | None) -> dict[str, Any] | None:
     if scores is None:
         return None
@@ -201,13 +162,6 @@ def _line(scores: Scores | None) -> dict[str, Any] | None:
 
 def _best(rows: dict[str, list[float]]) -> float | None:
     return max((value for value in rows.get("val_dsc", []) if not math.isnan(value)), default=None)
-
-
-def _parsed(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return math.nan
 
 
 def _number(value: float) -> float | None:

@@ -57,7 +57,9 @@ class SegmentationModule(lightning.LightningModule):
         """Augment, predict, loss."""
         seed = self.recipe.train.seed
         draws = self.augment.draw(seed, self.current_epoch, batch["position"].cpu().numpy())
-        images, targets = self.augment(batch["image"], batch["target"], draws)
+        small = self.current_epoch < self.recipe.train.small_epochs
+        size = self.recipe.train.small_size if small else None
+        images, targets = self.augment(batch["image"], batch["target"], draws, size)
         # Dropout too is a function of (seed, epoch, step).
         torch.manual_seed(seed * 1_000_003 + self.current_epoch * 10_007 + batch_idx)
         logits = self.network(self._laid_out(images))

@@ -49,7 +49,14 @@ class Picture:
     caption: str
 
 
-Block = Heading | Paragraph | Notes | Table | Picture
+@dataclass(frozen=True)
+class Commands:
+    """Lines for a terminal."""
+
+    lines: Sequence[str]
+
+
+Block = Heading | Paragraph | Notes | Table | Picture | Commands
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
@@ -62,6 +69,14 @@ figcaption, caption { color: #57606a; font-size: 0.9rem; text-align: left; paddi
 th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid #d8dee4; text-align: left; vertical-align: top;
          font-variant-numeric: tabular-nums }
 th { background: #f6f8fa } td.strong { font-weight: 600; background: #fff3c4 }
+pre { font-size: 0.8rem; white-space: pre-wrap; overflow-wrap: anywhere; background: #f6f8fa;
+      padding: 0.7rem }
+@media print {
+  @page { margin: 1.5cm }
+  body { max-width: none; margin: 0; padding: 0; font-size: 10pt }
+  .wide { overflow: visible } table { font-size: 7.5pt } caption { white-space: normal }
+  h2, h3 { break-after: avoid } figure, tr { break-inside: avoid } figure img { max-height: 23cm }
+}
 """
 
 
@@ -70,12 +85,18 @@ def to_markdown(blocks: Sequence[Block]) -> str:
     return "\n\n".join(_markdown(block) for block in blocks) + "\n"
 
 
-def to_html(blocks: Sequence[Block], folder: Path) -> str:
-    """The blocks as one HTML page with the pictures of ``folder`` inside it; no script, no address."""
+def to_html(blocks: Sequence[Block], folder: Path, language: str = "en") -> str:
+    """The blocks as one HTML page with the pictures of ``folder`` inside it; no script, no address.
+
+    Args:
+        blocks: the content.
+        folder: where the pictures are.
+        language: tag of the language of the text.
+    """
     title = next((block.text for block in blocks if isinstance(block, Heading)), "")
     body = "\n".join(_html(block, folder) for block in blocks)
     return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="{escape(language)}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
@@ -90,6 +111,8 @@ def _markdown(block: Block) -> str:
         return "\n".join(f"* {item}" for item in block.items)
     if isinstance(block, Picture):
         return f"![{Path(block.file).stem.replace('_', ' ')}]({block.file})\n\n*{block.caption}*"
+    if isinstance(block, Commands):
+        return "\n".join(["```", *block.lines, "```"])
     rows = [
         [f"**{cell}**" if (row, column) in block.strong else cell for column, cell in enumerate(cells)]
         for row, cells in enumerate(block.rows)
@@ -106,6 +129,8 @@ def _html(block: Block, folder: Path) -> str:
         return f"<p>{escape(block.text)}</p>"
     if isinstance(block, Notes):
         return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in block.items) + "</ul>"
+    if isinstance(block, Commands):
+        return "<pre>" + escape("\n".join(block.lines)) + "</pre>"
     if isinstance(block, Picture):
         data = base64.b64encode((folder / block.file).read_bytes()).decode("ascii")
         caption = escape(block.caption)

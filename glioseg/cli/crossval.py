@@ -1,0 +1,49 @@
+"""``glioseg crossval``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glioseg.cli.workers import Cache, Device, Jobs, Language, PatientRule, Threads, make_workers
+
+
+def crossval(
+    data: Annotated[Path, typer.Argument(help="Folder of labelled scans.")],
+    recipe: Annotated[
+        str, typer.Option(help="Name of a recipe (see glioseg recipes), or a .toml file.")
+    ] = "default",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a setting: table.key=value. May be repeated.")
+    ] = None,
+    folds: Annotated[int, typer.Option(min=2, help="Patients are dealt by site into so many folds.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the dealing.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder. Default: runs/<recipe>-<folds>-fold.")
+    ] = None,
+    jobs: Jobs = 1,
+    threads: Threads = None,
+    device: Device = "auto",
+    language: Language = "en",
+    cache: Cache = None,
+    patient_rule: PatientRule = None,
+) -> None:
+    """Score every patient with a network that never saw it."""
+    workers = make_workers(jobs, threads, device, cache, patient_rule)
+    from glioseg.evaluation.crossval import gather, plan_folds
+    from glioseg.record import command_line
+    from glioseg.report import check_language, write_report
+    from glioseg.training.queue import carry_out
+
+    check_language(language)
+    folder = out if out is not None else Path("runs") / f"{Path(recipe).stem}-{folds}-fold"
+    runs = carry_out(plan_folds(recipe, folds, seed, settings or []), data, folder, workers, typer.echo)
+    whole = gather(runs, folder, command_line())
+    report = write_report(runs, folder / "report", language=language)
+    typer.echo(f"\nown grid            {whole.own['dice'].summary()}")
+    typer.echo(f"reference protocol  {whole.reference.summary()}")
+    typer.echo(f"lesion-free slices with a false positive: {100 * whole.false_positive_rate:.1f} %")
+    typer.echo(f"\n{whole.own['dice'].protocol.describe()}\n{whole.reference.protocol.describe()}")
+    typer.echo(f"\nWritten to {folder}: metrics.csv, metrics.json, dsc.png, masks\nReport: {report}")

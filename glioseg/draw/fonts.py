@@ -1,0 +1,55 @@
+"""Fonts that are really there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+OWN = "DejaVu Sans"
+"""Ships with Matplotlib."""
+
+CHINESE = (
+    "Noto Sans CJK SC",
+    "Source Han Sans SC",
+    "Source Han Sans CN",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "SimHei",
+    "Noto Sans CJK JP",
+    "Arial Unicode MS",
+)
+
+
+FILES = ("notosanscjk", "sourcehansans", "msyh", "pingfang", "hiragino", "wqy", "simhei", "arial unicode")
+"""How the names of their files begin, in small letters."""
+
+
+def chinese_font() -> str | None:
+    """The first family of :data:`CHINESE` that is installed, or ``None``."""
+    from matplotlib.font_manager import findSystemFonts, fontManager
+
+    found = _first(fontManager.get_font_names())
+    if found is None:
+        # Matplotlib remembers a list of fonts: one that was installed since is not in it.
+        for file in findSystemFonts():
+            if Path(file).name.lower().startswith(FILES):
+                fontManager.addfont(file)
+        found = _first(fontManager.get_font_names())
+    return found
+
+
+def _first(installed: Iterable[str]) -> str | None:
+    return next((family for family in CHINESE if family in set(installed)), None)
+
+
+@contextmanager
+def text_in(font: str | None) -> Iterator[None]:
+    """Draw Matplotlib's text in a family, and what it lacks in Matplotlib's own."""
+    import matplotlib
+
+    with matplotlib.rc_context({"font.family": [font, OWN] if font else [OWN]}):
+        yield
