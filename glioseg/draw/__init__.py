@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from glioseg.draw.curves import curves_plot, patients_plot, smoothed
-from glioseg.draw.fonts import chinese_font
+from glioseg.draw.figure import chinese_font
 from glioseg.draw.outlines import enlarge, outline, overlay, tile
 from glioseg.draw.pictures import contact_sheet, draw_gif, draw_slices, write_png
 from glioseg.draw.plots import DscLabels, dsc_plot

@@ -6,8 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from glioseg.draw.fonts import text_in
-from glioseg.files import written_whole
+from glioseg.draw.figure import save_figure, text_in
 from glioseg.metrics import Scores
 
 Series = Sequence[tuple[Sequence[float], Sequence[float]]]
@@ -95,7 +94,7 @@ def curves_plot(
         }
         figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=2, frameon=False)
         figure.tight_layout(rect=(0, 0.26 * legend_rows / height + 0.02, 1, 1))
-        return _save(figure, path)
+        return save_figure(figure, path)
 
 
 def run_curves_plot(
@@ -166,7 +165,7 @@ def patients_plot(
         legend = 0.11 * (len(names) + 1) + 0.15
         figure.legend(handles, names, loc="upper center", ncols=2, frameon=False)
         figure.tight_layout(rect=(0, 0, 1, 1 - legend / height))
-        return _save(figure, path)
+        return save_figure(figure, path)
 
 
 def _colour(number: int) -> str:
@@ -176,16 +175,3 @@ def _colour(number: int) -> str:
         "#56b4e9", "#7f3c8d", "#4d4d4d", "#b8b000", "#a05a2c",
     )  # fmt: skip
     return colours[number % len(colours)]
-
-
-def _save(figure: object, path: Path) -> Path:
-    """The figure as a PNG with a palette, a quarter of the size."""
-    import io
-
-    from PIL import Image
-
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")  # type: ignore[attr-defined]
-    with written_whole(path) as part, Image.open(picture) as image:
-        image.convert("RGB").quantize(128).save(part, format="PNG", optimize=True)
-    return path

@@ -10,9 +10,8 @@ from textwrap import fill
 
 import numpy as np
 
-from glioseg.draw.fonts import text_in
+from glioseg.draw.figure import save_figure, text_in
 from glioseg.errors import Fault, InputError
-from glioseg.files import written_whole
 from glioseg.metrics import Scores
 
 
@@ -70,7 +69,7 @@ def _bars(scores: Scores, path: Path, words: DscLabels, description: str) -> Pat
     labels = _short([patient for patient, _ in bars])
     # As large as the original for its ten patients, and as much taller as more patients need.
     height = max(4.0, 2.4 + 0.3 * len(bars), min(8.0, 0.8 * len(bars)))
-    figure = Figure(figsize=(12, height))
+    figure = Figure(figsize=(12, height), dpi=100)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.barh(
@@ -95,9 +94,7 @@ def _bars(scores: Scores, path: Path, words: DscLabels, description: str) -> Pat
     axes.set_xlabel(words.horizontal, fontsize="x-large")
     figure.text(0.01, 0.005, words.protocol, fontsize="small", color="dimgrey", va="bottom")
     figure.tight_layout(rect=(0, 0.45 / height, 1, 1))
-    with written_whole(path) as part:
-        figure.savefig(part, format="png", dpi=100, metadata={"Description": description})
-    return path
+    return save_figure(figure, path, description)
 
 
 def _short(patients: list[str]) -> list[str]:

@@ -352,6 +352,7 @@ class _Report:
         blocks: list[Block] = [
             Heading(word["patients"]),
             Picture("patients.png", word["patients_caption"]),
+            *self._widest(),
         ]
         for number, (name, each) in enumerate(scores.items()):
             file = f"dsc_{number:02d}.png"
@@ -364,6 +365,25 @@ class _Report:
             dsc_plot(each, self.out / file, labels, self.font)
             blocks.append(Picture(file, word["bars_caption"].format(row=name)))
         return blocks
+
+    def _widest(self) -> list[Block]:
+        """The patient whose score varies most between rows, and what that does to a mean."""
+        rows = [row for row in self.scored if not any(run.collapse for run in row.runs)]
+        if len(rows) < 2:
+            return []
+        scores = [scores_of(row, BASELINE_SCORE).values for row in rows]
+        shared = set(scores[0]).intersection(*scores[1:])
+        ranges = {patient: [each[patient] for each in scores] for patient in sorted(shared)}
+        patient = max(ranges, key=lambda patient: max(ranges[patient]) - min(ranges[patient]))
+        low, high = min(ranges[patient]), max(ranges[patient])
+        text = self.words["widest"].format(
+            patient=patient,
+            low=_number(low),
+            high=_number(high),
+            patients=len(scores[0]),
+            effect=_number((high - low) / len(scores[0])),
+        )
+        return [Paragraph(text)]
 
     def _examples(self) -> list[Block]:
         """Best, median and worst patient by the mean over the rows."""
