@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,38 @@ def probabilities(logits: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
     result: npt.NDArray[np.float32] = expit(logits.astype(np.float32, copy=False))
     return result
+
+
+def class_probabilities(logits: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Softmax of logits ``(slices, classes, height, width)`` over the classes, float32 in 0..1."""
+    from scipy.special import softmax
+
+    result: npt.NDArray[np.float32] = softmax(logits.astype(np.float32, copy=False), axis=1)
+    return result
+
+
+def to_labels(
+    probability: npt.NDArray[Any], choice: PostprocessChoice, values: Sequence[int]
+) -> npt.NDArray[np.uint8]:
+    """Class of each voxel: the likeliest one where all classes together reach the threshold.
+
+    Args:
+        probability: ``(classes, slices, height, width)`` in 0..1, without background.
+        choice: threshold; components are kept for each class on its own.
+        values: label of each class.
+
+    Returns:
+        uint8 array ``(slices, height, width)``; 0 is background.
+    """
+    there = probability.sum(axis=0) >= choice.threshold
+    likeliest = probability.argmax(axis=0)
+    labels = np.zeros(there.shape, np.uint8)
+    for number, value in enumerate(values):
+        mask = there & (likeliest == number)
+        if choice.largest_component or choice.minimum_voxels > 1:
+            mask = keep_components(mask, choice.largest_component, choice.minimum_voxels)
+        labels[mask] = value
+    return labels
 
 
 def to_mask(probability: npt.NDArray[Any], choice: PostprocessChoice) -> BoolArray:

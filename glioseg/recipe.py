@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from glioseg.dataset.split import SplitChoice
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import write_text
+from glioseg.labels import Labels
 from glioseg.prepare import Preparation
 from glioseg.settings import checked, find_toml, parse_value, read_toml, toml_names
 
@@ -148,6 +149,7 @@ class Recipe(_Table):
     prepare: Preparation = Field(default_factory=Preparation)
     input: InputChoice = Field(default_factory=InputChoice)
     network: NetworkChoice = Field(default_factory=NetworkChoice)
+    labels: Labels = Field(default_factory=Labels)
     loss: LossChoice = Field(default_factory=LossChoice)
     split: SplitChoice = Field(default_factory=SplitChoice)
     sampling: SamplingChoice = Field(default_factory=SamplingChoice)

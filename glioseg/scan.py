@@ -132,6 +132,36 @@ class Mask:
         return None if unit is None else float(self.voxels.sum()) * unit
 
 
+@dataclass(frozen=True, eq=False)
+class LabelMap:
+    """Which class each voxel belongs to, on the same grid as the scan.
+
+    Attributes:
+        voxels: uint8 array ``(slices, height, width)``; 0 is background.
+        grid: the grid of the scan.
+        id: id of the scan.
+
+    Raises:
+        WrongKindError: the array is not uint8.
+        ValueError: the array does not have the shape of the grid.
+    """
+
+    voxels: npt.NDArray[np.uint8]
+    grid: Grid
+    id: str = field(default="labels")
+
+    def __post_init__(self) -> None:
+        if self.voxels.dtype != np.uint8:
+            raise WrongKindError(f"labels must be uint8, not {self.voxels.dtype}")
+        if self.voxels.shape != self.grid.shape:
+            raise ValueError(f"labels of {self.voxels.shape} on a grid of {self.grid.shape}")
+
+    def mask(self, value: int | None = None) -> Mask:
+        """The voxels of one class, or of any."""
+        voxels = self.voxels > 0 if value is None else self.voxels == value
+        return Mask(voxels, self.grid, self.id)
+
+
 def check_boolean(array: npt.NDArray[Any], what: str) -> None:
     """Refuse anything but a boolean array, and say what to do about it.
 

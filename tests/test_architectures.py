@@ -252,6 +252,9 @@ def test_as_many_parameters_as_the_description_says(name, arguments, count):
         ("BasicUNet", {}),
         ("BasicUNetPlusPlus", {"deep_supervision": True}),
         ("VNet", {}),
+        ("SegResNet", {}),
+        ("DynUNet", {"kernel_size": [3, 3, 3], "strides": [1, 2, 2], "upsample_kernel_size": [2, 2]}),
+        ("SwinUNETR", {"feature_size": 12}),
     ],
 )
 def test_monai_networks_by_name(name, arguments):
@@ -286,7 +289,7 @@ ROWS = {
     "attention_unet": {"network"},
     "resnet34_unet": {"network"},
     "unet_plus_plus": {"network"},
-    "keras_unet": {"network", "loss", "augment", "train"},
+    "keras_unet": {"network", "labels", "loss", "augment", "train"},
 }
 
 
@@ -316,10 +319,13 @@ def test_a_faulty_row_differs_from_its_sound_one_in_the_loss(name):
 def test_every_recipe_builds_and_takes_a_step(name):
     recipe = load_recipe(name)
     channels = 3 + 2 * recipe.input.neighbours
-    network = build_network(recipe.network.name, channels, **recipe.network.arguments).train()
+    classes = recipe.labels.channels
+    network = build_network(recipe.network.name, channels, classes, **recipe.network.arguments).train()
     loss = build_loss(recipe.loss.name, **recipe.loss.arguments)
     target = torch.zeros(2, 1, 32, 32)
     target[..., 8:20, 8:20] = 1
+    if classes > 1:
+        target = torch.cat((1 - target, target), dim=1)
     cost = loss(network(batch(channels, width=32)), target)
     cost.backward()
     assert torch.isfinite(cost)

@@ -21,6 +21,7 @@ LEVELS = (
         "augment",
         "prepare",
         "dataset",
+        "labels",
         "recipe",
         "postprocess",
         "samples",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from glioseg.labels import Labels
 
 
 def check(
@@ -13,13 +16,27 @@ def check(
     patient_rule: Annotated[
         str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
     ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Labels of masks with several classes, such as 1,2,3.")
+    ] = None,
 ) -> None:
     """List all faults of a data set with their cure; count it. Exit code 2 if anything is wrong."""
     from glioseg.dataset.check import check as check_data
 
-    census = check_data(data, patient_rule)
+    census = check_data(data, patient_rule, labels=_labels(labels))
     typer.echo(census.summary())
     for fault in census.faults:
         typer.echo(f"error: {fault}", err=True)
     if census.faults:
         raise typer.Exit(2)
+
+
+def _labels(text: str | None) -> Labels:
+    from glioseg.errors import Fault, InputError
+    from glioseg.labels import Labels
+
+    try:
+        return Labels(values=tuple(int(part) for part in text.split(","))) if text else Labels()
+    except ValueError as error:
+        cure = "For instance --labels 1,2,3."
+        raise InputError(Fault("--labels", "whole numbers from 1 to 255", f"'{text}'", cure)) from error

@@ -50,6 +50,8 @@ def evaluate(
     own, reference = result.own["dice"], result.reference
     typer.echo(f"\nown grid            {own.summary()}")
     typer.echo(f"reference protocol  {reference.summary()}")
+    for title, scores in result.classes.items():
+        typer.echo(f"{title:<18}  {scores.summary()}")
     typer.echo(f"lesion-free slices with a false positive: {100 * result.false_positive_rate:.1f} %")
     typer.echo(f"\n{own.protocol.describe()}\n{reference.protocol.describe()}")
     typer.echo(

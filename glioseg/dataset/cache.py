@@ -23,10 +23,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glioseg.dataset.find import Case, read_case
+from glioseg.dataset.find import Case, read_case, read_labelled_case
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import folder_written_whole, make_folder, write_text
-from glioseg.prepare import Preparation
+from glioseg.labels import Labels
+from glioseg.prepare import Frame, Preparation
+from glioseg.scan import LabelMap, Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +38,9 @@ class PreparedCase:
     Attributes:
         id: the patient.
         images: float16 ``(slices, size, size, channels)``, memory-mapped.
-        targets: uint8 ``(slices, size, size)``; 255 where all of the pixel is lesion.
-        lesion: float64 ``(slices,)``: sum of the target of each slice, in prepared pixels.
+        targets: uint8 ``(slices, size, size)``; 255 where all of the pixel is lesion. With classes
+            ``(slices, size, size, classes)``, background first; each pixel's values sum to 255.
+        lesion: float64 ``(slices,)``: what is not background of each slice, in prepared pixels.
     """
 
     id: str
@@ -59,6 +62,7 @@ def prepare_cases(
     preparation: Preparation,
     cache: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
+    labels: Labels = Labels(),
 ) -> list[PreparedCase]:
     """Prepare labelled cases, or take them from the cache.
 
@@ -67,6 +71,7 @@ def prepare_cases(
         preparation: how.
         cache: folder of the cache, :func:`default_cache` if not given.
         progress: called with (done, all) after each case, in the thread of the caller.
+        labels: which values of the masks are classes.
 
     Raises:
         InputError: every case that cannot be read or prepared, all in one error.
@@ -75,7 +80,7 @@ def prepare_cases(
 
     def one(case: Case) -> PreparedCase | InputError:
         try:
-            return _open_or_make(case, preparation, root)
+            return _open_or_make(case, preparation, labels, root)
         except InputError as error:
             return error
 
@@ -110,8 +115,9 @@ def _told_once(faults: list[Fault], root: Path) -> list[Fault]:
     return [replace(fault, where=root, cure=cure) for fault in own[:1]] + rest
 
 
-def _open_or_make(case: Case, preparation: Preparation, root: Path) -> PreparedCase:
-    folder = root / "prepared" / preparation.fingerprint / f"{case.id}-{_content_hash(case, root)}"
+def _open_or_make(case: Case, preparation: Preparation, labels: Labels, root: Path) -> PreparedCase:
+    kind = "-".join(["-labels", *map(str, labels.values)]) if labels.given else ""
+    folder = root / "prepared" / f"{preparation.fingerprint}{kind}" / f"{case.id}-{_content_hash(case, root)}"
     made: dict[str, Any] | None = None
     # Looked at again after the work: another process may have done it too. And it may take away a damaged
     # folder just when ours has come in its place, hence more than one try.
@@ -120,7 +126,7 @@ def _open_or_make(case: Case, preparation: Preparation, root: Path) -> PreparedC
         if ready is not None:
             return ready
         if made is None:
-            made = _make(case, preparation)
+            made = _make(case, preparation, labels)
             continue
         shutil.rmtree(folder, ignore_errors=True)
         with folder_written_whole(folder) as part:
@@ -132,18 +138,39 @@ def _open_or_make(case: Case, preparation: Preparation, root: Path) -> PreparedC
     )
 
 
-def _make(case: Case, preparation: Preparation) -> dict[str, Any]:
+def _make(case: Case, preparation: Preparation, labels: Labels) -> dict[str, Any]:
     """What the folder of a case holds."""
-    scan, mask = read_case(case)
-    if mask is None:
+    truth: Mask | LabelMap | None
+    if labels.given:
+        scan, truth = read_labelled_case(case, labels.values)
+    else:
+        scan, truth = read_case(case)
+    if truth is None:
         raise InputError(
             Fault(case.images[0].parent, "a mask for every slice", "none", "Training needs labelled scans.")
         )
     prepared = preparation(scan)
     images = prepared.images.astype(np.float16)
-    targets = np.rint(preparation.target(mask.voxels, prepared.frame) * 255).astype(np.uint8)
+    if isinstance(truth, LabelMap):
+        targets = _class_targets(truth, labels, preparation, prepared.frame)
+    else:
+        targets = np.rint(preparation.target(truth.voxels, prepared.frame) * 255).astype(np.uint8)
     meta = {"images": _checksum(images), "targets": _checksum(targets)}
     return {"images": images, "targets": targets, "meta": meta}
+
+
+def _class_targets(
+    truth: LabelMap, labels: Labels, preparation: Preparation, frame: Frame
+) -> npt.NDArray[np.uint8]:
+    """Share of each class in each prepared pixel, background first, summing to 255."""
+    classes = [preparation.target(truth.mask(value).voxels, frame) for value in labels.values]
+    shares = np.rint(np.stack(classes, axis=-1) * 255)
+    # Rounding each class alone can add up to more than the whole pixel.
+    excess = np.clip(shares.sum(axis=-1) - 255, 0, None)
+    largest = shares.argmax(axis=-1)[..., None]
+    np.put_along_axis(shares, largest, np.take_along_axis(shares, largest, -1) - excess[..., None], -1)
+    background = 255 - shares.sum(axis=-1, keepdims=True)
+    return np.concatenate((background, shares), axis=-1).astype(np.uint8)
 
 
 def _open(patient: str, folder: Path) -> PreparedCase | None:
@@ -154,7 +181,8 @@ def _open(patient: str, folder: Path) -> PreparedCase | None:
         targets = np.load(folder / "targets.npy", mmap_mode="r", allow_pickle=False)
         if _checksum(images) != meta["images"] or _checksum(targets) != meta["targets"]:
             return None
-        return PreparedCase(patient, images, targets, targets.sum(axis=(1, 2), dtype=np.int64) / 255)
+        lesion = targets if targets.ndim == 3 else 255 - targets[..., 0]
+        return PreparedCase(patient, images, targets, lesion.sum(axis=(1, 2), dtype=np.int64) / 255)
     except Exception:  # whatever NumPy runs into in a damaged header
         return None
 

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from glioseg.errors import Fault, InputError
 from glioseg.io import with_all_channels
 from glioseg.io.names import listed
 from glioseg.io.slices import read_masks_alone, read_slices
+from glioseg.labels import Labels
 from glioseg.scan import Scan
 
 _SAMPLED = 8  # every eighth row of a slice is enough to suspect that two slices are the same
@@ -90,7 +92,11 @@ class Census:
 
 
 def check(
-    folder: str | Path, rule: str | None = None, *, progress: Callable[[int, int], None] | None = None
+    folder: str | Path,
+    rule: str | None = None,
+    *,
+    labels: Labels = Labels(),
+    progress: Callable[[int, int], None] | None = None,
 ) -> Census:
     """Read every image and mask of a data set once, and report all faults together.
 
@@ -102,6 +108,7 @@ def check(
     Args:
         folder: the data set, in a layout that :func:`glioseg.dataset.find.find_cases` knows.
         rule: patient rule for ``images-masks``, as there.
+        labels: classes that the masks hold instead of lesion or not.
         progress: called with the number of patients done and their total.
 
     Returns:
@@ -113,7 +120,7 @@ def check(
     found = survey(folder, rule)
     results: list[_Findings] = []
     with ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 2)) as pool:
-        for result in pool.map(_examine, found.cases):
+        for result in pool.map(partial(_examine, labels=labels), found.cases):
             results.append(result)
             if progress is not None:
                 progress(len(results), len(found.cases))
@@ -154,7 +161,7 @@ class _Findings:
     lesion_voxels: int = 0
 
 
-def _examine(case: Case) -> _Findings:
+def _examine(case: Case, labels: Labels) -> _Findings:
     faults: list[Fault] = []
     scan: Scan | None = None
     kind = ""
@@ -169,7 +176,8 @@ def _examine(case: Case) -> _Findings:
     masks = [mask for mask in case.masks if mask is not None]
     try:
         if masks:
-            lesion = read_masks_alone(masks, scan.grid.shape[1:] if scan else None, threads=1)
+            values = labels.values if labels.given else None
+            lesion = read_masks_alone(masks, scan.grid.shape[1:] if scan else None, threads=1, values=values)
     except InputError as error:
         faults += error.faults
     return _Findings(

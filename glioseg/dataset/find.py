@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io import with_all_channels
 from glioseg.io.names import is_picture, listed, split_number, stem_of
 from glioseg.io.refuse import reading
-from glioseg.io.slices import read_slice_masks, read_slices
-from glioseg.scan import Mask, Scan
+from glioseg.io.slices import read_slice_labels, read_slice_masks, read_slices
+from glioseg.scan import LabelMap, Mask, Scan
 
 KAGGLE = "kaggle_3m"
 IMAGES_MASKS = "images-masks"
@@ -97,12 +98,32 @@ def read_case(case: Case) -> tuple[Scan, Mask | None]:
     Raises:
         InputError: files cannot be read or do not fit together; all faults of the case at once.
     """
+    scan, masks = _scan_of(case)
+    return scan, read_slice_masks(masks, scan.grid, case.id) if masks else None
+
+
+def read_labelled_case(case: Case, values: Sequence[int]) -> tuple[Scan, LabelMap | None]:
+    """Read the scan of a case and its classes (``None`` when no slice has a mask).
+
+    Args:
+        case: the case.
+        values: labels that its masks may hold besides 0.
+
+    Raises:
+        InputError: as :func:`read_case`, or a mask holds other values.
+    """
+    scan, masks = _scan_of(case)
+    return scan, read_slice_labels(masks, scan.grid, case.id, values) if masks else None
+
+
+def _scan_of(case: Case) -> tuple[Scan, list[Path]]:
     scan = with_all_channels(read_slices(case.images, case.slice_numbers, id=case.id))
     masks = [mask for mask in case.masks if mask is not None]
-    if not masks:
-        return scan, None
-    raise_all(_no_mask(image) for image, mask in zip(case.images, case.masks, strict=True) if mask is None)
-    return scan, read_slice_masks(masks, scan.grid, case.id)
+    if masks:
+        raise_all(
+            _no_mask(image) for image, mask in zip(case.images, case.masks, strict=True) if mask is None
+        )
+    return scan, masks
 
 
 def survey(folder: str | Path, rule: str | None = None) -> Survey:

@@ -50,6 +50,7 @@ def measure_cost(recipe: Recipe, model: Path, threads: int | None = None) -> Cos
 
     channels = len(neighbour_channels(CHANNELS, recipe.input.neighbours))
     arguments = without_pretrained(recipe.network.name, recipe.network.arguments)
+    arguments = {"out_channels": recipe.labels.channels, **arguments}
     network = build_network(recipe.network.name, channels, **arguments).eval()
     size = recipe.prepare.size
     counter = FlopCounterMode(display=False)

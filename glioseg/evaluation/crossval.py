@@ -61,6 +61,7 @@ def gather(runs: Sequence[Path], out: Path, command: str = "") -> Evaluation:
         {name: _pooled([fold.own[name] for fold in folds], command) for name in folds[0].own},
         _pooled([fold.reference for fold in folds], command),
         slices,
+        {name: _pooled([fold.classes[name] for fold in folds], command) for name in folds[0].classes},
     )
     make_folder(out / "masks")
     for run in runs:

@@ -10,22 +10,23 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from glioseg.dataset.find import Case, read_case
+from glioseg.dataset.find import Case, read_case, read_labelled_case
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_json, write_text
 from glioseg.inference.model_file import ModelDescription
 from glioseg.inference.predictor import Prediction, Predictor
+from glioseg.labels import Labels
 from glioseg.metrics import Protocol, Scores, dice, measure
 from glioseg.postprocess import to_mask
 from glioseg.prepare import Preparation
 from glioseg.recipe import PostprocessChoice
-from glioseg.scan import Mask, Scan
+from glioseg.scan import LabelMap, Mask, Scan
 
 REFERENCE = Preparation(name="reference", size=256, drop_ends=True)
 REFERENCE_POSTPROCESS = PostprocessChoice(threshold=0.5, largest_component=True)
@@ -39,11 +40,14 @@ class Evaluation:
         own: by metric name, on the scans' own grids.
         reference: DSC under the reference protocol.
         false_positive_slices: per patient, lesion-free slices with a predicted voxel, and all such slices.
+        classes: DSC of each class on the scans' own grids, by its name, of a model with classes; all
+            other scores are then of all classes together against background.
     """
 
     own: dict[str, Scores]
     reference: Scores
     false_positive_slices: dict[str, tuple[int, int]]
+    classes: dict[str, Scores] = field(default_factory=dict)
 
     @property
     def false_positive_rate(self) -> float:
@@ -62,6 +66,7 @@ class Evaluation:
                     patient: list(counts) for patient, counts in self.false_positive_slices.items()
                 },
             },
+            "classes": {name: scores.to_dict() for name, scores in self.classes.items()},
         }
 
     @classmethod
@@ -76,6 +81,7 @@ class Evaluation:
             {name: Scores.from_dict(scores) for name, scores in content["own"].items()},
             Scores.from_dict(content["reference"]),
             {patient: (hits, free) for patient, (hits, free) in slices.items()},
+            {name: Scores.from_dict(scores) for name, scores in content.get("classes", {}).items()},
         )
 
 
@@ -114,13 +120,15 @@ def evaluate(
     values: dict[str, dict[str, float]] = {name: {} for name in OWN_METRICS}
     reference: dict[str, float] = {}
     slices: dict[str, tuple[int, int]] = {}
+    labels = predictor.description.labels
+    classes: dict[str, dict[str, float]] = {title: {} for title in labels.titles}
     for case in cases:
-        scan, truth = read_case(case)
-        if truth is None:
-            raise InputError(
-                Fault(case.images[0].parent, "a mask for every slice", "none", "Evaluate on labelled scans.")
-            )
+        scan, truth, true_labels = _truth(case, labels)
         prediction = predictor(scan)
+        if true_labels is not None and prediction.labels is not None:
+            for title, label in zip(labels.titles, labels.values, strict=True):
+                pair = prediction.labels.mask(label).voxels, true_labels.mask(label).voxels
+                classes[title][case.id] = dice(*pair)
         measured = measure(prediction.mask.voxels, truth.voxels, names=OWN_METRICS)
         for name, value in measured.items():
             values[name][case.id] = value
@@ -129,7 +137,7 @@ def evaluate(
         hits = prediction.mask.voxels.any(axis=(1, 2)) & free
         slices[case.id] = (int(hits.sum()), int(free.sum()))
         if out is not None:
-            _write_case(out, scan, prediction.mask, truth, pictures)
+            _write_case(out, scan, prediction, truth, pictures)
         if progress is not None:
             progress(case.id, values["dice"][case.id])
     patients = tuple(reference)
@@ -145,7 +153,11 @@ def evaluate(
         reference,
         command,
     )
-    evaluation = Evaluation(own, scores, slices)
+    by_class = {
+        title: Scores(_protocol("dice", patients, checkpoint, "own", own_choice), found, command)
+        for title, found in classes.items()
+    }
+    evaluation = Evaluation(own, scores, slices, by_class)
     if out is not None:
         write_evaluation(evaluation, out)
     return evaluation
@@ -220,7 +232,11 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     from glioseg.draw import dsc_plot
 
     text = io.StringIO()
-    columns: Mapping[str, Scores] = {**evaluation.own, "dice_reference": evaluation.reference}
+    columns: Mapping[str, Scores] = {
+        **evaluation.own,
+        "dice_reference": evaluation.reference,
+        **{f"dice_{title}": scores for title, scores in evaluation.classes.items()},
+    }
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["patient", *columns, "false_positive_slices", "lesion_free_slices"])
     for patient, (hits, free) in evaluation.false_positive_slices.items():
@@ -257,11 +273,29 @@ def _protocol(
     )
 
 
-def _write_case(out: Path, scan: Scan, predicted: Mask, truth: Mask, pictures: bool) -> None:
-    from glioseg.draw import draw_gif, draw_slices
-    from glioseg.io import write_mask
+def _truth(case: Case, labels: Labels) -> tuple[Scan, Mask, LabelMap | None]:
+    """A labelled scan, what is lesion in it, and its classes if the model tells them."""
+    if labels.given:
+        scan, classes = read_labelled_case(case, labels.values)
+        truth = classes.mask() if classes is not None else None
+    else:
+        (scan, truth), classes = read_case(case), None
+    if truth is None:
+        raise InputError(
+            Fault(case.images[0].parent, "a mask for every slice", "none", "Evaluate on labelled scans.")
+        )
+    return scan, truth, classes
 
-    write_mask(predicted, out / "masks", scan.id)
+
+def _write_case(out: Path, scan: Scan, prediction: Prediction, truth: Mask, pictures: bool) -> None:
+    from glioseg.draw import draw_gif, draw_slices
+    from glioseg.io import write_labels, write_mask
+
+    predicted = prediction.mask
+    if prediction.labels is not None:
+        write_labels(prediction.labels, out / "masks", scan.id)
+    else:
+        write_mask(predicted, out / "masks", scan.id)
     if pictures:
         draw_slices(scan, predicted, truth, out / "outlines" / scan.id)
         draw_gif(scan, predicted, truth, out / "gifs" / f"{scan.id}.gif")

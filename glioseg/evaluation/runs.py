@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from glioseg.dataset.find import find_cases, read_case
+from glioseg.dataset.find import find_cases, read_case, read_labelled_case
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.evaluation.evaluate import Evaluation
-from glioseg.io import read_mask
+from glioseg.io import read_labels, read_mask
 from glioseg.metrics import Scores, check_same_protocol
 from glioseg.recipe import Recipe
 from glioseg.scan import Mask, Scan
@@ -256,6 +256,9 @@ def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Mask | None]:
     if case is None:
         cure = "Put the data back where they were, or drop the scan onto the page of glioseg serve."
         raise InputError(Fault(patient, "a patient of the run's data", "none", cure))
+    if run.recipe.labels.given:
+        scan, classes = read_labelled_case(case, run.recipe.labels.values)
+        return scan, classes.mask() if classes is not None else None
     return read_case(case)
 
 
@@ -264,6 +267,8 @@ def stored_mask(run: RunFolder, scan: Scan) -> Mask | None:
     folder = run.evaluation / "masks" / scan.id
     if not folder.is_dir():
         return None
+    if run.recipe.labels.given:
+        return replace(read_labels(folder, scan.grid).mask(), id=scan.id)
     return Mask(read_mask(folder, scan.grid).voxels, scan.grid, scan.id)
 
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ import numpy as np
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_fault, write_json, write_text
 from glioseg.inference.predictor import Prediction, Predictor
-from glioseg.io import write_mask
+from glioseg.io import write_labels, write_mask
 from glioseg.scan import Mask, Scan
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class ScanResult:
         diameter_unit: ``"mm"`` or ``"pixels"``.
         filled: sequences that were missing and replaced by FLAIR.
         seconds: wall time from reading to the mask.
+        label_voxels: voxels of each label, of a model with classes.
         key: changes when the input, the model or a setting does.
         outputs: files and folders of this scan in the output folder.
     """
@@ -71,6 +72,7 @@ class ScanResult:
     seconds: float
     key: str
     outputs: tuple[str, ...]
+    label_voxels: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -165,12 +167,16 @@ def predict_many(
 def write_summary(results: Sequence[ScanResult], path: Path) -> Path:
     """One row a scan."""
     text = io.StringIO()
-    columns = [name for name in ScanResult.__dataclass_fields__ if name not in ("key", "outputs")]
+    left_out = {"key", "outputs"}
+    if not any(result.label_voxels for result in results):
+        left_out.add("label_voxels")
+    columns = [name for name in ScanResult.__dataclass_fields__ if name not in left_out]
     table = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     table.writeheader()
     for result in results:
         row = asdict(result)
         row["filled"] = " ".join(result.filled)
+        row["label_voxels"] = " ".join(f"{label}:{count}" for label, count in result.label_voxels.items())
         row["lesion_mm3"] = "" if result.lesion_mm3 is None else result.lesion_mm3
         table.writerow(row)
     return write_text(path, text.getvalue())
@@ -216,7 +222,10 @@ def _write(
 
     mask = prediction.mask
     with _staged(out) as stage:
-        write_mask(mask, stage / "masks", scan.id)
+        if prediction.labels is not None:
+            write_labels(prediction.labels, stage / "masks", scan.id)
+        else:
+            write_mask(mask, stage / "masks", scan.id)
         if outputs.outlines:
             draw_slices(scan, mask, None, stage / "outlines" / scan.id)
         if outputs.gif:
@@ -239,10 +248,18 @@ def _write(
         seconds=round(seconds, 3),
         key=key,
         outputs=written,
+        label_voxels=_label_voxels(prediction),
     )
     # Last of all: only a scan whose files are complete has this record.
     write_json(out / "scans" / f"{scan.id}.json", asdict(result))
     return result
+
+
+def _label_voxels(prediction: Prediction) -> dict[str, int]:
+    if prediction.labels is None:
+        return {}
+    values, counts = np.unique(prediction.labels.voxels, return_counts=True)
+    return {str(value): count for value, count in zip(values.tolist(), counts.tolist(), strict=True) if value}
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from glioseg import __version__
 from glioseg.errors import Fault, InputError
+from glioseg.labels import Labels
 from glioseg.prepare import Preparation
 from glioseg.recipe import PostprocessChoice, Recipe
 
@@ -27,6 +28,7 @@ class ModelDescription(BaseModel):
         network: name of its architecture.
         prepare: how scans are made ready.
         neighbours: slices on each side whose FLAIR is an input channel.
+        labels: classes of its output, if it tells more than lesion or not.
         postprocess: from its probabilities to a mask.
         made: version of glioseg that wrote it.
         trained_on: patients by role, as names; no paths.
@@ -39,6 +41,7 @@ class ModelDescription(BaseModel):
     network: str
     prepare: Preparation
     neighbours: int
+    labels: Labels = Labels()
     postprocess: PostprocessChoice
     made: str
     trained_on: dict[str, Any] = {}
@@ -53,6 +56,7 @@ def describe(recipe: Recipe, manifest: dict[str, Any]) -> dict[str, str]:
         network=recipe.network.name,
         prepare=prepare,
         neighbours=recipe.input.neighbours,
+        labels=recipe.labels,
         postprocess=recipe.postprocess,
         made=__version__,
         trained_on={

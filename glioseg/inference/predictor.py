@@ -13,9 +13,9 @@ import numpy.typing as npt
 from glioseg.errors import Fault, InputError
 from glioseg.inference.model_file import ModelDescription, find_model, read_description
 from glioseg.inference.runtime import OnnxRuntime, Runtime
-from glioseg.postprocess import probabilities, to_mask
+from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
 from glioseg.prepare import Frame, neighbour_channels, stack_neighbours
-from glioseg.scan import CHANNELS, Mask, Scan
+from glioseg.scan import CHANNELS, LabelMap, Mask, Scan
 
 BATCH = 8
 """Slices per call of the network; more is not faster on a CPU and costs memory."""
@@ -26,11 +26,12 @@ class Prediction:
     """What a network says of one scan.
 
     Attributes:
-        mask: the lesion on the scan's own grid.
+        mask: the lesion on the scan's own grid; of a network with classes, all of them together.
         probability: float32 ``(slices, height, width)`` in 0..1 on the scan's own grid.
         prepared: the same on the prepared grid, before it was carried back.
         frame: how the two grids lie to each other.
         seconds: wall time, without reading the scan.
+        labels: the classes on the scan's own grid, if the network tells them.
     """
 
     mask: Mask
@@ -38,6 +39,7 @@ class Prediction:
     prepared: npt.NDArray[np.float32]
     frame: Frame
     seconds: float
+    labels: LabelMap | None = None
 
 
 class Predictor:
@@ -79,23 +81,40 @@ class Predictor:
             )
         started = time.perf_counter()
         prepared = self.description.prepare(scan)
-        probability = self._probability(prepared.images)
-        restored = prepared.frame.restore(probability)
-        mask = Mask(to_mask(restored, self.description.postprocess), scan.grid, scan.id)
-        return Prediction(mask, restored, probability, prepared.frame, time.perf_counter() - started)
+        classes = self._probability(prepared.images)
+        labels = None
+        if self.description.labels.given:
+            each = np.stack([prepared.frame.restore(one) for one in classes])
+            values = self.description.labels.values
+            labels = LabelMap(to_labels(each, self.description.postprocess, values), scan.grid, scan.id)
+            mask = labels.mask()
+            restored, probability = (np.minimum(one.sum(axis=0), 1) for one in (each, classes))
+        else:
+            probability = classes[0]
+            restored = prepared.frame.restore(probability)
+            mask = Mask(to_mask(restored, self.description.postprocess), scan.grid, scan.id)
+        seconds = time.perf_counter() - started
+        return Prediction(mask, restored, probability, prepared.frame, seconds, labels)
 
     def _probability(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """``(classes, slices, size, size)``, background left out; lesion or not is one class."""
         neighbours = self.description.neighbours
-        result = np.empty(images.shape[:3], np.float32)
+        result = np.empty((max(1, len(self.description.labels.values)), *images.shape[:3]), np.float32)
         for start in range(0, len(images), self.batch):
             chosen = np.arange(start, min(start + self.batch, len(images)))
             batch = stack_neighbours(images, chosen, neighbours)
-            probability = probabilities(self.runtime(batch)[:, 0])
+            probability = self._classes(self.runtime(batch))
             if self.flips:
-                mirrored = probabilities(self.runtime(batch[..., ::-1])[:, 0])[..., ::-1]
+                mirrored = self._classes(self.runtime(batch[..., ::-1]))[..., ::-1]
                 probability = np.float32(0.5) * (probability + mirrored)
-            result[chosen] = probability
+            result[:, chosen] = probability
         return result
+
+    def _classes(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Probabilities ``(classes, slices, height, width)`` of a batch of logits."""
+        if self.description.labels.given:
+            return class_probabilities(logits).swapaxes(0, 1)[1:]
+        return probabilities(logits[:, 0])[None]
 
 
 def load_predictor(

@@ -5,6 +5,7 @@ Every kind has a reader in :mod:`glioseg.io.registry`; nothing heavy is imported
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,18 +15,20 @@ from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io.names import holds_slices, listed, name_of
 from glioseg.io.registry import READERS, Reader, reader_for, register
 from glioseg.io.sources import Source, find_scans
-from glioseg.scan import CHANNELS, Grid, Mask, Scan
+from glioseg.scan import CHANNELS, Grid, LabelMap, Mask, Scan
 
 __all__ = [
     "READERS",
     "Reader",
     "Source",
     "find_scans",
+    "read_labels",
     "read_mask",
     "read_scan",
     "reader_for",
     "register",
     "with_all_channels",
+    "write_labels",
     "write_mask",
 ]
 
@@ -132,11 +135,50 @@ def write_mask(mask: Mask, folder: str | Path, name: str | None = None) -> list[
     Raises:
         InputError: the folder cannot be written, or ``name`` is not a plain name.
     """
-    name = name or mask.id
+    reader = READERS.get(mask.grid.format, READERS["nifti"])
+    return reader.write_mask(mask, Path(folder), _plain(name or mask.id))
+
+
+def read_labels(
+    source: str | Path, like: Grid | None = None, values: Sequence[int] | None = None
+) -> LabelMap:
+    """Read a mask of several classes.
+
+    Args:
+        source: as for :func:`read_mask`, with whole numbers from 0 (background) to 255.
+        like: grid of the scan that it belongs to.
+        values: those that there may be besides 0; any by default.
+
+    Raises:
+        InputError: it cannot be read, has other values, or does not lie on ``like``.
+    """
+    path = Path(source)
+    return reader_for(path).read_labels(path, like, values)
+
+
+def write_labels(labels: LabelMap, folder: str | Path, name: str | None = None) -> list[Path]:
+    """Write a mask of several classes in the kind that its scan was read from, under the names that
+    :func:`write_mask` has; images hold the labels themselves.
+
+    Args:
+        labels: the classes.
+        folder: where to write; made if it is not there.
+        name: instead of the id of the labels.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        InputError: the folder cannot be written, or ``name`` is not a plain name.
+    """
+    reader = READERS.get(labels.grid.format, READERS["nifti"])
+    return reader.write_labels(labels, Path(folder), _plain(name or labels.id))
+
+
+def _plain(name: str) -> str:
     if name in (".", "..") or any(character in name for character in '/\\:*?"<>|\0'):
         cure = "Use letters, digits, spaces, - and _."
         raise InputError(
             Fault(repr(name), "a plain name for the mask", "signs that are no part of one", cure)
         )
-    reader = READERS.get(mask.grid.format, READERS["nifti"])
-    return reader.write_mask(mask, Path(folder), name)
+    return name

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
 from glioseg.io.names import split_number, stem_of, suffix_of
-from glioseg.io.pictures import read_mask_pages, read_pages
-from glioseg.scan import CHANNELS, BoolArray, Grid, Mask, Scan
+from glioseg.io.pictures import read_label_pages, read_mask_pages, read_pages
+from glioseg.scan import CHANNELS, BoolArray, Grid, LabelMap, Mask, Scan
 
 
 def read(path: Path, id: str) -> Scan:
@@ -30,26 +33,54 @@ def read_mask(path: Path, like: Grid | None) -> Mask:
         InputError: see :func:`glioseg.io.pictures.read_mask_pages`; or its size is not that of ``like``.
     """
     voxels = read_mask_pages(path)
+    return Mask(voxels, _grid_of(path, voxels, like), stem_of(path))
+
+
+def read_labels(path: Path, like: Grid | None, values: Sequence[int] | None) -> LabelMap:
+    """Read a label map of one or more pages.
+
+    Raises:
+        InputError: see :func:`glioseg.io.pictures.read_label_pages`; or its size is not that of ``like``.
+    """
+    voxels = read_label_pages(path, values)
+    return LabelMap(voxels, _grid_of(path, voxels, like), stem_of(path))
+
+
+def _grid_of(path: Path, voxels: npt.NDArray[Any], like: Grid | None) -> Grid:
     if like is not None and voxels.shape != like.shape:
         found = f"{voxels.shape[0]} of {voxels.shape[2]} x {voxels.shape[1]}"
         expected = f"{like.shape[0]} slices of {like.shape[2]} x {like.shape[1]}, as the scan"
         raise InputError(Fault(path, expected, found, "Give the mask of this scan."))
-    return Mask(voxels, like or _grid(path, voxels.shape), stem_of(path))
+    return like or _grid(path, voxels.shape)
 
 
 def write_mask(mask: Mask, folder: Path, name: str) -> list[Path]:
     """Write ``folder/<name>_mask.tif`` (or ``.png``), uint8, values 0 and 255, one page a slice."""
-    suffix = suffix_of(mask.grid.files[0]) if mask.grid.files else ".tif"
-    return [write_picture(folder / f"{name}_mask", suffix, mask.voxels)]
+    return _write(as_stored(mask.voxels), mask.grid, folder, name)
 
 
-def write_picture(stem: Path, suffix: str, voxels: BoolArray) -> Path:
-    """Write the pages of a mask as uint8 0/255, in TIFF for TIFF and for several pages, otherwise in PNG.
+def write_labels(labels: LabelMap, folder: Path, name: str) -> list[Path]:
+    """Write ``folder/<name>_mask.tif`` (or ``.png``), uint8, the labels themselves, one page a slice."""
+    return _write(labels.voxels, labels.grid, folder, name)
+
+
+def _write(voxels: npt.NDArray[np.uint8], grid: Grid, folder: Path, name: str) -> list[Path]:
+    suffix = suffix_of(grid.files[0]) if grid.files else ".tif"
+    return [write_picture(folder / f"{name}_mask", suffix, voxels)]
+
+
+def as_stored(voxels: BoolArray) -> npt.NDArray[np.uint8]:
+    """A mask as images store it: 0 and 255."""
+    return np.where(voxels, np.uint8(255), np.uint8(0))
+
+
+def write_picture(stem: Path, suffix: str, voxels: npt.NDArray[np.uint8]) -> Path:
+    """Write the pages of a mask, in TIFF for TIFF and for several pages, otherwise in PNG.
 
     Args:
         stem: path without the suffix.
         suffix: the suffix of the image that the mask belongs to.
-        voxels: boolean ``(pages, height, width)``.
+        voxels: uint8 ``(pages, height, width)``.
     """
     from PIL import Image
 
@@ -57,7 +88,7 @@ def write_picture(stem: Path, suffix: str, voxels: BoolArray) -> Path:
         path = stem.with_name(stem.name + (suffix if suffix in (".tif", ".tiff") else ".tif"))
     else:
         path = stem.with_name(stem.name + ".png")
-    pages = [Image.fromarray(np.where(page, np.uint8(255), np.uint8(0))) for page in voxels]
+    pages = [Image.fromarray(page) for page in voxels]
     with written_whole(path) as part:
         if path.suffix == ".png":
             pages[0].save(part, format="PNG")

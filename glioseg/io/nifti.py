@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
@@ -22,9 +23,9 @@ import numpy.typing as npt
 from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
 from glioseg.io.names import suffix_of
-from glioseg.io.pictures import as_mask, check_finite
+from glioseg.io.pictures import as_labels, as_mask, check_finite
 from glioseg.io.refuse import MAX_EXPANSION, check_size, quiet, reading
-from glioseg.scan import CHANNELS, Grid, Mask, Scan
+from glioseg.scan import CHANNELS, Grid, LabelMap, Mask, Scan
 
 Affine = npt.NDArray[np.float64]
 
@@ -82,6 +83,22 @@ def read_mask(path: Path, like: Grid | None) -> Mask:
     Raises:
         InputError: as :func:`read`; other values; or its voxels do not lie on those of ``like``.
     """
+    voxels, grid, id = _on_grid(path, like)
+    return Mask(as_mask(path, voxels), grid, id)
+
+
+def read_labels(path: Path, like: Grid | None, values: Sequence[int] | None) -> LabelMap:
+    """Read a label map; its axes may be in another order than the scan's.
+
+    Raises:
+        InputError: as :func:`read_mask`.
+    """
+    voxels, grid, id = _on_grid(path, like)
+    return LabelMap(as_labels(path, voxels, values), grid, id)
+
+
+def _on_grid(path: Path, like: Grid | None) -> tuple[npt.NDArray[Any], Grid, str]:
+    """The stored values of a mask, its grid and its name."""
     from glioseg.io.names import stem_of
     from glioseg.io.sequences import describe, same_grid
 
@@ -92,7 +109,7 @@ def read_mask(path: Path, like: Grid | None) -> Mask:
         expected = f"the grid of its scan ({describe(like)})"
         raise InputError(Fault(path, expected, describe(grid, like), "Give the mask of this scan."))
     voxels = grid.native.presented(_values(path, image, grid.native.shape, 1))[..., 0]
-    return Mask(as_mask(path, voxels), like or grid, stem_of(path))
+    return voxels, like or grid, stem_of(path)
 
 
 def write_mask(mask: Mask, folder: Path, name: str) -> list[Path]:
@@ -100,10 +117,20 @@ def write_mask(mask: Mask, folder: Path, name: str) -> list[Path]:
 
     A grid that does not come from a file is written as presented, with its affine, or with its spacing alone.
     """
+    return _write(mask.voxels.astype(np.uint8), mask.grid, folder, name, 1, "lesion mask")
+
+
+def write_labels(labels: LabelMap, folder: Path, name: str) -> list[Path]:
+    """Write ``folder/<name>_mask.nii.gz``, uint8, the labels themselves; otherwise as :func:`write_mask`."""
+    return _write(labels.voxels, labels.grid, folder, name, int(labels.voxels.max()), "labels")
+
+
+def _write(
+    voxels: npt.NDArray[np.uint8], grid: Grid, folder: Path, name: str, highest: int, description: str
+) -> list[Path]:
     import nibabel
 
-    voxels = mask.voxels.astype(np.uint8)
-    native = mask.grid.native
+    native = grid.native
     if isinstance(native, Native):
         header = native.header.copy()
         header.extensions.clear()
@@ -111,13 +138,18 @@ def write_mask(mask: Mask, folder: Path, name: str) -> list[Path]:
         header.set_data_dtype(np.uint8)
         header.set_slope_inter(1, 0)
         header.set_intent("none")
-        header["cal_min"], header["cal_max"], header["descrip"], header["aux_file"] = 0, 1, "lesion mask", ""
+        header["cal_min"], header["cal_max"], header["descrip"], header["aux_file"] = (
+            0,
+            highest,
+            description,
+            "",
+        )
         kind = nibabel.Nifti2Image if isinstance(header, nibabel.Nifti2Header) else nibabel.Nifti1Image
         image = kind(native.stored(voxels), None, header)
     else:
-        image = nibabel.Nifti1Image(voxels.transpose(2, 1, 0), _affine_for_writing(mask.grid))
+        image = nibabel.Nifti1Image(voxels.transpose(2, 1, 0), _affine_for_writing(grid))
         image.header.set_xyzt_units("mm")
-        if mask.grid.affine is None:
+        if grid.affine is None:
             image.header["sform_code"] = image.header["qform_code"] = 0
     path = folder / f"{name}_mask.nii.gz"
     content = gzip.compress(image.to_bytes(), 6, mtime=0)  # no time stamp: equal masks give equal files

@@ -12,6 +12,7 @@ import struct
 import threading
 import warnings
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,56 @@ def read_mask_pages(path: Path) -> npt.NDArray[np.bool_]:
     Raises:
         InputError: as :func:`read_pages`, or the values are not those of a mask.
     """
+    return as_mask(path, _one_channel(path))
+
+
+def read_label_pages(path: Path, values: Sequence[int] | None = None) -> npt.NDArray[np.uint8]:
+    """Decode the pages of a label map: one channel, whole numbers.
+
+    Args:
+        path: the file.
+        values: those that there may be besides 0; any from 1 to 255 by default.
+
+    Returns:
+        uint8 array ``(pages, height, width)``.
+
+    Raises:
+        InputError: as :func:`read_pages`, or there are other values.
+    """
+    return as_labels(path, _one_channel(path), values)
+
+
+def _one_channel(path: Path) -> npt.NDArray[Any]:
     pages = _decode(path)
     if pages.shape[3] != 1:
         cure = "Save the mask as a grey image with values 0 and 255."
         raise InputError(Fault(path, "a mask of one channel", f"{pages.shape[3]} channels", cure))
-    return as_mask(path, pages[..., 0])
+    return pages[..., 0]
+
+
+def as_labels(
+    path: Path, stored: npt.NDArray[Any], values: Sequence[int] | None = None
+) -> npt.NDArray[np.uint8]:
+    """Turn stored values into labels.
+
+    Args:
+        path: where they come from.
+        stored: the values.
+        values: those that there may be besides 0; any from 1 to 255 by default.
+
+    Raises:
+        InputError: there are other values.
+    """
+    there = np.unique(stored)
+    known = np.arange(256) if values is None else np.array([0, *values])
+    other = there[~np.isin(there, known)]
+    if other.size:
+        expected = "labels 0 to 255" if values is None else f"labels 0, {', '.join(map(str, values))}"
+        found = ", ".join(f"{value:g}" for value in other[:4]) + (", ..." if other.size > 4 else "")
+        raise InputError(
+            Fault(path, expected, found, "Mend the mask, or name all its labels (labels.values).")
+        )
+    return stored.astype(np.uint8)
 
 
 def as_mask(path: Path, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -82,7 +128,7 @@ def as_mask(path: Path, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         some = np.unique(values[values != 0])
         shown = ", ".join(f"{value:g}" for value in some[:4]) + (", ..." if some.size > 4 else "")
         found = f"{some.size} values besides 0 ({shown})"
-        cure = "Save it as 0 and 255 without smoothing or JPEG; for several labels, choose one."
+        cure = "Save it as 0 and 255 without smoothing or JPEG; name several classes (labels.values)."
         raise InputError(Fault(path, "mask values 0 and 1, or 0 and 255", found, cure))
     return lesion
 

@@ -5,6 +5,8 @@ A reader's module is imported on its first use. It provides
 * ``read(path, id) -> Scan`` with the one channel ``flair`` or all of :data:`glioseg.scan.CHANNELS`,
 * ``read_mask(path, like) -> Mask`` where ``like`` is the grid that the mask must have, or ``None``,
 * ``write_mask(mask, folder, name) -> list[Path]`` for a mask whose ``grid.format`` is the reader's name,
+* ``read_labels(path, like, values) -> LabelMap`` and ``write_labels(labels, folder, name)``, the same for
+  masks of several classes; ``values`` are those that there may be besides 0, or ``None``,
 
 and raises :class:`glioseg.errors.InputError` on whatever is wrong with the file.
 ``tests/test_io.py`` holds the contract that every reader passes.
@@ -12,7 +14,7 @@ and raises :class:`glioseg.errors.InputError` on whatever is wrong with the file
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +23,7 @@ from types import ModuleType
 from glioseg.errors import Fault, InputError
 from glioseg.io.names import is_picture, is_volume, suffix_of
 from glioseg.io.refuse import check_exists
-from glioseg.scan import Grid, Mask, Scan
+from glioseg.scan import Grid, LabelMap, Mask, Scan
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,16 @@ class Reader:
         """Read the mask at ``path``, on the grid ``like`` if given."""
         mask: Mask = self.module.read_mask(path, like)
         return mask
+
+    def read_labels(self, path: Path, like: Grid | None, values: Sequence[int] | None) -> LabelMap:
+        """Read the label map at ``path``, on the grid ``like`` if given."""
+        labels: LabelMap = self.module.read_labels(path, like, values)
+        return labels
+
+    def write_labels(self, labels: LabelMap, folder: Path, name: str) -> list[Path]:
+        """Write a label map in the kind that its scan was read from."""
+        paths: list[Path] = self.module.write_labels(labels, folder, name)
+        return paths
 
     def write_mask(self, mask: Mask, folder: Path, name: str) -> list[Path]:
         """Write a mask in the kind that its scan was read from."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,9 +23,12 @@ from glioseg.io.names import (
     stem_of,
     suffix_of,
 )
-from glioseg.io.pictures import read_mask_pages, read_pages
+from glioseg.io.pictures import read_label_pages, read_mask_pages, read_pages
 from glioseg.io.refuse import check_size, reading
-from glioseg.scan import CHANNELS, Grid, Mask, Scan
+from glioseg.scan import CHANNELS, Grid, LabelMap, Mask, Scan
+
+THREADS = 4
+"""Files that are read at a time."""
 
 _Array = TypeVar("_Array", bound=npt.NDArray[Any])
 
@@ -42,6 +46,26 @@ def read(path: Path, id: str) -> Scan:
 def read_mask(path: Path, like: Grid | None) -> Mask:
     """Read the ``<slice>_mask`` files of a folder.
 
+    Raises:
+        InputError: a slice has no mask, a mask no slice, or a mask cannot be read.
+    """
+    return Mask(*_on_grid(path, like, read_mask_pages))
+
+
+def read_labels(path: Path, like: Grid | None, values: Sequence[int] | None) -> LabelMap:
+    """Read the ``<slice>_mask`` files of a folder as label maps.
+
+    Raises:
+        InputError: as :func:`read_mask`, or there are other values than ``values``.
+    """
+    return LabelMap(*_on_grid(path, like, partial(read_label_pages, values=values)))
+
+
+def _on_grid(
+    path: Path, like: Grid | None, decode: Callable[[Path], npt.NDArray[Any]]
+) -> tuple[npt.NDArray[Any], Grid, str]:
+    """The decoded masks of a folder, their grid and name.
+
     With ``like``, the grid of a scan read from slices, each mask is found by the name of its slice.
     Without, the folder's own images give the grid, or the masks themselves when there are none.
 
@@ -58,8 +82,8 @@ def read_mask(path: Path, like: Grid | None) -> Mask:
             like = read(path, id).grid
         else:
             files, numbers = in_order(path, list(masks.values()), slice_of_mask)
-            voxels = read_masks_alone(files)
-            return Mask(voxels, Grid(voxels.shape, slice_numbers=numbers, format="slices", files=files), id)
+            voxels = _stacked(files, decode, "mask", None, THREADS)
+            return voxels, Grid(voxels.shape, slice_numbers=numbers, format="slices", files=files), id
     if len(like.files) != like.shape[0]:
         cure = "Give the mask in the kind of the scan."
         raise InputError(Fault(path, "the mask of a scan read from slices", "a scan of another kind", cure))
@@ -75,7 +99,8 @@ def read_mask(path: Path, like: Grid | None) -> Mask:
         if key not in wanted
     ]
     raise_all(faults)
-    return read_slice_masks([masks[key] for key in wanted], like, id)
+    in_turn = [masks[key] for key in wanted]
+    return _stacked(in_turn, decode, "mask", like.shape[1:], THREADS), like, id
 
 
 def write_mask(mask: Mask, folder: Path, name: str) -> list[Path]:
@@ -83,17 +108,27 @@ def write_mask(mask: Mask, folder: Path, name: str) -> list[Path]:
 
     When one of them cannot be written, none of them stays.
     """
+    from glioseg.io.image import as_stored
+
+    return _write(as_stored(mask.voxels), mask.grid, folder, name)
+
+
+def write_labels(labels: LabelMap, folder: Path, name: str) -> list[Path]:
+    """Write ``folder/name/<slice>_mask.tif`` (or ``.png``) for each slice: uint8, the labels themselves."""
+    return _write(labels.voxels, labels.grid, folder, name)
+
+
+def _write(voxels: npt.NDArray[np.uint8], grid: Grid, folder: Path, name: str) -> list[Path]:
     from glioseg.io.image import write_picture
 
-    grid = mask.grid
     if len(grid.files) == grid.shape[0]:
         names = [(stem_of(file), suffix_of(file)) for file in grid.files]
     else:
         names = [(f"{name}_{number}", ".tif") for number in grid.slice_numbers]
     written: list[Path] = []
     try:
-        for (stem, suffix), voxels in zip(names, mask.voxels, strict=True):
-            written.append(write_picture(folder / name / f"{stem}_mask", suffix, voxels[None]))
+        for (stem, suffix), page in zip(names, voxels, strict=True):
+            written.append(write_picture(folder / name / f"{stem}_mask", suffix, page[None]))
     except BaseException:
         for path in written:
             path.unlink(missing_ok=True)
@@ -101,7 +136,9 @@ def write_mask(mask: Mask, folder: Path, name: str) -> list[Path]:
     return written
 
 
-def read_slices(files: Sequence[Path], slice_numbers: Sequence[int], *, id: str, threads: int = 4) -> Scan:
+def read_slices(
+    files: Sequence[Path], slice_numbers: Sequence[int], *, id: str, threads: int = THREADS
+) -> Scan:
     """Read slices that are already in order.
 
     Args:
@@ -123,7 +160,7 @@ def read_slices(files: Sequence[Path], slice_numbers: Sequence[int], *, id: str,
     return Scan(voxels, grid, id, channels)
 
 
-def read_slice_masks(files: Sequence[Path], grid: Grid, id: str, *, threads: int = 4) -> Mask:
+def read_slice_masks(files: Sequence[Path], grid: Grid, id: str, *, threads: int = THREADS) -> Mask:
     """Read one mask a slice onto ``grid``; ``files`` are in the order of its slices.
 
     Raises:
@@ -132,15 +169,37 @@ def read_slice_masks(files: Sequence[Path], grid: Grid, id: str, *, threads: int
     return Mask(read_masks_alone(files, grid.shape[1:], threads=threads), grid, id)
 
 
+def read_slice_labels(files: Sequence[Path], grid: Grid, id: str, values: Sequence[int]) -> LabelMap:
+    """Read one label map a slice onto ``grid``; ``files`` are in the order of its slices.
+
+    Raises:
+        InputError: they cannot be read, have another size, or other values; all faults at once.
+    """
+    decode = partial(read_label_pages, values=values)
+    return LabelMap(_stacked(files, decode, "mask", grid.shape[1:], THREADS), grid, id)
+
+
 def read_masks_alone(
-    files: Sequence[Path], size: tuple[int, ...] | None = None, *, threads: int = 4
+    files: Sequence[Path],
+    size: tuple[int, ...] | None = None,
+    *,
+    threads: int = THREADS,
+    values: Sequence[int] | None = None,
 ) -> npt.NDArray[np.bool_]:
     """Read masks as an array ``(files, height, width)``; without ``size``, the size of most is expected.
+
+    Args:
+        files: one mask a slice.
+        size: height and width.
+        threads: files read at a time.
+        values: labels that are lesion; without them a mask holds 0 and 1, or 0 and 255.
 
     Raises:
         InputError: masks cannot be read, or differ in size; all faults at once.
     """
-    return _stacked(files, read_mask_pages, "mask", size, threads)
+    if values is None:
+        return _stacked(files, read_mask_pages, "mask", size, threads)
+    return _stacked(files, partial(read_label_pages, values=values), "mask", size, threads) > 0
 
 
 def _stacked(

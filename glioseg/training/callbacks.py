@@ -95,6 +95,7 @@ class MetricsTable(Callback):
                 row[ours] = round(float(metrics[theirs]), 6)
         row["learning_rate"] = float(trainer.optimizers[0].param_groups[-1]["lr"])
         row["seconds"] = round(time.monotonic() - self.started, 2)
+        row |= {f"val_dsc_{title}": round(value, 6) for title, value in pl_module.class_dsc.items()}
         row |= {f"dsc:{patient}": round(value, 6) for patient, value in pl_module.dsc.items()}
         self.rows.append(row)
         if trainer.is_global_zero:
@@ -191,8 +192,8 @@ class Pictures(Callback):
         for number, patient in enumerate(pl_module.validation):
             if patient not in pl_module.predicted:
                 continue
-            predicted = np.concatenate(pl_module.predicted[patient])
-            true = np.concatenate(pl_module.true[patient])
+            predicted = np.concatenate(pl_module.predicted[patient]) > 0
+            true = np.concatenate(pl_module.true[patient]) > 0
             place = int(true.sum(axis=(1, 2)).argmax())
             image = np.asarray(dataset.cases[number].images[place], np.float32)
             flair = image[..., image.shape[-1] // 2]

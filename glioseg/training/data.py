@@ -76,10 +76,14 @@ class SliceBatches(Dataset[dict[str, Tensor]]):
             targets.append(self.cases[case].targets[chosen])
         return {
             "image": torch.from_numpy(np.concatenate(images)),
-            "target": torch.from_numpy(np.concatenate(targets).astype(np.float32) / 255)[:, None],
+            "target": _channels_first(torch.from_numpy(np.concatenate(targets).astype(np.float32) / 255)),
             "position": torch.tensor([position for position, _, _ in items]),
             "case": torch.tensor([case for _, case, _ in items]),
         }
+
+
+def _channels_first(targets: Tensor) -> Tensor:
+    return targets[:, None] if targets.dim() == 3 else targets.movedim(-1, 1)
 
 
 class EpochBatches:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytorch_lightning as lightning
 import torch
 from torch import Tensor, nn
@@ -14,10 +15,10 @@ from glioseg.errors import TrainingError
 from glioseg.losses import build_loss
 from glioseg.metrics import dice
 from glioseg.networks import build_network
-from glioseg.postprocess import probabilities, to_mask
+from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
 from glioseg.prepare import neighbour_channels
-from glioseg.recipe import Recipe
-from glioseg.scan import CHANNELS, BoolArray
+from glioseg.recipe import PostprocessChoice, Recipe
+from glioseg.scan import CHANNELS
 
 LOG_EVERY = 10
 
@@ -37,15 +38,18 @@ class SegmentationModule(lightning.LightningModule):
         channels = neighbour_channels(CHANNELS, recipe.input.neighbours)
         # The first weights depend on the seed alone, not on what was drawn before.
         torch.manual_seed(recipe.train.seed)
-        self.network = build_network(recipe.network.name, len(channels), **recipe.network.arguments)
+        arguments = {"out_channels": recipe.labels.channels, **recipe.network.arguments}
+        self.network = build_network(recipe.network.name, len(channels), **arguments)
         if recipe.train.channels_last:
             self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = build_loss(recipe.loss.name, **recipe.loss.arguments)
         self.augment = Augmentation(recipe.augment)
-        self.predicted: dict[str, list[BoolArray]] = {}
-        self.true: dict[str, list[BoolArray]] = {}
+        # Lesion or not, or with classes the number of the class from 1 on.
+        self.predicted: dict[str, list[npt.NDArray[Any]]] = {}
+        self.true: dict[str, list[npt.NDArray[Any]]] = {}
         self.losses: list[tuple[float, int]] = []
         self.dsc: dict[str, float] = {}
+        self.class_dsc: dict[str, float] = {}
         self.stuck = 0
 
     def forward(self, images: Tensor) -> Tensor:
@@ -82,25 +86,47 @@ class SegmentationModule(lightning.LightningModule):
         self.losses.append((float(loss) * count, count))
         patient = self.validation[int(batch["case"][0])]
         # The threshold is applied now; components wait until the volume is whole.
-        threshold = self.recipe.postprocess.threshold
-        probability = probabilities(logits[:, 0].float().cpu().numpy())
-        self.predicted.setdefault(patient, []).append(probability >= threshold)
-        self.true.setdefault(patient, []).append(batch["target"][:, 0].cpu().numpy() >= 0.5)
+        choice = PostprocessChoice(threshold=self.recipe.postprocess.threshold)
+        scores, target = logits.float().cpu().numpy(), batch["target"].cpu().numpy()
+        predicted: npt.NDArray[Any]
+        true: npt.NDArray[Any]
+        if self.recipe.labels.given:
+            numbers = range(1, self.recipe.labels.channels)
+            predicted = to_labels(class_probabilities(scores).swapaxes(0, 1)[1:], choice, numbers)
+            true = to_labels(target.swapaxes(0, 1)[1:], PostprocessChoice(), numbers)
+        else:
+            predicted = probabilities(scores[:, 0]) >= choice.threshold
+            true = target[:, 0] >= 0.5
+        self.predicted.setdefault(patient, []).append(predicted)
+        self.true.setdefault(patient, []).append(true)
 
     def on_validation_epoch_end(self) -> None:
         """DSC per patient on the prepared grid, their mean, and the diagnosis of a stuck training."""
-        own: dict[str, tuple[float, float]] = {}
+        own: dict[str, tuple[list[float], float]] = {}
         for patient, parts in self.predicted.items():
             predicted, true = np.concatenate(parts), np.concatenate(self.true[patient])
-            mask = to_mask(predicted.astype(np.float32), self.recipe.postprocess)
-            own[patient] = (dice(mask, true), float(predicted.mean()))
+            own[patient] = (self._dice(predicted, true), float((predicted > 0).mean()))
         gathered = self._gathered((own, self.losses))
         scores = {patient: score for part, _ in gathered for patient, score in part.items()}
         losses = [loss for _, part in gathered for loss in part]
-        self.dsc = {patient: scores[patient][0] for patient in sorted(scores)}
+        self.dsc = {patient: float(np.mean(scores[patient][0])) for patient in sorted(scores)}
+        for number, title in enumerate(self.recipe.labels.titles):
+            self.class_dsc[title] = float(np.mean([classes[number] for classes, _ in scores.values()]))
+            self.log(f"val_dsc_{title}", self.class_dsc[title])
         self.log("val_loss", sum(loss for loss, _ in losses) / sum(count for _, count in losses))
         self.log("val_dsc", float(np.mean(list(self.dsc.values()))))
         self._check_stuck([share for _, share in scores.values()])
+
+    def _dice(self, predicted: npt.NDArray[Any], true: npt.NDArray[Any]) -> list[float]:
+        """DSC of a volume: of the lesion, or of each class."""
+        choice = self.recipe.postprocess
+        if not self.recipe.labels.given:
+            return [dice(to_mask(predicted.astype(np.float32), choice), true)]
+        numbers = range(1, self.recipe.labels.channels)
+        return [
+            dice(to_mask((predicted == number).astype(np.float32), choice), true == number)
+            for number in numbers
+        ]
 
     def configure_optimizers(self) -> Any:
         """The recipe's optimiser and schedule; norms and biases are not decayed."""

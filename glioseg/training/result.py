@@ -50,7 +50,9 @@ def trained_network(recipe: Recipe, checkpoint: Path) -> nn.Module:
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
     arguments = without_pretrained(recipe.network.name, recipe.network.arguments)
     channels = neighbour_channels(CHANNELS, recipe.input.neighbours)
-    network = build_network(recipe.network.name, len(channels), **arguments)
+    network = build_network(
+        recipe.network.name, len(channels), **{"out_channels": recipe.labels.channels, **arguments}
+    )
     own = {key.removeprefix("network."): value for key, value in state.items() if key.startswith("network.")}
     network.load_state_dict(own)
     return network.eval()

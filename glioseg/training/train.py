@@ -22,6 +22,7 @@ from glioseg.dataset.cache import PreparedCase, fingerprint, prepare_cases
 from glioseg.dataset.find import Case, find_cases
 from glioseg.dataset.split import Split
 from glioseg.errors import Fault, InputError, TrainingError, raise_all
+from glioseg.losses import build_loss
 from glioseg.networks import find_network
 from glioseg.recipe import Recipe
 from glioseg.training.allocator import keep_freed_memory
@@ -196,6 +197,15 @@ def _begin(
                 "Add --set train.checkpoint=last.",
             )
         )
+    categorical = build_loss(recipe.loss.name, **recipe.loss.arguments).categorical
+    if categorical != recipe.labels.given:
+        kind = "a loss of classes" if recipe.labels.given else "a loss of lesion or not"
+        cure = (
+            "Add --set loss.name=categorical_cross_entropy."
+            if recipe.labels.given
+            else "Choose another loss, or name the classes: --set 'labels.values=[1, 2]'."
+        )
+        faults.append(Fault("loss.name", kind, f"'{recipe.loss.name}'", cure))
     raise_all(faults)
     return run, recipe, data.resolve()
 
@@ -206,7 +216,9 @@ def _prepare(
     chosen = set(split.train) | set(split.validation)
     by_id = {
         case.id: case
-        for case in prepare_cases([case for case in cases if case.id in chosen], recipe.prepare, cache)
+        for case in prepare_cases(
+            [case for case in cases if case.id in chosen], recipe.prepare, cache, labels=recipe.labels
+        )
     }
     return [by_id[patient] for patient in split.train], [by_id[patient] for patient in split.validation]
 
