@@ -27,7 +27,7 @@ MASKS_ONLY = Outputs(outlines=False, gif=False)
 PATIENTS = ("TCGA_CS_4944_20010208", "TCGA_CS_6667_20011105", "TCGA_HT_7692_19960724")
 COLUMNS = [
     "id", "source", "slices", "slices_with_lesion", "lesion_voxels", "lesion_mm3", "largest_diameter",
-    "diameter_unit", "filled", "seconds",
+    "diameter_unit", "filled", "seconds", "expected_dice", "doubts",
 ]  # fmt: skip
 
 

@@ -32,6 +32,7 @@ def crossval(
 ) -> None:
     """Score every patient with a network that never saw it."""
     workers = make_workers(jobs, threads, device, cache, patient_rule)
+    from glioseg.evaluation.calibration import assess
     from glioseg.evaluation.crossval import gather, plan_folds
     from glioseg.record import command_line
     from glioseg.report import check_language, write_report
@@ -45,5 +46,8 @@ def crossval(
     typer.echo(f"\nown grid            {whole.own['dice'].summary()}")
     typer.echo(f"reference protocol  {whole.reference.summary()}")
     typer.echo(f"lesion-free slices with a false positive: {100 * whole.false_positive_rate:.1f} %")
+    reliability = assess(whole.promised_dice, whole.own["dice"].values)
+    if reliability is not None:
+        typer.echo(reliability.sentence())
     typer.echo(f"\n{whole.own['dice'].protocol.describe()}\n{whole.reference.protocol.describe()}")
     typer.echo(f"\nWritten to {folder}: metrics.csv, metrics.json, dsc.png, masks\nReport: {report}")

@@ -38,6 +38,7 @@ def predict(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
 ) -> None:
     """Segment scans: masks, outlines, GIFs and numbers. Masks in the kind read; skips what is finished."""
+    from glioseg.inference.confidence import DOUBTS, HARMLESS, look_again
     from glioseg.inference.many import Outputs, predict_many
     from glioseg.inference.predictor import load_predictor
     from glioseg.record import environment
@@ -62,6 +63,9 @@ def predict(
             f"[{done}/{len(sources)}] {result.id}: lesion on {result.slices_with_lesion} of "
             f"{result.slices} slices, {result.lesion_voxels} voxels{volume}, {result.seconds:.1f} s{filled}"
         )
+        if look_again(result.doubts):
+            reasons = "; ".join(DOUBTS[doubt] for doubt in result.doubts if doubt not in HARMLESS)
+            typer.echo(f"  please look at this one: {reasons}")
 
     outcome = predict_many(
         sources,

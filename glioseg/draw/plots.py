@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
@@ -95,6 +96,42 @@ def _bars(scores: Scores, path: Path, words: DscLabels, description: str) -> Pat
     figure.text(0.01, 0.005, words.protocol, fontsize="small", color="dimgrey", va="bottom")
     figure.tight_layout(rect=(0, 0.45 / height, 1, 1))
     return save_figure(figure, path, description)
+
+
+def reliability_plot(
+    expected: Mapping[str, float], true: Mapping[str, float], threshold: float, path: Path
+) -> Path:
+    """Plot expected against true DSC, a dot a patient, with the diagonal of a perfect expectation.
+
+    Args:
+        expected: by patient, in 0..1.
+        true: by patient, in 0..1.
+        threshold: below it an expected DSC asks a person to look, and a true one is bad; drawn as lines.
+        path: the PNG file to write.
+
+    Returns:
+        The file.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 6), dpi=100)
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    patients = list(true)
+    axes.plot((0, 1), (0, 1), color="silver", linewidth=1)
+    axes.axvline(threshold, color="tomato", linestyle="--", linewidth=1)
+    axes.axhline(threshold, color="tomato", linestyle="--", linewidth=1)
+    axes.scatter([expected[p] for p in patients], [true[p] for p in patients], s=16, color="steelblue")
+    worst = sorted(patients, key=lambda patient: abs(expected[patient] - true[patient]))[-5:]
+    for patient, label in zip(worst, _short(worst), strict=True):
+        axes.annotate(label, (expected[patient], true[patient]), fontsize="small", color="dimgrey")
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlabel("expected DSC")
+    axes.set_ylabel("true DSC")
+    figure.tight_layout()
+    return save_figure(figure, path, f"expected and true DSC of {len(patients)} patients")
 
 
 def _short(patients: list[str]) -> list[str]:

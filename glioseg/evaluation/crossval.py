@@ -10,8 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from glioseg.errors import Fault, InputError
+from glioseg.evaluation.calibration import assess
 from glioseg.evaluation.evaluate import Evaluation, write_evaluation
-from glioseg.files import make_folder
+from glioseg.files import make_folder, write_json
+from glioseg.inference.confidence import UNCERTAIN_BELOW
 from glioseg.metrics import Scores, check_same_protocol
 from glioseg.training.queue import PlannedRun
 from glioseg.training.run import RunFolder
@@ -46,12 +48,15 @@ def gather(runs: Sequence[Path], out: Path, command: str = "") -> Evaluation:
     Args:
         runs: evaluated run folders of all folds.
         out: gets ``metrics.json``, ``metrics.csv``, ``dsc.png``, ``dsc_reference.png`` and ``masks/``, as an
-            evaluation of one model on all patients has them.
+            evaluation of one model on all patients has them; of enough patients also ``calibration.json``
+            and ``reliability.png``.
         command: what repeats it, for the record.
 
     Raises:
         InputError: a fold was not evaluated, a patient is in two folds, or the folds' protocols differ.
     """
+    from glioseg.draw import reliability_plot
+
     folds = [_read(run) for run in runs]
     slices = {patient: counts for fold in folds for patient, counts in fold.false_positive_slices.items()}
     if len(slices) != sum(len(fold.false_positive_slices) for fold in folds):
@@ -62,12 +67,17 @@ def gather(runs: Sequence[Path], out: Path, command: str = "") -> Evaluation:
         _pooled([fold.reference for fold in folds], command),
         slices,
         {name: _pooled([fold.classes[name] for fold in folds], command) for name in folds[0].classes},
+        {patient: value for fold in folds for patient, value in fold.promised_dice.items()},
     )
     make_folder(out / "masks")
     for run in runs:
         for masks in sorted((RunFolder(run).evaluation / "masks").iterdir()):
             _link(masks, out / "masks" / masks.name)
     write_evaluation(whole, out)
+    reliability = assess(whole.promised_dice, whole.own["dice"].values)
+    if reliability is not None:
+        reliability_plot(reliability.expected, reliability.true, UNCERTAIN_BELOW, out / "reliability.png")
+        write_json(out / "calibration.json", reliability.to_dict())
     return whole
 
 

@@ -40,6 +40,7 @@ class Evaluation:
         own: by metric name, on the scans' own grids.
         reference: DSC under the reference protocol.
         false_positive_slices: per patient, lesion-free slices with a predicted voxel, and all such slices.
+        promised_dice: per patient, the DSC that the probabilities promise; ``None`` for an empty mask.
         classes: DSC of each class on the scans' own grids, by its name, of a model with classes; all
             other scores are then of all classes together against background.
     """
@@ -48,6 +49,7 @@ class Evaluation:
     reference: Scores
     false_positive_slices: dict[str, tuple[int, int]]
     classes: dict[str, Scores] = field(default_factory=dict)
+    promised_dice: dict[str, float | None] = field(default_factory=dict)
 
     @property
     def false_positive_rate(self) -> float:
@@ -67,6 +69,7 @@ class Evaluation:
                 },
             },
             "classes": {name: scores.to_dict() for name, scores in self.classes.items()},
+            "promised_dice": self.promised_dice,
         }
 
     @classmethod
@@ -82,6 +85,7 @@ class Evaluation:
             Scores.from_dict(content["reference"]),
             {patient: (hits, free) for patient, (hits, free) in slices.items()},
             {name: Scores.from_dict(scores) for name, scores in content.get("classes", {}).items()},
+            dict(content.get("promised_dice", {})),
         )
 
 
@@ -120,6 +124,7 @@ def evaluate(
     values: dict[str, dict[str, float]] = {name: {} for name in OWN_METRICS}
     reference: dict[str, float] = {}
     slices: dict[str, tuple[int, int]] = {}
+    promised: dict[str, float | None] = {}
     labels = predictor.description.labels
     classes: dict[str, dict[str, float]] = {title: {} for title in labels.titles}
     for case in cases:
@@ -132,6 +137,7 @@ def evaluate(
         measured = measure(prediction.mask.voxels, truth.voxels, names=OWN_METRICS)
         for name, value in measured.items():
             values[name][case.id] = value
+        promised[case.id] = prediction.promised_dice
         reference[case.id] = reference_dice(prediction, scan, truth, predictor)
         free = ~truth.voxels.any(axis=(1, 2))
         hits = prediction.mask.voxels.any(axis=(1, 2)) & free
@@ -157,7 +163,7 @@ def evaluate(
         title: Scores(_protocol("dice", patients, checkpoint, "own", own_choice), found, command)
         for title, found in classes.items()
     }
-    evaluation = Evaluation(own, scores, slices, by_class)
+    evaluation = Evaluation(own, scores, slices, by_class, promised)
     if out is not None:
         write_evaluation(evaluation, out)
     return evaluation
@@ -238,11 +244,11 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
         **{f"dice_{title}": scores for title, scores in evaluation.classes.items()},
     }
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["patient", *columns, "false_positive_slices", "lesion_free_slices"])
+    table.writerow(["patient", *columns, "false_positive_slices", "lesion_free_slices", "promised_dice"])
     for patient, (hits, free) in evaluation.false_positive_slices.items():
-        table.writerow(
-            [patient, *(f"{scores.values[patient]:.6f}" for scores in columns.values()), hits, free]
-        )
+        promised = evaluation.promised_dice.get(patient)
+        scored = (f"{scores.values[patient]:.6f}" for scores in columns.values())
+        table.writerow([patient, *scored, hits, free, "" if promised is None else f"{promised:.6f}"])
     write_text(out / "metrics.csv", text.getvalue())
     dsc_plot(evaluation.own["dice"], out / "dsc.png")
     dsc_plot(evaluation.reference, out / "dsc_reference.png")

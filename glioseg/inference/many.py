@@ -55,6 +55,8 @@ class ScanResult:
         diameter_unit: ``"mm"`` or ``"pixels"``.
         filled: sequences that were missing and replaced by FLAIR.
         seconds: wall time from reading to the mask.
+        expected_dice: DSC to expect of the mask; ``None`` if it is empty.
+        doubts: what to know before trusting it, keys of :data:`glioseg.inference.confidence.DOUBTS`.
         label_voxels: voxels of each label, of a model with classes.
         key: changes when the input, the model or a setting does.
         outputs: files and folders of this scan in the output folder.
@@ -70,6 +72,8 @@ class ScanResult:
     diameter_unit: str
     filled: tuple[str, ...]
     seconds: float
+    expected_dice: float | None
+    doubts: tuple[str, ...]
     key: str
     outputs: tuple[str, ...]
     label_voxels: dict[str, int] = field(default_factory=dict)
@@ -113,7 +117,7 @@ def predict_many(
     make_folder(out)
     with _staged(out):
         pass  # a folder that cannot be written should be told before the work
-    model = predictor.description.model_dump(mode="json")
+    model = predictor.description.model_dump(mode="json", exclude={"appearance"})
     facts = {"model": model, "weights": predictor.fingerprint, "flips": predictor.flips}
     prepared = predictor.description.prepare.fingerprint
     settings = json.dumps([asdict(outputs), facts, prepared], sort_keys=True)
@@ -175,9 +179,10 @@ def write_summary(results: Sequence[ScanResult], path: Path) -> Path:
     table.writeheader()
     for result in results:
         row = asdict(result)
-        row["filled"] = " ".join(result.filled)
+        row["filled"], row["doubts"] = " ".join(result.filled), " ".join(result.doubts)
         row["label_voxels"] = " ".join(f"{label}:{count}" for label, count in result.label_voxels.items())
-        row["lesion_mm3"] = "" if result.lesion_mm3 is None else result.lesion_mm3
+        for name in ("lesion_mm3", "expected_dice"):
+            row[name] = "" if row[name] is None else row[name]
         table.writerow(row)
     return write_text(path, text.getvalue())
 
@@ -246,6 +251,8 @@ def _write(
         diameter_unit=unit,
         filled=scan.filled,
         seconds=round(seconds, 3),
+        expected_dice=None if prediction.expected_dice is None else round(prediction.expected_dice, 3),
+        doubts=prediction.doubts,
         key=key,
         outputs=written,
         label_voxels=_label_voxels(prediction),
@@ -321,7 +328,7 @@ def _finished(out: Path, id: str, key: str) -> ScanResult | None:
     """The record of a scan that was done before with the same input, model and settings."""
     try:
         content = json.loads((out / "scans" / f"{id}.json").read_text(encoding="utf-8"))
-        for name in ("filled", "outputs"):
+        for name in ("filled", "doubts", "outputs"):
             content[name] = tuple(content[name])
         result = ScanResult(**content)
     except (OSError, ValueError, TypeError, KeyError):

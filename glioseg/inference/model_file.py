@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from glioseg import __version__
 from glioseg.errors import Fault, InputError
+from glioseg.inference.appearance import Appearance
+from glioseg.inference.confidence import Calibration
 from glioseg.labels import Labels
 from glioseg.prepare import Preparation
 from glioseg.recipe import PostprocessChoice, Recipe
@@ -32,6 +34,8 @@ class ModelDescription(BaseModel):
         postprocess: from its probabilities to a mask.
         made: version of glioseg that wrote it.
         trained_on: patients by role, as names; no paths.
+        appearance: what its training scans look like; ``None`` if that is not known.
+        calibration: from promised to expected DSC.
         checkpoint: which weights these are (``best`` or ``last``).
     """
 
@@ -45,10 +49,14 @@ class ModelDescription(BaseModel):
     postprocess: PostprocessChoice
     made: str
     trained_on: dict[str, Any] = {}
+    appearance: Appearance | None = None
+    calibration: Calibration = Calibration()
     checkpoint: str = "given"
 
 
-def describe(recipe: Recipe, manifest: dict[str, Any]) -> dict[str, str]:
+def describe(
+    recipe: Recipe, manifest: dict[str, Any], appearance: Appearance | None = None
+) -> dict[str, str]:
     """Metadata for the ONNX file of a run. It holds no path and nothing of the machine."""
     prepare = recipe.prepare.model_copy(update={"drop_ends": False})
     description = ModelDescription(
@@ -65,6 +73,7 @@ def describe(recipe: Recipe, manifest: dict[str, Any]) -> dict[str, str]:
             "train": manifest.get("split", {}).get("train", []),
             "validation": manifest.get("split", {}).get("validation", []),
         },
+        appearance=appearance,
         checkpoint=recipe.train.checkpoint,
     )
     return {KEY: description.model_dump_json()}

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
+from glioseg.inference.confidence import doubts, promised_dice
 from glioseg.inference.model_file import ModelDescription, find_model, read_description
 from glioseg.inference.runtime import OnnxRuntime, Runtime
 from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
@@ -32,6 +33,9 @@ class Prediction:
         frame: how the two grids lie to each other.
         seconds: wall time, without reading the scan.
         labels: the classes on the scan's own grid, if the network tells them.
+        promised_dice: DSC of the mask if every probability were right; ``None`` for an empty mask.
+        expected_dice: DSC to expect by the model's calibration; ``None`` for an empty mask.
+        doubts: keys of :data:`glioseg.inference.confidence.DOUBTS`.
     """
 
     mask: Mask
@@ -40,6 +44,9 @@ class Prediction:
     frame: Frame
     seconds: float
     labels: LabelMap | None = None
+    promised_dice: float | None = None
+    expected_dice: float | None = None
+    doubts: tuple[str, ...] = ()
 
 
 class Predictor:
@@ -93,8 +100,21 @@ class Predictor:
             probability = classes[0]
             restored = prepared.frame.restore(probability)
             mask = Mask(to_mask(restored, self.description.postprocess), scan.grid, scan.id)
-        seconds = time.perf_counter() - started
-        return Prediction(mask, restored, probability, prepared.frame, seconds, labels)
+        promised = promised_dice(restored, mask.voxels)
+        expected = None if promised is None else self.description.calibration(promised)
+        flair = prepared.images[..., prepared.images.shape[-1] // 2]
+        found = doubts(scan, mask.voxels, expected, self.description.appearance, flair)
+        return Prediction(
+            mask=mask,
+            probability=restored,
+            prepared=probability,
+            frame=prepared.frame,
+            seconds=time.perf_counter() - started,
+            labels=labels,
+            promised_dice=promised,
+            expected_dice=expected,
+            doubts=found,
+        )
 
     def _probability(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """``(classes, slices, size, size)``, background left out; lesion or not is one class."""

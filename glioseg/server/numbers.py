@@ -13,15 +13,13 @@ from glioseg.metrics.scores import json_number
 from glioseg.server.store import Entry
 
 SHOWN_METRICS = ("dice", "iou", "sensitivity", "precision", "hd95", "nsd")
-UNSURE = 0.75
-"""Mean probability inside the lesion below which a mask is flagged."""
 
 
 def numbers(entry: Entry) -> dict[str, Any]:
     """Everything that is known of an entry's mask; lengths in mm only where the spacing is known.
 
-    ``confidence`` is the mean of the network's probability over the voxels of the mask; it says how
-    sure the network is, not how right. Metrics are those of :mod:`glioseg.metrics`, when there is a truth.
+    ``expected_dice`` and ``flags`` are the model's own of its mask (:mod:`glioseg.inference.confidence`); a
+    corrected mask has neither. Metrics are those of :mod:`glioseg.metrics`, when there is a truth.
     """
     from glioseg.inference.many import largest_diameter
 
@@ -30,21 +28,20 @@ def numbers(entry: Entry) -> dict[str, Any]:
         raise ValueError("numbers need a mask")
     diameter, unit = largest_diameter(mask)
     volume = mask.volume_mm3
-    confidence = None
-    if entry.probability is not None and mask.voxels.any():
-        confidence = round(float(entry.probability[mask.voxels].mean()), 4)
+    by_hand = entry.corrected is not None
+    expected = None if by_hand or entry.expected_dice is None else round(entry.expected_dice, 4)
     result: dict[str, Any] = {
         "id": scan.id,
-        "corrected": entry.corrected is not None,
+        "corrected": by_hand,
         "slices": scan.grid.shape[0],
         "slices_with_lesion": mask.slices_with_lesion,
         "lesion_voxels": int(mask.voxels.sum()),
         "lesion_mm3": None if volume is None else round(volume, 1),
         "largest_diameter": diameter,
         "diameter_unit": unit,
-        "confidence": confidence,
+        "expected_dice": expected,
         "filled": list(scan.filled),
-        "flags": flags(entry, confidence),
+        "flags": [] if by_hand else list(entry.doubts),
         "metrics": None,
         "protocol": None,
         "per_slice": {"predicted": per_slice(mask.voxels), "true": None},
@@ -67,23 +64,9 @@ def numbers(entry: Entry) -> dict[str, Any]:
             patients=(scan.id,),
             checkpoint="given",
             threshold=entry.threshold,
-            postprocessing="corrected by hand" if entry.corrected is not None else entry.postprocessing,
+            postprocessing="corrected by hand" if by_hand else entry.postprocessing,
         ).describe()
     return result
-
-
-def flags(entry: Entry, confidence: float | None) -> list[str]:
-    """What a reader should know before trusting the mask; keys that the page translates."""
-    mask = entry.mask
-    assert mask is not None
-    found = ["filled_sequences"] if entry.scan.filled else []
-    if not mask.voxels.any():
-        return [*found, "no_lesion"]
-    if mask.voxels[0].any() or mask.voxels[-1].any():
-        found.append("cut_off")
-    if confidence is not None and confidence < UNSURE:
-        found.append("unsure")
-    return found
 
 
 def per_slice(mask: np.ndarray[Any, Any]) -> list[int]:

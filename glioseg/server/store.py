@@ -42,6 +42,7 @@ class Entry:
         sample: name of the bundled scan that it is.
         predicted: the mask that the network made.
         probability: float32 in 0..1 on the scan's grid, behind that mask; missing for masks that were stored.
+        expected_dice, doubts: what the model says of that mask.
         threshold, postprocessing: how the predicted mask was made.
         corrected: the mask as a person left it; on the scan's grid.
         windows: of each channel, values that become black and white.
@@ -56,6 +57,8 @@ class Entry:
     sample: str | None = None
     predicted: Mask | None = None
     probability: npt.NDArray[np.float32] | None = None
+    expected_dice: float | None = None
+    doubts: tuple[str, ...] = ()
     threshold: float = 0.5
     postprocessing: str = "none"
     corrected: BoolArray | None = None

@@ -182,6 +182,7 @@ class Worker(threading.Thread):
         entry = job.entry
         entry.predicted, entry.probability = prediction.mask, prediction.probability
         entry.corrected, entry.threshold = None, choice.threshold
+        entry.expected_dice, entry.doubts = prediction.expected_dice, prediction.doubts
         if choice.largest_component:
             entry.postprocessing = "largest face-connected 3-D component"
         elif choice.minimum_voxels > 1:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from glioseg.dataset.cache import PreparedCase
 from glioseg.networks import build_network, without_pretrained
 from glioseg.prepare import neighbour_channels
 from glioseg.recipe import Recipe
@@ -17,9 +18,14 @@ from glioseg.training.run import RunFolder
 
 
 def save_result(
-    run: RunFolder, recipe: Recipe, rows: list[dict[str, float]], minutes: float, echo: Callable[[str], None]
+    run: RunFolder,
+    recipe: Recipe,
+    train_cases: Sequence[PreparedCase],
+    rows: list[dict[str, float]],
+    echo: Callable[[str], None],
 ) -> None:
     """Write ``weights.safetensors`` and ``model.onnx`` from the chosen checkpoint and say how it went."""
+    from glioseg.inference.appearance import learn_appearance
     from glioseg.inference.model_file import describe
     from glioseg.networks.export import export_onnx
     from glioseg.networks.weights import save_weights
@@ -28,7 +34,9 @@ def save_result(
     network = trained_network(recipe, chosen)
     save_weights(network, run.weights)
     channels = neighbour_channels(CHANNELS, recipe.input.neighbours)
-    export_onnx(network, run.model, len(channels), recipe.prepare.size, describe(recipe, run.manifest))
+    appearance = learn_appearance([case.images for case in train_cases])
+    description = describe(recipe, run.manifest, appearance)
+    export_onnx(network, run.model, len(channels), recipe.prepare.size, description)
     scored = [row for row in rows if "val_dsc" in row]
     facts: dict[str, Any] = {"status": "finished", "failure": None, "checkpoint": chosen.name}
     facts["training_minutes"] = round(sum(row["seconds"] for row in rows) / 60, 2)

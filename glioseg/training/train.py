@@ -286,10 +286,9 @@ def _fit(
         enable_model_summary=False,
         default_root_dir=run.path,
     )
-    started = time.monotonic()
     trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     if trainer.is_global_zero:
-        save_result(run, recipe, table.rows, (time.monotonic() - started) / 60, echo)
+        save_result(run, recipe, train_cases, table.rows, echo)
 
 
 class _Data(lightning.LightningDataModule):

@@ -12,7 +12,7 @@ export function showNumbers(content, body, flags, protocol) {
       : ["lesion_volume", `${(content.lesion_mm3 / 1000).toFixed(2)} ml`],
     ["slices_with_lesion", t("of", { count: content.slices_with_lesion, all: content.slices })],
     ["largest_diameter", `${content.largest_diameter.toFixed(1)} ${length}`],
-    ["confidence", content.confidence == null ? "–" : number(content.confidence, 2)],
+    ["expected_dice", content.expected_dice == null ? "–" : number(content.expected_dice, 2)],
   ];
   for (const name of METRICS) {
     const metric = content.metrics?.[name];
