@@ -1,0 +1,70 @@
+"""Make a finished run the default model.
+
+    python scripts/ship_model.py RUN NAME "one line about it" --crossval runs/default-5-fold
+
+Writes ``glioseg/weights/NAME.onnx`` (weights as 16-bit floats) and puts NAME first in ``index.json``; the
+models that were there stay loadable by name. Its card, ``glioseg/weights/NAME.md``, is written by hand,
+from what ``glioseg evaluate NAME DATA`` measures. ``--crossval``, the folder of ``glioseg crossval``, gives
+the calibration of the expected DSC.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import onnx
+
+from glioseg.dataset.cache import prepare_cases
+from glioseg.dataset.find import find_cases
+from glioseg.inference.appearance import learn_appearance
+from glioseg.inference.confidence import Calibration
+from glioseg.inference.model_file import KEY, WEIGHTS, ModelDescription
+from glioseg.networks.half import store_in_half
+from glioseg.training.run import RunFolder
+
+
+def main() -> None:
+    """Read the run, complete its description, write the model and the index."""
+    arguments = _arguments()
+    run = RunFolder(arguments.run)
+    model = onnx.load(run.model)
+    description = ModelDescription.model_validate_json({p.key: p.value for p in model.metadata_props}[KEY])
+    changes: dict[str, object] = {"name": arguments.name}
+    if description.appearance is None:
+        trained_on = set(description.trained_on["train"])
+        cases = [case for case in find_cases(Path(run.manifest["data"])) if case.id in trained_on]
+        prepared = prepare_cases(cases, description.prepare)
+        changes["appearance"] = learn_appearance([case.images for case in prepared])
+    if arguments.crossval is not None:
+        found = json.loads((arguments.crossval / "calibration.json").read_text(encoding="utf-8"))
+        changes["calibration"] = Calibration.model_validate(found["calibration"])
+    description = description.model_copy(update=changes)
+    onnx.helper.set_model_props(model, {KEY: description.model_dump_json()})
+    with TemporaryDirectory() as folder:
+        whole = Path(folder) / "model.onnx"
+        onnx.save(model, whole)
+        file = store_in_half(whole, WEIGHTS / f"{arguments.name}.onnx")
+    index_file = WEIGHTS / "index.json"
+    index = json.loads(index_file.read_text(encoding="utf-8"))
+    index.pop(arguments.name, None)
+    index = {arguments.name: {"file": file.name, "summary": arguments.summary}, **index}
+    index_file.write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+    print(f"{file}: {file.stat().st_size / 1e6:.1f} MB. Now write {file.with_suffix('.md')}.")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("summary")
+    parser.add_argument("--crossval", type=Path)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
