@@ -6,6 +6,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
@@ -24,8 +25,9 @@ from benchmarks.measure import (
     start,
     table,
 )
-from glioseg.errors import raise_all, require_extra
+from glioseg.errors import InputError, raise_all, require_extra
 from glioseg.inference.model_file import find_model
+from glioseg.inference.runtime import openvino_is_there
 from glioseg.io import Source, find_scans
 from glioseg.samples import SAMPLES
 
@@ -44,20 +46,24 @@ def main() -> None:
     raise_all(faults)
     sample = find_scans([SAMPLES])[0][0]
     start(threads)
-    against_reference(sources, model, threads, rounds)
+    against_reference(sources, arguments.model, threads, rounds)
     commands(sample, model, threads, rounds)
     growth(sample, arguments.counts + [5000] * arguments.long, model, threads, rounds)
 
 
-def against_reference(sources: Sequence[Source], model: Path, threads: int, rounds: int) -> None:
-    """The model in the product against the reference U-Net in eager torch."""
-    results = interleaved(
-        {
-            "reference U-Net, 256 px, eager torch": partial(fresh, segment_reference, sources),
-            f"glioseg, {model.stem}": partial(fresh, segment, sources, model, threads),
-        },
-        rounds,
-    )
+def against_reference(sources: Sequence[Source], model: str, threads: int, rounds: int) -> None:
+    """The model in the product, and its 8-bit variant, against the reference U-Net in eager torch."""
+    variants = {
+        "reference U-Net, 256 px, eager torch": partial(fresh, segment_reference, sources),
+        f"glioseg, {find_model(model).stem}": partial(fresh, segment, sources, model, threads),
+    }
+    with suppress(InputError):
+        fast = find_model(model, fast=True).stem
+        runtime = "OpenVINO" if openvino_is_there() else "ONNX Runtime"
+        variants[f"glioseg --fast, {fast}, {runtime}"] = partial(
+            fresh, segment, sources, model, threads, fast=True
+        )
+    results = interleaved(variants, rounds)
     slow = next(iter(results.values()))
     table(
         [f"reading to mask, {slow[0]['slices']:.0f} slices", "slices/s", "U-Net / this", "peak MiB", "peaks"],
@@ -118,11 +124,11 @@ def growth(sample: Source, counts: Sequence[int], model: Path, threads: int, rou
     )
 
 
-def segment(sources: Sequence[Source], model: Path, threads: int) -> Measured:
+def segment(sources: Sequence[Source], model: str | Path, threads: int, fast: bool = False) -> Measured:
     """With the product: ONNX Runtime and the model's own preparation."""
     from glioseg.inference.predictor import load_predictor
 
-    return _segment(sources, load_predictor(model, threads=threads))
+    return _segment(sources, load_predictor(model, threads=threads, fast=fast))
 
 
 def segment_reference(sources: Sequence[Source]) -> Measured:

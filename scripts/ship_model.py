@@ -15,14 +15,18 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+import numpy.typing as npt
 import onnx
 
-from glioseg.dataset.cache import prepare_cases
+from glioseg.dataset.cache import PreparedCase, prepare_cases
 from glioseg.dataset.find import find_cases
 from glioseg.inference.appearance import learn_appearance
 from glioseg.inference.confidence import Calibration
 from glioseg.inference.model_file import KEY, WEIGHTS, ModelDescription
 from glioseg.networks.half import store_in_half
+from glioseg.networks.quantise import quantise
+from glioseg.prepare import stack_neighbours
 from glioseg.training.run import RunFolder
 
 
@@ -33,11 +37,8 @@ def main() -> None:
     model = onnx.load(run.model)
     description = ModelDescription.model_validate_json({p.key: p.value for p in model.metadata_props}[KEY])
     changes: dict[str, object] = {"name": arguments.name}
-    if description.appearance is None:
-        trained_on = set(description.trained_on["train"])
-        cases = [case for case in find_cases(Path(run.manifest["data"])) if case.id in trained_on]
-        prepared = prepare_cases(cases, description.prepare)
-        changes["appearance"] = learn_appearance([case.images for case in prepared])
+    prepared = _training_cases(run, description)
+    changes["appearance"] = learn_appearance([case.images for case in prepared])
     if arguments.crossval is not None:
         found = json.loads((arguments.crossval / "calibration.json").read_text(encoding="utf-8"))
         changes["calibration"] = Calibration.model_validate(found["calibration"])
@@ -47,12 +48,28 @@ def main() -> None:
         whole = Path(folder) / "model.onnx"
         onnx.save(model, whole)
         file = store_in_half(whole, WEIGHTS / f"{arguments.name}.onnx")
+        fast = quantise(whole, WEIGHTS / f"{arguments.name}-int8.onnx", _middle_slices(prepared, description))
     index_file = WEIGHTS / "index.json"
     index = json.loads(index_file.read_text(encoding="utf-8"))
     index.pop(arguments.name, None)
-    index = {arguments.name: {"file": file.name, "summary": arguments.summary}, **index}
+    index = {arguments.name: {"file": file.name, "fast": fast.name, "summary": arguments.summary}, **index}
     index_file.write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB. Now write {file.with_suffix('.md')}.")
+
+
+def _training_cases(run: RunFolder, description: ModelDescription) -> list[PreparedCase]:
+    trained_on = set(description.trained_on["train"])
+    cases = [case for case in find_cases(Path(run.manifest["data"])) if case.id in trained_on]
+    return prepare_cases(cases, description.prepare)
+
+
+def _middle_slices(cases: list[PreparedCase], description: ModelDescription) -> list[npt.NDArray[np.float32]]:
+    """Three slices of every third training patient, to see how large activations become."""
+    return [
+        stack_neighbours(case.images, len(case.images) // 2 + np.array([-3, 0, 3]), description.neighbours)
+        for case in cases[::3]
+        if len(case.images) > 8
+    ]
 
 
 def _arguments() -> argparse.Namespace:

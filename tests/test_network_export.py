@@ -15,6 +15,7 @@ from glioseg.networks import (
     export,
 )
 from glioseg.networks.export import INPUT, export_onnx
+from glioseg.networks.quantise import quantise
 
 
 @pytest.fixture(autouse=True)
@@ -70,3 +71,58 @@ def test_an_exporter_that_fails_or_computes_something_else_gives_way_to_the_next
     with pytest.raises(GliosegError, match=r"nothing was written.*no such operator; other: .* differ"):
         export_onnx(network, tmp_path / "none.onnx", 3, 32, {})
     assert list(tmp_path.iterdir()) == [file]
+
+
+class PaddedBefore(nn.Module):
+    """A convolution with zeros around it in every way that torch has."""
+
+    def __init__(self, amounts, mode="constant", value=None):
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 4, 3, stride=2, padding=1)
+        self.amounts, self.mode, self.value = amounts, mode, value
+
+    def forward(self, images):
+        if self.mode == "constant":
+            return self.convolution(nn.functional.pad(images, self.amounts, value=self.value))
+        return self.convolution(nn.functional.pad(images, self.amounts, mode=self.mode))
+
+
+@pytest.mark.parametrize(
+    ("network", "left"),
+    [
+        (PaddedBefore((0, 1, 0, 1)), 0),
+        (PaddedBefore((2, 0, 1, 3)), 0),
+        (PaddedBefore((0, 1, 0, 1), value=2.0), 1),
+        (PaddedBefore((1, 1, 1, 1), mode="reflect"), 1),
+        (PaddedBefore((-1, 1, 0, 1)), 1),
+        (build_network("lite0_unet", 3, pretrained="none"), 0),
+    ],
+)
+def test_convolutions_pad_for_themselves_where_that_is_the_same(tmp_path, network, left):
+    file = export_onnx(network.eval(), tmp_path / "padded.onnx", 3, 64, {})
+    assert [node.op_type for node in onnx.load(file).graph.node].count("Pad") == left
+    images = batch(height=64)
+    logits = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"]).run(
+        None, {INPUT: images.numpy()}
+    )[0]
+    with torch.no_grad():
+        np.testing.assert_allclose(logits, network(images).numpy(), rtol=1e-3, atol=1e-4)
+
+
+def test_an_8_bit_network_computes_nearly_the_same_in_a_smaller_file(tmp_path, capfd):
+    network = build_network("lite0_unet", 3, pretrained="none").train()
+    for _ in range(3):
+        network(batch(count=4))  # sensible statistics for its normalisation
+    file = export_onnx(network.eval(), tmp_path / "whole.onnx", 3, 64, {"known": "as before"})
+    small = quantise(file, tmp_path / "small.onnx", [batch(height=64).numpy() for _ in range(8)])
+    assert capfd.readouterr().err == ""
+    assert small.stat().st_size < 0.4 * file.stat().st_size
+    content = onnx.load(small)
+    assert {entry.key: entry.value for entry in content.metadata_props} == {"known": "as before"}
+    images = batch(height=64).numpy()
+    exact, near = (
+        onnxruntime.InferenceSession(one, providers=["CPUExecutionProvider"]).run(None, {INPUT: images})[0]
+        for one in (file, small)
+    )
+    assert np.corrcoef(exact.ravel(), near.ravel())[0, 1] > 0.97
+    assert not np.array_equal(exact, near)

@@ -17,7 +17,10 @@ def evaluate(
     patients: Annotated[
         str, typer.Option(help="validation (those of the model's own split), all, or a file with one a line.")
     ] = "validation",
-    flips: Annotated[bool, typer.Option("--flips", help="Average with the mirrored slices.")] = False,
+    flips: Annotated[
+        bool, typer.Option("--best", "--flips", help="Average with the mirrored slices.")
+    ] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="8-bit network.")] = False,
     pictures: Annotated[bool, typer.Option(help="Draw a PNG a slice and a GIF a patient.")] = True,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
     patient_rule: Annotated[
@@ -31,7 +34,7 @@ def evaluate(
     from glioseg.inference.predictor import load_predictor
     from glioseg.record import command_line
 
-    predictor = load_predictor(model, flips, threads)
+    predictor = load_predictor(model, flips, threads, fast=fast)
     cases = choose_patients(find_cases(data, patient_rule), patients, predictor.description)
     folder = out
     if folder is None:

@@ -104,17 +104,24 @@ def model_card(name: str) -> str:
     return (WEIGHTS / f"{chosen}.md").read_text(encoding="utf-8")
 
 
-def find_model(model: str | Path) -> Path:
+def find_model(model: str | Path, fast: bool = False) -> Path:
     """The ``.onnx`` file of a shipped model's name, a run folder, or a file.
 
+    Args:
+        model: which.
+        fast: its 8-bit variant, which some of the models that ship have.
+
     Raises:
-        InputError: there is no such model.
+        InputError: there is no such model, or it has no such variant.
     """
     index = _index()
-    if str(model) == "default":
-        return WEIGHTS / next(iter(index.values()))["file"]
-    if str(model) in index:
-        return WEIGHTS / index[str(model)]["file"]
+    name = next(iter(index)) if str(model) == "default" else str(model)
+    if fast and "fast" not in index.get(name, {}):
+        having = [known for known, entry in index.items() if "fast" in entry]
+        expected = f"one of {', '.join(having)}" if having else "a model with an 8-bit variant"
+        raise InputError(Fault(f"--fast with model '{model}'", expected, "none", "Leave out --fast."))
+    if name in index:
+        return WEIGHTS / index[name]["fast" if fast else "file"]
     path = Path(model)
     if path.is_dir():
         inside = path / "model.onnx"

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from glioseg.errors import Fault, InputError
 from glioseg.inference.confidence import doubts, promised_dice
 from glioseg.inference.model_file import ModelDescription, find_model, read_description
-from glioseg.inference.runtime import OnnxRuntime, Runtime
+from glioseg.inference.runtime import OnnxRuntime, OpenVino, Runtime, openvino_is_there
 from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
 from glioseg.prepare import Frame, neighbour_channels, stack_neighbours
 from glioseg.scan import CHANNELS, LabelMap, Mask, Scan
@@ -142,6 +142,7 @@ def load_predictor(
     flips: bool = False,
     threads: int | None = None,
     threshold: float | None = None,
+    fast: bool = False,
 ) -> Predictor:
     """Load a model by name, run folder or file.
 
@@ -150,12 +151,13 @@ def load_predictor(
         flips: average with the left-right mirrored slices.
         threads: threads of the network; all usable cores by default.
         threshold: instead of the model's own.
+        fast: the 8-bit variant of a model that ships; in OpenVINO if that is installed.
 
     Raises:
         InputError: there is no such model, or its input is not what it says.
     """
-    path = find_model(model)
-    runtime = OnnxRuntime(path, threads)
+    path = find_model(model, fast)
+    runtime = OpenVino(path, threads) if fast and openvino_is_there() else OnnxRuntime(path, threads)
     description = read_description(path, runtime.metadata)
     size = description.prepare.size
     expected = (len(neighbour_channels(CHANNELS, description.neighbours)), size, size)

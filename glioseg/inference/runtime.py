@@ -1,9 +1,10 @@
-"""What computes the network: ONNX Runtime. Core only, no torch."""
+"""What computes the network: ONNX Runtime, or OpenVINO for 8-bit ones. No torch."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -71,6 +72,34 @@ class OnnxRuntime:
         result: Any = self.session.run(None, {self.input.name: np.ascontiguousarray(images, np.float32)})[0]
         logits: Array = result
         return logits
+
+
+class OpenVino(OnnxRuntime):
+    """A network in OpenVINO on the CPU, which computes 8-bit networks faster than ONNX Runtime does.
+
+    Arguments, attributes and errors are those of :class:`OnnxRuntime`, which still reads the file.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        import openvino
+
+        super().__init__(path, threads)
+        settings = {
+            "INFERENCE_NUM_THREADS": threads or usable_cores(),
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": "f32",
+        }
+        self.request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
+
+    def __call__(self, images: Array) -> Array:
+        """Logits of a batch."""
+        logits: Array = self.request.infer([np.ascontiguousarray(images, np.float32)])[0].copy()
+        return logits
+
+
+def openvino_is_there() -> bool:
+    """Whether OpenVINO is installed."""
+    return find_spec("openvino") is not None
 
 
 def usable_cores() -> int:

@@ -1,0 +1,69 @@
+"""Compute a network in 8-bit integers: faster on a CPU, a quarter of the size, nearly the same masks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy.typing as npt
+
+from glioseg.files import written_whole
+from glioseg.networks.export import INPUT
+
+
+def quantise(model: Path, target: Path, batches: Sequence[npt.NDArray[Any]]) -> Path:
+    """Write a copy of an ONNX model whose convolutions are computed in 8-bit integers.
+
+    Weights are scaled channel by channel, activations by the least and greatest value that real slices
+    bring about (static quantisation, "quantise and dequantise" nodes, which both ONNX Runtime and OpenVINO
+    understand). Input and output stay float32. Weights use 7 bits, so that sums of products cannot
+    overflow the 16 bits that processors without VNNI add them in.
+
+    Args:
+        model: an ``.onnx`` file with float32 weights.
+        target: the file to write; it has the model's metadata.
+        batches: prepared slices ``(batch, channels, height, width)``, float32, typical of what will come.
+
+    Returns:
+        ``target``.
+    """
+    import onnx
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Slices(CalibrationDataReader):
+        def __init__(self) -> None:
+            self.rest: Iterator[npt.NDArray[Any]] = iter(batches)
+
+        def get_next(self) -> dict[str, Any] | None:
+            batch = next(self.rest, None)
+            return None if batch is None else {INPUT: batch}
+
+    noisy = logging.getLogger()
+    level = noisy.level
+    noisy.setLevel(logging.ERROR)
+    try:
+        with TemporaryDirectory() as folder:
+            ready, made = Path(folder) / "ready.onnx", Path(folder) / "int8.onnx"
+            quant_pre_process(model, ready, skip_symbolic_shape=True)
+            quantize_static(
+                ready,
+                made,
+                Slices(),
+                quant_format=QuantFormat.QDQ,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                per_channel=True,
+                reduce_range=True,
+            )
+            content = onnx.load(made)
+    finally:
+        noisy.setLevel(level)
+    metadata = {entry.key: entry.value for entry in onnx.load(model).metadata_props}
+    onnx.helper.set_model_props(content, metadata)
+    with written_whole(target) as part:
+        part.write_bytes(content.SerializeToString())
+    return target
