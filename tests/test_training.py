@@ -276,6 +276,16 @@ def test_it_learns(tmp_path: Path, tiny_settings: list[str]) -> None:
     assert max(float(row["val_dsc"]) for row in rows) > 0.3
 
 
+def test_it_says_where_the_weights_come_from(tmp_path: Path, tiny_settings: list[str]) -> None:
+    said: list[str] = []
+    changes = ["network.name=resnet34_unet", "network.arguments={}", "train.epochs=1"]
+    run = train(
+        SAMPLES, tiny(tiny_settings, *changes), tmp_path / "run", hardware=Hardware("cpu"), echo=said.append
+    )
+    assert any("starts from scratch" in line for line in said)
+    assert "starts from scratch" in run.manifest["network_start"]
+
+
 def test_a_loss_that_is_not_finite_stops_with_a_diagnosis(tmp_path: Path, tiny_settings: list[str]) -> None:
     recipe = tiny(
         tiny_settings, "optimizer.name=sgd", "optimizer.rate=1e30", "schedule.name=constant", "train.ema=0"

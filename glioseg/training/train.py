@@ -251,6 +251,10 @@ def _fit(
     module = SegmentationModule(
         recipe, tuple(case.id for case in validation_cases), steps * recipe.train.epochs
     )
+    start = getattr(module.network, "start", None)
+    if start is not None and not resume and _rank() == 0:
+        run.note(network_start=start)
+        echo(start)
     data = _Data(recipe, train_cases, validation_cases, world)
     table = MetricsTable(run.metrics_file)
     callbacks: list[Callback] = [LearningRate(), table, Progress(table, echo)]
