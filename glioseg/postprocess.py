@@ -47,9 +47,7 @@ def to_labels(
     labels = np.zeros(there.shape, np.uint8)
     for number, value in enumerate(values):
         mask = there & (likeliest == number)
-        if choice.largest_component or choice.minimum_voxels > 1:
-            mask = keep_components(mask, choice.largest_component, choice.minimum_voxels)
-        labels[mask] = value
+        labels[_clean(mask, choice)] = value
     return labels
 
 
@@ -58,7 +56,7 @@ def to_mask(probability: npt.NDArray[Any], choice: PostprocessChoice) -> BoolArr
 
     Args:
         probability: ``(slices, height, width)`` in 0..1.
-        choice: threshold, largest component only, least number of voxels.
+        choice: threshold, and which components are kept.
 
     Returns:
         Boolean array of the same shape. Components are 3-D and connected through voxel faces.
@@ -72,14 +70,26 @@ def to_mask(probability: npt.NDArray[Any], choice: PostprocessChoice) -> BoolArr
         if np.isnan(probability).any():
             raise WrongKindError("expected probabilities in 0..1, not NaN")
         raise WrongKindError("expected probabilities in 0..1; are these logits? Use probabilities() first")
-    mask: BoolArray = probability >= choice.threshold
-    if choice.largest_component or choice.minimum_voxels > 1:
-        return keep_components(mask, choice.largest_component, choice.minimum_voxels)
-    return mask
+    return _clean(probability >= choice.threshold, choice)
 
 
-def keep_components(mask: BoolArray, largest: bool = False, minimum_voxels: int = 0) -> BoolArray:
-    """Keep the face-connected 3-D components with at least so many voxels, or only the largest of them."""
+def _clean(mask: BoolArray, choice: PostprocessChoice) -> BoolArray:
+    if choice.keeps_all:
+        return mask
+    return keep_components(mask, choice.largest_component, choice.minimum_voxels, choice.minimum_share)
+
+
+def keep_components(
+    mask: BoolArray, largest: bool = False, minimum_voxels: int = 0, minimum_share: float = 0.0
+) -> BoolArray:
+    """Keep the face-connected 3-D components that are large enough.
+
+    Args:
+        mask: ``(slices, height, width)``.
+        largest: only the largest.
+        minimum_voxels: at least so many voxels.
+        minimum_share: at least this share of the voxels of the largest.
+    """
     from scipy import ndimage
 
     if not mask.any():
@@ -87,7 +97,7 @@ def keep_components(mask: BoolArray, largest: bool = False, minimum_voxels: int 
     labels, count = ndimage.label(mask)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sizes[0] = 0
-    keep = sizes >= max(minimum_voxels, 1)
+    keep = sizes >= max(minimum_voxels, 1, minimum_share * sizes.max())
     if largest:
         keep[np.arange(count + 1) != sizes.argmax()] = False
     kept: BoolArray = keep[labels]

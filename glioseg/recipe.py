@@ -139,6 +139,24 @@ class PostprocessChoice(_Table):
         default=False, description="keep the largest face-connected 3-D component"
     )
     minimum_voxels: int = Field(default=0, ge=0, description="drop smaller 3-D components")
+    minimum_share: float = Field(
+        default=0, ge=0, le=1, description="drop 3-D components smaller than this share of the largest"
+    )
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether the mask is what reaches the threshold and nothing else."""
+        return not self.largest_component and self.minimum_voxels <= 1 and not self.minimum_share
+
+    def describe(self) -> str:
+        """What is done to a mask after the threshold, for protocols; ``none`` if nothing is."""
+        if self.keeps_all:
+            return "none"
+        rules = [f"of at least {self.minimum_voxels} voxels"] if self.minimum_voxels > 1 else []
+        if self.minimum_share and not self.largest_component:
+            rules.append(f"of at least {self.minimum_share:g} of the largest")
+        kind = "largest face-connected 3-D component" if self.largest_component else "3-D components"
+        return " ".join((kind, " and ".join(rules))).strip()
 
 
 class Recipe(_Table):

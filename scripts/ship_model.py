@@ -21,34 +21,33 @@ import onnx
 
 from glioseg.dataset.cache import PreparedCase, prepare_cases
 from glioseg.dataset.find import find_cases
-from glioseg.inference.appearance import learn_appearance
 from glioseg.inference.confidence import Calibration
 from glioseg.inference.model_file import KEY, WEIGHTS, ModelDescription
 from glioseg.networks.half import store_in_half
 from glioseg.networks.quantise import quantise
 from glioseg.prepare import stack_neighbours
+from glioseg.recipe import load_recipe
+from glioseg.training.result import export_model, trained_network
 from glioseg.training.run import RunFolder
 
 
 def main() -> None:
     """Read the run, complete its description, write the model and the index."""
     arguments = _arguments()
-    run = RunFolder(arguments.run)
-    model = onnx.load(run.model)
-    description = ModelDescription.model_validate_json({p.key: p.value for p in model.metadata_props}[KEY])
-    changes: dict[str, object] = {"name": arguments.name}
-    prepared = _training_cases(run, description)
-    changes["appearance"] = learn_appearance([case.images for case in prepared])
-    if arguments.crossval is not None:
-        found = json.loads((arguments.crossval / "calibration.json").read_text(encoding="utf-8"))
-        changes["calibration"] = Calibration.model_validate(found["calibration"])
-    description = description.model_copy(update=changes)
-    onnx.helper.set_model_props(model, {KEY: description.model_dump_json()})
+    run = RunFolder.open(arguments.run)
+    recipe = load_recipe(run.recipe_file, [f"postprocess.{setting}" for setting in arguments.postprocess])
+    trained_on = set(run.manifest["split"]["train"])
+    cases = [case for case in find_cases(Path(run.manifest["data"])) if case.id in trained_on]
+    prepared = prepare_cases(cases, recipe.prepare)
     with TemporaryDirectory() as folder:
         whole = Path(folder) / "model.onnx"
-        onnx.save(model, whole)
+        export_model(
+            trained_network(recipe, run.path / run.manifest["checkpoint"]), run, recipe, prepared, whole
+        )
+        _describe(whole, arguments.name, arguments.crossval)
         file = store_in_half(whole, WEIGHTS / f"{arguments.name}.onnx")
-        fast = quantise(whole, WEIGHTS / f"{arguments.name}-int8.onnx", _middle_slices(prepared, description))
+        slices = _middle_slices(prepared, recipe.input.neighbours)
+        fast = quantise(whole, WEIGHTS / f"{arguments.name}-int8.onnx", slices)
     index_file = WEIGHTS / "index.json"
     index = json.loads(index_file.read_text(encoding="utf-8"))
     index.pop(arguments.name, None)
@@ -57,16 +56,23 @@ def main() -> None:
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB. Now write {file.with_suffix('.md')}.")
 
 
-def _training_cases(run: RunFolder, description: ModelDescription) -> list[PreparedCase]:
-    trained_on = set(description.trained_on["train"])
-    cases = [case for case in find_cases(Path(run.manifest["data"])) if case.id in trained_on]
-    return prepare_cases(cases, description.prepare)
+def _describe(model: Path, name: str, crossval: Path | None) -> None:
+    """Put the name and the calibration into the model's description."""
+    content = onnx.load(model)
+    described = {entry.key: entry.value for entry in content.metadata_props}
+    changes: dict[str, object] = {"name": name}
+    if crossval is not None:
+        found = json.loads((crossval / "calibration.json").read_text(encoding="utf-8"))
+        changes["calibration"] = Calibration.model_validate(found["calibration"])
+    description = ModelDescription.model_validate_json(described[KEY]).model_copy(update=changes)
+    onnx.helper.set_model_props(content, {KEY: description.model_dump_json()})
+    onnx.save(content, model)
 
 
-def _middle_slices(cases: list[PreparedCase], description: ModelDescription) -> list[npt.NDArray[np.float32]]:
+def _middle_slices(cases: list[PreparedCase], neighbours: int) -> list[npt.NDArray[np.float32]]:
     """Three slices of every third training patient, to see how large activations become."""
     return [
-        stack_neighbours(case.images, len(case.images) // 2 + np.array([-3, 0, 3]), description.neighbours)
+        stack_neighbours(case.images, len(case.images) // 2 + np.array([-3, 0, 3]), neighbours)
         for case in cases[::3]
         if len(case.images) > 8
     ]
@@ -80,6 +86,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("name")
     parser.add_argument("summary")
     parser.add_argument("--crossval", type=Path)
+    parser.add_argument(
+        "--postprocess", action="append", default=[], help="a setting chosen after training: key=value"
+    )
     return parser.parse_args()
 
 

@@ -190,6 +190,10 @@ def test_scores_carry_their_protocol(predictor, made_cases) -> None:
             PostprocessChoice(largest_component=True, minimum_voxels=9),
             "largest face-connected 3-D component of at least 9 voxels",
         ),
+        (
+            PostprocessChoice(minimum_voxels=9, minimum_share=0.1),
+            "3-D components of at least 9 voxels and of at least 0.1 of the largest",
+        ),
     ],
 )
 def test_the_protocol_says_what_was_done_to_the_mask(predictor, made_cases, choice, words) -> None:
@@ -216,7 +220,7 @@ def test_everything_that_is_written(predictor, made_cases, tmp_path) -> None:
     assert [row["patient"] for row in rows] == ["exact", "half"]
     assert list(rows[0]) == [
         "patient", "dice", "iou", "sensitivity", "precision", "dice_reference",
-        "false_positive_slices", "lesion_free_slices",
+        "false_positive_slices", "lesion_free_slices", "promised_dice",
     ]  # fmt: skip
     for row in rows:
         for name, scores in (*found.own.items(), ("dice_reference", found.reference)):

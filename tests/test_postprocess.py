@@ -153,12 +153,18 @@ def test_slices_connect() -> None:
     np.testing.assert_array_equal(keep_components(mask, minimum_voxels=3), mask)
 
 
-@given(maps, st.booleans(), st.integers(0, 9), st.floats(0.05, 0.95))
-def test_a_mask_is_thresholded_and_then_cleaned_by_all_its_rules(map_, largest, minimum, threshold) -> None:
-    choice = PostprocessChoice(threshold=threshold, largest_component=largest, minimum_voxels=minimum)
+@given(maps, st.booleans(), st.integers(0, 9), st.floats(0, 1), st.floats(0.05, 0.95))
+def test_a_mask_is_thresholded_and_then_cleaned_by_all_its_rules(
+    map_, largest, minimum, share, threshold
+) -> None:
+    choice = PostprocessChoice(
+        threshold=threshold, largest_component=largest, minimum_voxels=minimum, minimum_share=share
+    )
     mask = to_mask(map_, choice)
     assert (mask <= (map_ >= np.float32(threshold))).all()
     sizes = [len(component) for component in components(mask)]
-    assert all(size >= minimum for size in sizes)
+    whole = [len(component) for component in components(map_ >= np.float32(threshold))]
+    assert sorted(sizes)[-1:] == [size for size in sorted(whole)[-1:] if size >= minimum]
+    assert all(size >= max(minimum, share * max(whole)) for size in sizes)
     if largest:
         assert len(sizes) <= 1

@@ -263,18 +263,13 @@ def _protocol(
     choice: PostprocessChoice,
     slices: str = "all",
 ) -> Protocol:
-    least = f" of at least {choice.minimum_voxels} voxels" if choice.minimum_voxels > 1 else ""
-    if choice.largest_component:
-        postprocessing = f"largest face-connected 3-D component{least}"
-    else:
-        postprocessing = f"3-D components{least}" if least else "none"
     return Protocol(
         metric=metric,
         patients=patients,
         checkpoint=checkpoint,
         grid=grid,
         threshold=choice.threshold,
-        postprocessing=postprocessing,
+        postprocessing=choice.describe(),
         slices=slices,
     )
 

@@ -183,10 +183,7 @@ class Worker(threading.Thread):
         entry.predicted, entry.probability = prediction.mask, prediction.probability
         entry.corrected, entry.threshold = None, choice.threshold
         entry.expected_dice, entry.doubts = prediction.expected_dice, prediction.doubts
-        if choice.largest_component:
-            entry.postprocessing = "largest face-connected 3-D component"
-        elif choice.minimum_voxels > 1:
-            entry.postprocessing = f"3-D components of at least {choice.minimum_voxels} voxels"
+        entry.postprocessing = choice.describe()
         self._seconds = 0.7 * self._seconds + 0.3 * (time.monotonic() - started)
         job.end("done")
 

@@ -25,18 +25,12 @@ def save_result(
     echo: Callable[[str], None],
 ) -> None:
     """Write ``weights.safetensors`` and ``model.onnx`` from the chosen checkpoint and say how it went."""
-    from glioseg.inference.appearance import learn_appearance
-    from glioseg.inference.model_file import describe
-    from glioseg.networks.export import export_onnx
     from glioseg.networks.weights import save_weights
 
     chosen = run.best if recipe.train.checkpoint == "best" and run.best.is_file() else run.last
     network = trained_network(recipe, chosen)
     save_weights(network, run.weights)
-    channels = neighbour_channels(CHANNELS, recipe.input.neighbours)
-    appearance = learn_appearance([case.images for case in train_cases])
-    description = describe(recipe, run.manifest, appearance)
-    export_onnx(network, run.model, len(channels), recipe.prepare.size, description)
+    export_model(network, run, recipe, train_cases, run.model)
     scored = [row for row in rows if "val_dsc" in row]
     facts: dict[str, Any] = {"status": "finished", "failure": None, "checkpoint": chosen.name}
     facts["training_minutes"] = round(sum(row["seconds"] for row in rows) / 60, 2)
@@ -51,6 +45,19 @@ def save_result(
     run.note(**facts)
     echo(f"Run folder: {run.path}")
     echo(f"Next: glioseg evaluate {run.path} {run.manifest['data']}")
+
+
+def export_model(
+    network: nn.Module, run: RunFolder, recipe: Recipe, train_cases: Sequence[PreparedCase], path: Path
+) -> None:
+    """Write the ONNX file of a run: the network, how to use it, and what its training scans look like."""
+    from glioseg.inference.appearance import learn_appearance
+    from glioseg.inference.model_file import describe
+    from glioseg.networks.export import export_onnx
+
+    channels = neighbour_channels(CHANNELS, recipe.input.neighbours)
+    description = describe(recipe, run.manifest, learn_appearance([case.images for case in train_cases]))
+    export_onnx(network, path, len(channels), recipe.prepare.size, description)
 
 
 def trained_network(recipe: Recipe, checkpoint: Path) -> nn.Module:
