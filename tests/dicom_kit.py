@@ -117,7 +117,7 @@ def series(
         dataset.PixelData = np.ascontiguousarray(voxels[:, :, number].T).tobytes()
         if syntax is not None:
             dataset.compress(syntax, generate_instance_uid=False)
-        paths.append(folder / f"{name.replace(' ', '_')}-{shuffled[number]:03}{suffix}")
+        paths.append(folder / f"{name.replace(' ', '_').replace('/', '_')}-{shuffled[number]:03}{suffix}")
         dataset.save_as(paths[-1], enforce_file_format=True)
     return paths
 

@@ -92,7 +92,8 @@ class Frame:
         frames: how many there are in the file.
         instance, sop_class, study, series, frame_of_reference: UIDs, ``""`` where there is none.
         number: of the series.
-        description, protocol: what people wrote about the series, without words of the patient's name or id.
+        description, protocol: what people wrote about the series; never shown, it may hold a name.
+        shown: of that, what may be shown: without the words of the patient's name and id.
         scanning: words of ScanningSequence, SequenceName and ImageType.
         derived: whether ImageType says that it is not an original image.
         modality: ``MR`` and so on.
@@ -127,6 +128,7 @@ class Frame:
     number: int | None = None
     description: str = ""
     protocol: str = ""
+    shown: str = ""
     scanning: frozenset[str] = frozenset()
     derived: bool = False
     modality: str = ""
@@ -245,6 +247,8 @@ def _frames(path: Path, header: Any) -> tuple[list[Frame], str]:
     modality = text_of(header, "Modality")
     if sop_class == "1.2.840.10008.1.3.10":
         return [], "a directory of DICOM files (DICOMDIR)"
+    if not header.get("SOPClassUID"):  # cut before anything that matters
+        raise InputError(damaged(path))
     if sop_class in COLOURS:
         return [], "a colour image"
     if sop_class not in IMAGES or modality not in ("MR", "OT", ""):
@@ -253,7 +257,7 @@ def _frames(path: Path, header: Any) -> tuple[list[Frame], str]:
     samples = count_of(header, "SamplesPerPixel", 1)
     bits = count_of(header, "BitsAllocated", 16)
     if rows is None or columns is None:
-        return [], "an object without pixels"
+        raise InputError(damaged(path))
     count = 1 if count is None else count
     size = os.stat(path).st_size
     native = _syntax(header) in _NATIVE
@@ -285,13 +289,11 @@ def _common(
     photometric: str,
 ) -> dict[str, Any]:
     """What is the same for all frames of a file."""
-    secret = _words(f"{header.get('PatientName') or ''} {header.get('PatientID') or ''}")
-
-    def said(keyword: str) -> str:
-        text = text_of(header, keyword)
-        hidden = any(len(word) > 2 and word in text.casefold() for word in secret)
-        return "" if hidden else re.sub(r"[^\w .,;:+*/()&<>=#%-]", " ", text)[:64].strip()
-
+    description, protocol = text_of(header, "SeriesDescription"), text_of(header, "ProtocolName")
+    shown = re.sub(r"[^\w .,;:+*/()&<>=#%-]", " ", description or protocol)
+    for word in _words(f"{header.get('PatientName') or ''} {header.get('PatientID') or ''}"):
+        if len(word) > 2:
+            shown = re.sub(re.escape(word), "", shown, flags=re.IGNORECASE)
     image_type = [str(word).upper() for word in _values(header, "ImageType")]
     scanning = {word for name in ("ScanningSequence", "SequenceName") for word in _values(header, name)}
     number, agent = number_of(header, "SeriesNumber"), text_of(header, "ContrastBolusAgent")
@@ -304,8 +306,9 @@ def _common(
         "series": text_of(header, "SeriesInstanceUID"),
         "frame_of_reference": text_of(header, "FrameOfReferenceUID"),
         "number": None if number is None else int(number),
-        "description": said("SeriesDescription"),
-        "protocol": said("ProtocolName"),
+        "description": description,
+        "protocol": protocol,
+        "shown": shown.strip()[:64],
         "scanning": frozenset({str(word).upper() for word in scanning} | set(image_type)),
         "derived": bool(image_type) and image_type[0] == "DERIVED",
         "modality": modality,

@@ -64,14 +64,15 @@ class Series:
     def title(self) -> str:
         """``series 4 'AX FLAIR'``; nothing of the patient."""
         number = "" if self.first.number is None else f" {self.first.number}"
-        words = self.first.description or self.first.protocol
-        name = f"series{number}" + (f" '{words}'" if words else "")
+        name = f"series{number}" + (f" '{self.first.shown}'" if self.first.shown else "")
         return f"{name} ({self.part})" if self.part else name
 
     @property
     def choice(self) -> str:
         """What ``--series flair=...`` takes to choose it."""
-        return (self.first.description or self.uid) + (f"#{self.place}" if self.place else "")
+        words = self.first.shown
+        whole = words in (self.first.description, self.first.protocol)
+        return (words if words and whole else self.uid) + (f"#{self.place}" if self.place else "")
 
     @property
     def where(self) -> str:
