@@ -227,10 +227,11 @@ def _(tmp: Path) -> Arguments:
 
 @damaged("damaged compressed data", "AX_FLAIR", "damaged or cut short")
 def _(tmp: Path) -> Arguments:
-    path = series(tmp / "p1", volume((64, 48, 6)), syntax="1.2.840.10008.1.2.4.90")[1]
+    path = series(tmp / "p1", volume(), syntax="1.2.840.10008.1.2.5")[1]
     data = bytearray(path.read_bytes())
-    start = data.index(b"\xff\x93") + 2
-    data[start:] = bytes(len(data) - start)
+    item = b"\xfe\xff\x00\xe0"
+    frame = data.index(item, data.index(item) + 4)  # the first item is the table of offsets
+    data[frame + 8 : frame + 80] = bytes(72)
     path.write_bytes(data)
     return predict(tmp / "p1")
 

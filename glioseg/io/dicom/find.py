@@ -29,17 +29,20 @@ def find_dicom(
         wanted: which series is ``flair``, ``pre`` or ``post``, see :func:`glioseg.io.dicom.match.choose`.
 
     Returns:
-        One source a study, named after its folder, and all that is wrong with the rest.
+        One source a study, named after its folder, and all that is wrong with the rest. A study with a file
+        that cannot be read in one of its folders is left out: it would be segmented without that slice.
     """
     wanted = wanted or {}
     studies: dict[str, list[Frame]] = defaultdict(list)
     faults: list[Fault] = []
     others: Counter[str] = Counter()
+    broken: set[Path] = set()
     for file in files:
         try:
             frames, kind = read_frames(file)
         except InputError as error:
             faults += error.faults
+            broken.add(file.parent)
             continue
         if frames:
             studies[frames[0].study] += frames
@@ -60,6 +63,8 @@ def find_dicom(
     for frames in studies.values():
         series = find_series(frames)
         met |= {name for name, value in wanted.items() if named(series, value)}
+        if broken.intersection(frame.file.parent for frame in frames):
+            continue  # the file that was refused may be one of its slices, the first or last for instance
         folder = common_folder(frame.file for frame in frames)
         alone = {frame.file for frame in frames}
         chosen, wrong = choose(series, str(alone.pop() if len(alone) == 1 else folder), wanted)
