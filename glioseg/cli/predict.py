@@ -113,7 +113,13 @@ def _sources(
                 "glioseg predict SCAN -o OUT",
             )
         )
+    wanted = parse_series(series)
+    if named and wanted:
+        cure = "Give the folder of the study, or one folder a sequence."
+        raise InputError(
+            Fault("--series", "the folder of a DICOM study", "also --flair, --pre or --post", cure)
+        )
     if named:
         first = named.get("flair") or next(iter(named.values()))
         return [Source(name_of(first), "nifti", tuple(named.values()), tuple(named))], []
-    return find_scans(scans, parse_series(series))
+    return find_scans(scans, wanted)

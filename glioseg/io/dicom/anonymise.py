@@ -31,6 +31,10 @@ STUDY = [
     "AccessionNumber",
     "ReferringPhysicianName",
 ]
+DATES = tuple(f"{what}{kind}" for what in ("Content", "Acquisition", "Series") for kind in ("Date", "Time"))
+KEPT = (*PATIENT, *STUDY, *DATES)
+"""What of a source's header is kept for what is written."""
+
 _REQUIRED = (
     "PatientName",
     "PatientID",

@@ -203,12 +203,13 @@ def _open(path: Path, **options: Any) -> Any:
 
 def _check_inflated(path: Path) -> None:
     """Inflate a deflated file piece by piece, to know its size before pydicom does it at once."""
-    from pydicom.filereader import _read_file_meta_info, read_preamble  # the public one closes the file
+    from pydicom.filereader import read_file_meta_info
 
+    meta = read_file_meta_info(path)
+    if meta.get("TransferSyntaxUID") != _DEFLATED:
+        return
     with open(path, "rb") as file:
-        read_preamble(file, False)
-        if _read_file_meta_info(file).get("TransferSyntaxUID") != _DEFLATED:
-            return
+        file.seek(144 + int(meta.FileMetaInformationGroupLength))  # preamble, DICM, the length itself
         inflate = zlib.decompressobj(-zlib.MAX_WBITS)
         size = 0
         while piece := file.read(1 << 16):

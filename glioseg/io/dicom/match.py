@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from glioseg.errors import Fault
 from glioseg.io.dicom.headers import Frame
@@ -106,7 +107,8 @@ def choose(
         faults.append(Fault(where, "a FLAIR series", found, cure))
     for name in CHANNELS:
         if name in chosen:
-            faults += chosen[name].faults
+            away = "" if name == "flair" else f" Or leave it out: --series {name}=none."
+            faults += [replace(fault, cure=fault.cure + away) for fault in chosen[name].faults]
     return chosen, faults
 
 

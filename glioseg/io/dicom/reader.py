@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from glioseg.errors import Fault, InputError, raise_all
+from glioseg.io.dicom.anonymise import KEPT
 from glioseg.io.dicom.detect import is_dicom, require_dicom
 from glioseg.io.dicom.headers import Frame, open_header, read_frames
 from glioseg.io.dicom.match import choose
@@ -29,7 +30,7 @@ class Native(Turn):
 
     Attributes:
         series: the images of FLAIR.
-        header: pydicom's dataset of the first file, without pixels.
+        header: pydicom's dataset of what the first file says of patient and study.
         affine: from (column, row, slice) to RAS+ millimetres.
         anonymise: whether what is written for this grid names no patient.
     """
@@ -170,7 +171,7 @@ def _scan(chosen: dict[str, Series], id: str) -> Scan:
         own, own_turn = (grid, turn) if series is flair else series_grid(series)
         voxels = own_turn.presented(read_voxels(series))
         channels.append(onto(voxels, own, grid, series, flair))
-    header = open_header(flair.first.file)
+    header = open_header(flair.first.file, list(KEPT))
     native = Native(turn.shape, turn.axes, turn.flips, flair, header, flair.affine)
     return Scan(np.stack(channels, axis=-1), replace(grid, native=native), id, names)
 
