@@ -82,6 +82,7 @@ def find_dicom(
             titles = listed((each.title for frames in studies.values() for each in find_series(frames)), 8)
             cure = "Give its SeriesInstanceUID or the whole of its SeriesDescription."
             faults.append(Fault(f"--series {name}={value}", "a series of that name", titles, cure))
+            sources = []  # what was asked for is not there: nothing is segmented in its place
     return sources, faults
 
 
