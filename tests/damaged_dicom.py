@@ -301,7 +301,7 @@ def _(tmp: Path) -> Arguments:
     return predict(tmp / "p1")
 
 
-@sound("FLAIR of two echoes, of which one is named by nothing but parameters")
+@sound("FLAIR that only its parameters tell")
 def _(tmp: Path) -> Arguments:
     series(tmp / "p1", volume(), name="", RepetitionTime="9000", EchoTime="120", InversionTime="2500")
     return predict(tmp / "p1")

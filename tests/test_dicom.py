@@ -308,7 +308,7 @@ def test_compressed_series(syntax: str, kind: Any, tmp_path: Path) -> None:
     np.testing.assert_array_equal(scan.channel("flair"), voxels.transpose(2, 1, 0))
 
 
-def test_jpeg_lossless_decodes() -> None:
+def test_the_plug_ins_for_jpeg_are_there() -> None:
     from pydicom.pixels import get_decoder
     from pydicom.uid import JPEG2000, JPEGExtended12Bit, JPEGLosslessSV1
 

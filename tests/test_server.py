@@ -255,7 +255,7 @@ def dicom_study(folder: Path) -> dict[str, bytes]:
     import dicom_kit
     import nibabel
 
-    voxels = np.asarray(nibabel.load(volume(folder)).dataobj).transpose(0, 1, 2)  # type: ignore[attr-defined]
+    voxels = np.asarray(nibabel.load(volume(folder)).dataobj)  # type: ignore[attr-defined]
     dicom_kit.series(folder / "study" / "1", voxels, name="AX T2 FLAIR")
     dicom_kit.series(folder / "study" / "2", voxels, name="AX T1", suffix="")
     files = sorted(path for path in (folder / "study").rglob("*") if path.is_file())
