@@ -8,8 +8,9 @@ command line that must refuse them, and words that the refusal must hold, the fi
 from __future__ import annotations
 
 import damaged_data
+import damaged_dicom
 import damaged_images
 import damaged_volumes
 from damage_table import DAMAGED, SOUND, Damage
 
-__all__ = ["DAMAGED", "SOUND", "Damage", "damaged_data", "damaged_images", "damaged_volumes"]
+__all__ = ["DAMAGED", "SOUND", "Damage", "damaged_data", "damaged_dicom", "damaged_images", "damaged_volumes"]

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import dicom_kit
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 import tifffile
 from PIL import Image
@@ -138,6 +140,8 @@ class ReaderContract:
                 values = np.asanyarray(image.dataobj)
                 np.testing.assert_array_equal(image.affine, stored.affine)
                 assert image.shape == stored.shape
+            elif path.suffix == ".dcm":
+                values = pydicom.dcmread(path).pixel_array
             elif path.suffix in (".tif", ".tiff"):
                 values = tifffile.imread(path)
             else:
@@ -408,6 +412,80 @@ class TestSequencesInFolders(ReaderContract):
         return Stored([f"p1/{number}_mask.png" for number in (1, 2)])
 
 
+# --- DICOM ------------------------------------------------------------------------------------
+
+
+def shown(stored: np.ndarray) -> np.ndarray:
+    """How an axial series, ``(columns, rows, slices)``, is shown: as it is stored."""
+    return np.moveaxis(stored, (2, 1, 0), (0, 1, 2))
+
+
+class DicomContract(ReaderContract):
+    format = "dicom"
+
+    def stored(self, made: Made) -> Stored:
+        return Stored([f"{made.id}_mask.dcm"], lesion=1)
+
+
+class TestDicomSeries(DicomContract):
+    def make(self, folder: Path) -> Made:
+        dicom_kit.series(folder / "p 1", volume())
+        return Made({"source": folder / "p 1"}, shown(volume()), "p 1", ("pre", "post"), spacing=SPACING)
+
+
+class TestDicomWithoutSuffix(DicomContract):
+    def make(self, folder: Path) -> Made:
+        voxels = volume(dtype=np.uint16)
+        dicom_kit.series(folder / "p1" / "FLAIR", voxels, suffix="")
+        return Made({"source": folder / "p1"}, shown(voxels), "p1", ("pre", "post"), spacing=SPACING)
+
+
+class TestObliqueDicom(DicomContract):
+    def make(self, folder: Path) -> Made:
+        dicom_kit.series(folder / "p1", volume(), dicom_kit.rotated(dicom_kit.AXIAL, (20, -10, 15)))
+        return Made({"source": folder / "p1"}, shown(volume()), "p1", ("pre", "post"), spacing=SPACING)
+
+
+class TestSagittalDicom(DicomContract):
+    """Slices from left to right, rows downwards, columns backwards: turned as NIfTI is."""
+
+    def make(self, folder: Path) -> Made:
+        affine = np.array([[0, 0, 3.0, -9], [-1, 0, 0, 5], [0, -1.5, 0, 7], [0, 0, 0, 1]])
+        dicom_kit.series(folder / "p1", volume(), affine)
+        voxels = volume().transpose(1, 0, 2)[::-1, :, ::-1]
+        return Made({"source": folder / "p1"}, voxels, "p1", ("pre", "post"), spacing=(1.5, 1.0, 3.0))
+
+
+class TestEnhancedDicom(DicomContract):
+    def make(self, folder: Path) -> Made:
+        path = dicom_kit.enhanced(folder / "head.dcm", volume())
+        return Made({"source": path}, shown(volume()), "head", ("pre", "post"), spacing=SPACING)
+
+
+class TestDicomStudy(DicomContract):
+    """All sequences of a study, each in a folder of its own."""
+
+    def make(self, folder: Path) -> Made:
+        voxels = np.stack([volume(seed=seed) for seed in range(3)], axis=-1)
+        for place, name in enumerate(("AX T1", "AX T2 FLAIR", "AX T1 +C")):
+            dicom_kit.series(folder / "p1" / f"{place}", voxels[..., place], name=name)
+        dicom_kit.series(folder / "p1" / "3", volume(seed=4), name="AX T2 TSE")
+        shown_voxels = np.moveaxis(voxels, (2, 1, 0), (0, 1, 2))
+        return Made({"source": folder / "p1"}, shown_voxels, "p1", spacing=SPACING)
+
+
+class TestDicomSequencesByOption(DicomContract):
+    """Named one by one, whatever their headers say."""
+
+    def make(self, folder: Path) -> Made:
+        voxels = np.stack([volume(seed=seed) for seed in range(3)], axis=-1)
+        for place, name in enumerate(CHANNELS):
+            dicom_kit.series(folder / "p1" / name, voxels[..., place], name="UNKNOWN", study=name)
+        arguments = {name: folder / "p1" / name for name in ("flair", "post", "pre")}
+        shown_voxels = np.moveaxis(voxels, (2, 1, 0), (0, 1, 2))
+        return Made(arguments, shown_voxels, "p1", spacing=SPACING)
+
+
 # --- the room as a whole ----------------------------------------------------------------------
 
 
@@ -419,7 +497,17 @@ def test_every_reader_has_a_contract_test() -> None:
 
 
 def test_nothing_heavy_is_imported_before_a_reader_is_used() -> None:
-    heavy = ("PIL", "tifffile", "nibabel", "matplotlib", "scipy", "torch", "onnxruntime")
+    heavy = (
+        "pydicom",
+        "highdicom",
+        "PIL",
+        "tifffile",
+        "nibabel",
+        "matplotlib",
+        "scipy",
+        "torch",
+        "onnxruntime",
+    )
     code = f"import sys, glioseg.io, glioseg.dataset; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -250,6 +250,69 @@ def test_sequences_and_mask_as_separate_volumes(client: TestClient, tmp_path: Pa
     assert info["truth"]
 
 
+def dicom_study(folder: Path) -> dict[str, bytes]:
+    """The files of a study: a head with a bright ball as FLAIR, and a T1."""
+    import dicom_kit
+    import nibabel
+
+    voxels = np.asarray(nibabel.load(volume(folder)).dataobj)  # type: ignore[attr-defined]
+    dicom_kit.series(folder / "study" / "1", voxels, name="AX T2 FLAIR")
+    dicom_kit.series(folder / "study" / "2", voxels, name="AX T1", suffix="")
+    files = sorted(path for path in (folder / "study").rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("how", ["zip", "zip of a folder", "files"])
+def test_dicom_from_upload_to_seg(client: TestClient, tmp_path: Path, how: str) -> None:
+    import pydicom
+
+    files = dicom_study(tmp_path)
+    plain = {name.replace("/", "_"): content for name, content in files.items()}
+    form = {
+        "zip": [("files", ("case 7.zip", zipped(plain)))],
+        "zip of a folder": [("files", ("any.zip", zipped(files)))],
+        "files": [("files", item) for item in plain.items()],
+    }[how]
+    reply = client.post("/api/scans", files=form)
+    assert reply.status_code == 201, reply.text
+    scan = reply.json()
+    assert scan["format"] == "dicom"
+    assert scan["filled"] == ["post"]
+    assert scan["name"] == {"zip": "case 7", "zip of a folder": "any", "files": "dicom"}[how]
+    address = f"/api/scans/{scan['id']}"
+    assert client.post(f"{address}/segment").json()["lesion_voxels"] > 0
+
+    seg = client.get(f"{address}/mask?format=dicom")
+    assert seg.headers["content-type"] == "application/dicom"
+    assert seg.content == client.get(f"{address}/mask").content
+    (tmp_path / "m.dcm").write_bytes(seg.content)
+    (tmp_path / "m.nii.gz").write_bytes(client.get(f"{address}/mask?format=nifti").content)
+    mask = read_mask(tmp_path / "m.dcm")
+    assert mask.voxels.any()
+    assert (read_mask(tmp_path / "m.nii.gz", mask.grid).voxels == mask.voxels).all()
+    assert pydicom.dcmread(tmp_path / "m.dcm").PatientID == "MRN-0815"
+    assert b"MRN-0815" not in client.get(f"{address}/mask?format=dicom&anonymise=true").content
+    assert client.get(f"{address}/probability").status_code == 200
+    for path in ("", "/numbers", "/numbers?format=csv"):
+        assert "Mustermann" not in client.get(address + path).text
+
+
+def test_a_series_of_a_study_can_be_chosen(client: TestClient, tmp_path: Path) -> None:
+    content = zipped(dicom_study(tmp_path))
+    form = [("files", ("p.zip", content))]
+    reply = client.post("/api/scans", files=form, data={"series": ["flair=AX T1", "pre=none"]})
+    assert reply.status_code == 201, reply.text
+    assert reply.json()["filled"] == ["pre", "post"]
+    faults(client.post("/api/scans", files=form, data={"series": ["t2=AX T1"]}), 422)
+
+
+def test_a_seg_is_for_dicom(client: TestClient, tmp_path: Path) -> None:
+    scan = upload(client, [volume(tmp_path)])
+    address = f"/api/scans/{scan['id']}"
+    client.post(f"{address}/segment")
+    assert "format=nifti" in faults(client.get(f"{address}/mask?format=dicom"), 422)
+
+
 # --- what the server refuses ----------------------------------------------------------------
 
 
@@ -270,6 +333,16 @@ def nifti_that_promises(shape: tuple[int, ...]) -> bytes:
     header.set_data_dtype(np.uint8)
     header["magic"], header["vox_offset"] = b"n+1", 352
     return bytes(header.binaryblock) + bytes(500)
+
+
+def dicom_that_promises(rows: int, columns: int) -> bytes:
+    import dicom_kit
+
+    dataset = dicom_kit.header(np.zeros((2, 2, 1), np.int16), "1", "FLAIR", Rows=rows, Columns=columns)
+    dataset.SOPInstanceUID, dataset.PixelData = "1.2.3", bytes(8)
+    packed = io.BytesIO()
+    dataset.save_as(packed, enforce_file_format=True)
+    return packed.getvalue()
 
 
 def zip_with_link() -> bytes:
@@ -310,6 +383,9 @@ HOSTILE: dict[str, dict[str, bytes]] = {
     "nifti of 2 TB": {"a.nii": nifti_that_promises((30_000, 30_000, 2000))},
     "nifti of size 0": {"a.nii": nifti_that_promises((0, 5, 5))},
     "nifti of 7 axes": {"a.nii": nifti_that_promises((2, 2, 2, 2, 2, 2, 2))},
+    "text named dcm": {"a.dcm": b"hello" * 100},
+    "dicom of 60,000 x 60,000": {"a.dcm": dicom_that_promises(60_000, 60_000)},
+    "dicom cut short": {"a": dicom_that_promises(64, 64)[:300]},
     "zip that climbs": {"a.zip": zipped({"../a_1.png": b"x"})},
     "zip with absolute names": {"a.zip": zipped({"/srv/a_1.png": b"x"})},
     "zip with a link": {"a.zip": zip_with_link()},

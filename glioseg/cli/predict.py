@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def predict(
     scans: Annotated[
-        list[Path] | None, typer.Argument(help="Scans or folders of scans: TIFF, PNG, JPEG, NIfTI.")
+        list[Path] | None, typer.Argument(help="Scans or folders of scans: TIFF, PNG, JPEG, NIfTI, DICOM.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for masks and pictures.")] = Path(
         "glioseg-out"
@@ -28,6 +28,16 @@ def predict(
     ] = None,
     pre: Annotated[Path | None, typer.Option(help="T1 before contrast.")] = None,
     post: Annotated[Path | None, typer.Option(help="T1 after contrast.")] = None,
+    series: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SEQUENCE=SERIES",
+            help="DICOM: which series is flair, pre or post (its SeriesDescription or UID, or none).",
+        ),
+    ] = None,
+    anonymise: Annotated[
+        bool, typer.Option("--anonymise", help="DICOM masks without patient, dates and original UIDs.")
+    ] = False,
     threshold: Annotated[float | None, typer.Option(help="Probability from which a voxel is lesion.")] = None,
     flips: Annotated[
         bool,
@@ -47,11 +57,14 @@ def predict(
     from glioseg.inference.predictor import load_predictor
     from glioseg.record import environment
 
-    sources, faults = _sources(scans or [], flair, pre, post)
+    sources, faults = _sources(scans or [], flair, pre, post, series or [])
     for fault in faults:
         typer.echo(f"error: {fault}", err=True)
     if not sources:
         raise typer.Exit(2)
+    for source in sources:
+        if source.note:
+            typer.echo(str(source))
     predictor = load_predictor(model, flips, threads, threshold, fast)
     done = 0
 
@@ -75,7 +88,7 @@ def predict(
         sources,
         out,
         predictor,
-        Outputs(outlines, gif, probability),
+        Outputs(outlines, gif, probability, anonymise),
         {"model_name": model, **environment()},
         tell,
     )
@@ -88,10 +101,11 @@ def predict(
 
 
 def _sources(
-    scans: list[Path], flair: Path | None, pre: Path | None, post: Path | None
+    scans: list[Path], flair: Path | None, pre: Path | None, post: Path | None, series: list[str]
 ) -> tuple[list[Source], list[Fault]]:
     """The scans behind the arguments; one file a sequence makes one scan."""
     from glioseg.errors import Fault, InputError
+    from glioseg.io.dicom.find import parse_series
     from glioseg.io.names import name_of
     from glioseg.io.sources import Source, find_scans
 
@@ -107,7 +121,13 @@ def _sources(
                 "glioseg predict SCAN -o OUT",
             )
         )
+    wanted = parse_series(series)
+    if named and wanted:
+        cure = "Give the folder of the study, or one folder a sequence."
+        raise InputError(
+            Fault("--series", "the folder of a DICOM study", "also --flair, --pre or --post", cure)
+        )
     if named:
         first = named.get("flair") or next(iter(named.values()))
         return [Source(name_of(first), "nifti", tuple(named.values()), tuple(named))], []
-    return find_scans(scans)
+    return find_scans(scans, wanted)

@@ -26,7 +26,8 @@ def segment(
     """Find the lesion in one scan.
 
     Args:
-        source: a scan, or what :func:`glioseg.io.read_scan` reads: a folder of slices, an image, NIfTI.
+        source: a scan, or what :func:`glioseg.io.read_scan` reads: a folder of slices, an image, NIfTI,
+            DICOM.
         flair, pre, post: instead of ``source``, one file a sequence; FLAIR alone is enough.
         model: name of a model that ships, a run folder, or an ``.onnx`` file that glioseg wrote.
 

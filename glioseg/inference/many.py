@@ -1,8 +1,8 @@
 """Segment many scans into a folder: resumable, one bad scan does not stop the others.
 
-The folder holds ``masks/`` (in the kind each scan was read in), ``outlines/`` (a PNG a slice),
-``gifs/``, ``scans/`` (what is known of each finished scan, one JSON each), ``summary.csv`` and
-``manifest.json``.
+The folder holds ``masks/`` (in the kind each scan was read in; of DICOM also as NIfTI), ``outlines/``
+(a PNG a slice), ``gifs/``, ``scans/`` (what is known of each finished scan, one JSON each),
+``summary.csv`` and ``manifest.json``.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ import numpy as np
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_fault, write_json, write_text
 from glioseg.inference.predictor import Prediction, Predictor
-from glioseg.io import write_labels, write_mask
-from glioseg.scan import Mask, Scan
+from glioseg.io import READERS, anonymised, write_labels, write_mask
+from glioseg.scan import LabelMap, Mask, Scan
 
 if TYPE_CHECKING:
     from glioseg.io.sources import Source
@@ -35,11 +35,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What is written besides the masks, the summary and the manifest."""
+    """What is written besides the masks, the summary and the manifest.
+
+    Attributes:
+        outlines: a PNG a slice.
+        gif: an animation a scan.
+        probability: the probability map.
+        anonymise: masks name no patient; only DICOM could.
+    """
 
     outlines: bool = True
     gif: bool = True
     probability: bool = False
+    anonymise: bool = False
 
 
 @dataclass(frozen=True)
@@ -227,10 +235,7 @@ def _write(
 
     mask = prediction.mask
     with _staged(out) as stage:
-        if prediction.labels is not None:
-            write_labels(prediction.labels, stage / "masks", scan.id)
-        else:
-            write_mask(mask, stage / "masks", scan.id)
+        _write_masks(prediction, stage / "masks", scan.id, outputs.anonymise)
         if outputs.outlines:
             draw_slices(scan, mask, None, stage / "outlines" / scan.id)
         if outputs.gif:
@@ -260,6 +265,25 @@ def _write(
     # Last of all: only a scan whose files are complete has this record.
     write_json(out / "scans" / f"{scan.id}.json", asdict(result))
     return result
+
+
+def _write_masks(prediction: Prediction, folder: Path, name: str, anonymise: bool) -> None:
+    """Write the mask, or the labels of a model with classes, in the kind read and in the kind beside it."""
+    grid = prediction.mask.grid
+    reader = READERS.get(grid.format)
+    beside = READERS[reader.beside] if reader is not None and reader.beside is not None else None
+    if anonymise:
+        grid = anonymised(grid)
+    if prediction.labels is not None:
+        labels = LabelMap(prediction.labels.voxels, grid, name)
+        write_labels(labels, folder, name)
+        if beside is not None:
+            beside.write_labels(labels, folder, name)
+        return
+    mask = Mask(prediction.mask.voxels, grid, name)
+    write_mask(mask, folder, name)
+    if beside is not None:
+        beside.write_mask(mask, folder, name)
 
 
 def _label_voxels(prediction: Prediction) -> dict[str, int]:

@@ -5,7 +5,7 @@ Every kind has a reader in :mod:`glioseg.io.registry`; nothing heavy is imported
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ __all__ = [
     "READERS",
     "Reader",
     "Source",
+    "anonymised",
     "find_scans",
     "read_labels",
     "read_mask",
@@ -40,17 +41,20 @@ def read_scan(
     pre: str | Path | None = None,
     post: str | Path | None = None,
     id: str | None = None,
+    series: Mapping[str, str] | None = None,
 ) -> Scan:
     """Read a scan from one source, or from one source a sequence.
 
     Args:
         source: a patient folder or folder of slices (TIFF, PNG, JPEG), one such image, a multi-page TIFF,
-            a NIfTI volume or a folder with the NIfTI volumes of one scan. RGB holds pre-contrast, FLAIR and
-            post-contrast; grey is FLAIR alone.
+            a NIfTI volume or a folder with the NIfTI volumes of one scan, a DICOM file or a folder with the
+            DICOM series of one study. RGB holds pre-contrast, FLAIR and post-contrast; grey is FLAIR alone.
         flair: instead of ``source``: the FLAIR sequence.
         pre: the pre-contrast T1 sequence on the same grid as ``flair``.
         post: the post-contrast T1 sequence on the same grid as ``flair``.
         id: name of the scan; taken from the path by default.
+        series: of a DICOM study, which series is ``flair``, ``pre`` or ``post`` (SeriesInstanceUID or
+            SeriesDescription, or ``none``); found out by default.
 
     Returns:
         A scan with the channels ``pre``, ``flair``, ``post``. Sequences that are not there are filled with
@@ -69,14 +73,14 @@ def read_scan(
         raise InputError(Fault(source, "a scan or its sequences", f"also {', '.join(sequences)}", cure))
     path = Path(source)
     reader = reader_for(path)
-    if path.is_dir() and not holds_slices(path):
-        return _only_scan(path, id)
+    if reader.name == "dicom" or (path.is_dir() and not holds_slices(path)):
+        return _only_scan(path, id, series)
     return with_all_channels(reader.read(path, id or name_of(path)))
 
 
-def _only_scan(folder: Path, id: str | None) -> Scan:
+def _only_scan(folder: Path, id: str | None, series: Mapping[str, str] | None = None) -> Scan:
     """Read the one scan that lies in a folder without slices: a volume, or the volumes of its sequences."""
-    sources, faults = find_scans([folder])
+    sources, faults = find_scans([folder], series)
     if not faults and len(sources) > 1:
         found = f"{len(sources)} scans ({listed(source.id for source in sources)})"
         faults.append(Fault(folder, "one scan", found, "Give one of them."))
@@ -107,7 +111,7 @@ def read_mask(source: str | Path, like: Grid | None = None) -> Mask:
 
     Args:
         source: a folder with ``<slice>_mask`` images, one mask image, a multi-page TIFF or a NIfTI volume,
-            with the values 0 and 1, or 0 and 255.
+            with the values 0 and 1, or 0 and 255; or a DICOM SEG.
         like: grid of the scan that the mask belongs to.
 
     Raises:
@@ -121,8 +125,9 @@ def write_mask(mask: Mask, folder: str | Path, name: str | None = None) -> list[
     """Write a mask in the kind that its scan was read from.
 
     Slices give ``folder/<id>/<slice>_mask.tif`` or ``.png`` (uint8, 0 and 255), an image
-    ``folder/<id>_mask.tif`` or ``.png``, a NIfTI volume ``folder/<id>_mask.nii.gz`` (uint8, 0 and 1) with
-    the shape, the axis order and the affine of the file that was read.
+    ``folder/<id>_mask.tif`` or ``.png``, DICOM ``folder/<id>_mask.dcm`` (SEG, which refers to the images), a
+    NIfTI volume ``folder/<id>_mask.nii.gz`` (uint8, 0 and 1) with the shape, the axis order and the affine of
+    the file that was read.
 
     Args:
         mask: the mask.
@@ -173,6 +178,15 @@ def write_labels(labels: LabelMap, folder: str | Path, name: str | None = None) 
     """
     reader = READERS.get(labels.grid.format, READERS["nifti"])
     return reader.write_labels(labels, Path(folder), _plain(name or labels.id))
+
+
+def anonymised(grid: Grid) -> Grid:
+    """The same grid, so that masks written on it name no patient; only DICOM could."""
+    if grid.format != "dicom":
+        return grid
+    from glioseg.io.dicom.reader import anonymised as without_patient
+
+    return without_patient(grid)
 
 
 def _plain(name: str) -> str:

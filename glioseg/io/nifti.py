@@ -13,7 +13,6 @@ import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -25,43 +24,19 @@ from glioseg.files import written_whole
 from glioseg.io.names import suffix_of
 from glioseg.io.pictures import as_labels, as_mask, check_finite
 from glioseg.io.refuse import MAX_EXPANSION, check_size, quiet, reading
+from glioseg.io.turn import Affine, Turn, orient
 from glioseg.scan import CHANNELS, Grid, LabelMap, Mask, Scan
-
-Affine = npt.NDArray[np.float64]
-
-_RIGHT, _ANTERIOR, _SUPERIOR = 0, 1, 2
 
 
 @dataclass(frozen=True, eq=False)
-class Native:
-    """How a grid stands in its file.
+class Native(Turn):
+    """How a grid stands in its file, and what else the file says.
 
     Attributes:
         header: nibabel's header of the file.
-        shape: the spatial sizes in the file's own order, 2 or 3 of them.
-        axes: axis of the file along which slices, rows and columns run.
-        flips: whether slices, rows and columns run against that axis.
     """
 
     header: Any
-    shape: tuple[int, ...]
-    axes: tuple[int, int, int]
-    flips: tuple[bool, bool, bool]
-
-    @property
-    def _flipped(self) -> tuple[int, ...]:
-        return tuple(axis for axis in range(3) if self.flips[axis])
-
-    def presented(self, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Voxels in the file's order ``(x, y, z[, channels])`` as ``(slices, height, width[, channels])``."""
-        array = stored.transpose(*self.axes, *range(3, stored.ndim))
-        array = np.flip(array, self._flipped)
-        return np.ascontiguousarray(array)
-
-    def stored(self, presented: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The inverse of :meth:`presented`, in the shape of the file."""
-        array = np.flip(presented, self._flipped)
-        return array.transpose(np.argsort(self.axes)).reshape(self.shape)
 
 
 def read(path: Path, id: str) -> Scan:
@@ -158,40 +133,6 @@ def _write(
     return [path]
 
 
-def orient(
-    affine: Affine, shape: tuple[int, int, int]
-) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
-    """Axes and directions that show a volume as slices upwards, rows backwards and columns to the left.
-
-    Slices run along the axis closest to inferior-superior; the only axis of size 1, if there is one, always
-    is the slice axis. Of the other two, rows and columns take the better fit to anterior-posterior and
-    right-left.
-
-    Args:
-        affine: from voxel indices of the file to RAS+ millimetres.
-        shape: sizes of the file's three axes.
-
-    Returns:
-        ``(axes, flips)`` as in :class:`Native`.
-    """
-    cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    flat = [axis for axis in range(3) if shape[axis] == 1]
-    slice_axis = flat[0] if len(flat) == 1 else int(np.argmax(np.abs(cosines[_SUPERIOR])))
-    rest = [axis for axis in range(3) if axis != slice_axis]
-    row, column = max(
-        permutations(rest), key=lambda pair: abs(cosines[_ANTERIOR, pair[0]]) + abs(cosines[_RIGHT, pair[1]])
-    )
-
-    def along(axis: int, direction: int) -> bool:
-        part = cosines[direction, axis]
-        if abs(part) < 0.1:  # a lone sagittal or coronal slice: decide by the direction it does have
-            part = cosines[np.argmax(np.abs(cosines[:, axis])), axis]
-        return bool(part > 0)
-
-    flips = (not along(slice_axis, _SUPERIOR), along(row, _ANTERIOR), along(column, _RIGHT))
-    return (slice_axis, row, column), flips
-
-
 def _open(path: Path) -> tuple[Any, Grid, int]:
     """Load the header; returns nibabel's image, the grid and the number of channels, all checked."""
     image = _load(path)
@@ -216,12 +157,8 @@ def _open(path: Path) -> tuple[Any, Grid, int]:
     axes, flips = orient(affine, volume)
     sizes = (volume[axes[0]], volume[axes[1]], volume[axes[2]])
     check_size(path, (*sizes, channels), stored_bytes=_room(path, image, dtype))
-    turned = np.zeros((4, 4))
-    turned[3, 3] = 1
-    for place, axis in enumerate(axes):
-        turned[axis, place] = -1 if flips[place] else 1
-        turned[axis, 3] = volume[axis] - 1 if flips[place] else 0
-    presented = affine @ turned
+    native = Native(shape[:3], axes, flips, image.header.copy())
+    presented = native.presented_affine(affine)
     spacing = np.linalg.norm(presented[:3, :3], axis=0)
     grid = Grid(
         sizes,
@@ -229,7 +166,7 @@ def _open(path: Path) -> tuple[Any, Grid, int]:
         presented,
         format="nifti",
         files=(path,),
-        native=Native(image.header.copy(), shape[:3], axes, flips),
+        native=native,
     )
     return image, grid, channels
 

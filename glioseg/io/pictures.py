@@ -9,8 +9,6 @@ from __future__ import annotations
 import io
 import os
 import struct
-import threading
-import warnings
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,14 +19,13 @@ import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
 from glioseg.io.plain_tiff import read_plain
-from glioseg.io.refuse import MAX_EXPANSION, check_size, quiet, reading
+from glioseg.io.refuse import MAX_EXPANSION, check_size, quiet, reading, without_warnings
 
 Pages = npt.NDArray[Any]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_warnings_lock = threading.Lock()  # the filters of warnings belong to the whole process
 _SMALL = 64 << 20  # files up to this size are read at once
 _KINDS = "8 or 16 bit, grey or RGB"
 
@@ -273,14 +270,12 @@ def _tiff_values(path: Path, series: Any, page: Any) -> npt.NDArray[Any]:
     }
     modes = kept.get((str(series.dtype), page.samplesperpixel), ())
     pages = []
-    with _warnings_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an error follows where it matters
-        with Image.open(path, formats=("TIFF",)) as image:
-            for number in range(getattr(image, "n_frames", 1)):
-                image.seek(number)
-                if image.mode not in modes:
-                    raise InputError(_needs_codecs(path, series, page))
-                pages.append(np.asarray(image))
+    with without_warnings(), Image.open(path, formats=("TIFF",)) as image:
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            if image.mode not in modes:
+                raise InputError(_needs_codecs(path, series, page))
+            pages.append(np.asarray(image))
     values = np.stack(pages).reshape(series.shape)
     # Pillow has already turned white-is-zero grey around; what follows does it again.
     return ~values if page.photometric.name == "MINISWHITE" and values.dtype.itemsize == 1 else values

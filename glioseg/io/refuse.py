@@ -11,6 +11,7 @@ import logging
 import os
 import stat
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,17 @@ def quiet(logger_name: str) -> Iterator[None]:
         yield
     finally:
         _thread.quiet = before
+
+
+_warnings_lock = threading.RLock()  # the filters of warnings belong to the whole process
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Keep warnings back, one thread at a time; where it matters an error follows."""
+    with _warnings_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def read_fault(path: Path, error: OSError) -> Fault:

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import ModuleType
 
 from glioseg.errors import Fault, InputError
+from glioseg.io.dicom.detect import takes as takes_dicom
 from glioseg.io.names import is_picture, is_volume, suffix_of
 from glioseg.io.refuse import check_exists
 from glioseg.scan import Grid, LabelMap, Mask, Scan
@@ -33,14 +34,16 @@ class Reader:
     Attributes:
         name: the ``format`` of the grids that it makes.
         title: what people call it.
-        takes: whether a path, which exists, is of this kind; decided by name alone.
+        takes: whether a path, which exists, is of this kind; decided by its name or its first bytes.
         home: the module with ``read``, ``read_mask`` and ``write_mask``.
+        beside: the reader in whose kind predictions are written too, for programs that cannot open this one.
     """
 
     name: str
     title: str
     takes: Callable[[Path], bool]
     home: str
+    beside: str | None = None
 
     @property
     def module(self) -> ModuleType:
@@ -81,6 +84,8 @@ def register(reader: Reader) -> None:
     READERS[reader.name] = reader
 
 
+# Before folders of slices, which take every folder: DICOM takes those that hold DICOM and no other image.
+register(Reader("dicom", "DICOM", takes_dicom, "glioseg.io.dicom.reader", beside="nifti"))
 register(Reader("slices", "a folder of slices", Path.is_dir, "glioseg.io.slices"))
 register(Reader("image", "a TIFF, PNG or JPEG image", is_picture, "glioseg.io.image"))
 register(Reader("nifti", "a NIfTI volume (.nii, .nii.gz)", is_volume, "glioseg.io.nifti"))

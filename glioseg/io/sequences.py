@@ -22,7 +22,8 @@ def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan
     """Read one grey volume a sequence onto one grid, that of FLAIR.
 
     Args:
-        sequences: path of ``flair`` and, as far as they are there, ``pre`` and ``post``.
+        sequences: path of ``flair`` and, as far as they are there, ``pre`` and ``post``. DICOM series, which
+            know where they lie in the patient, are interpolated onto the FLAIR; others must lie on it.
         id: name of the scan; by default the name of the FLAIR file without the word for the sequence, or
             the name of its folder when nothing else is left.
 
@@ -55,6 +56,9 @@ def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan
         scans[channel] = scan
     if "flair" in scans:
         grid = scans["flair"].grid
+        if grid.format == "dicom":
+            scans, apart = _on_dicom(scans)
+            faults += apart
         faults += [
             Fault(
                 sequences[channel],
@@ -79,6 +83,27 @@ def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan
         flair.native,
     )
     return Scan(voxels, grid, name, tuple(names))
+
+
+def _on_dicom(scans: dict[str, Scan]) -> tuple[dict[str, Scan], list[Fault]]:
+    """The scans with those that are DICOM, as FLAIR is, on its grid; and what is wrong."""
+    from glioseg.io.dicom.resample import onto
+
+    flair = scans["flair"]
+    moved: dict[str, Scan] = {}
+    faults: list[Fault] = []
+    for name, scan in scans.items():
+        moved[name] = scan
+        if scan.grid.format != "dicom" or len(scan.channels) > 1:
+            continue
+        series = scan.grid.native.series, flair.grid.native.series
+        try:
+            voxels = onto(scan.voxels[..., 0], scan.grid, flair.grid, *series)
+            moved[name] = Scan(voxels[..., None], flair.grid, scan.id, scan.channels)
+        except InputError as error:
+            faults += error.faults
+            moved.pop(name)
+    return moved, faults
 
 
 def same_grid(first: Grid, second: Grid) -> bool:

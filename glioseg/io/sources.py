@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import natural_key
 from glioseg.io import names
+from glioseg.io.dicom.detect import is_dicom, require_dicom
 from glioseg.io.refuse import check_exists, quiet, reading
 from glioseg.io.registry import READERS, reader_for
 from glioseg.scan import CHANNELS, Scan
@@ -23,9 +24,11 @@ class Source:
     Attributes:
         id: name of the scan, different from that of every other source found with it.
         format: name of its reader in :data:`glioseg.io.READERS`.
-        files: one file a slice for ``slices``, one a sequence when ``sequences`` are named, otherwise one.
-        sequences: which sequence each file holds, where the names of the files say so.
+        files: one file a slice for ``slices``, all of every sequence for ``dicom``, one a sequence when
+            ``sequences`` are named otherwise, else one.
+        sequences: which sequence each file holds, where the names of the files or DICOM headers say so.
         slice_numbers: number of each slice, for ``slices``.
+        note: what was taken for what, where that is more than the names of the files say.
     """
 
     id: str
@@ -33,6 +36,7 @@ class Source:
     files: tuple[Path, ...]
     sequences: tuple[str, ...] = ()
     slice_numbers: tuple[int, ...] = ()
+    note: str = ""
 
     def read(self) -> Scan:
         """Read the scan.
@@ -42,6 +46,10 @@ class Source:
         """
         from glioseg.io import read_scan, with_all_channels
 
+        if self.format == "dicom":
+            from glioseg.io.dicom.reader import read_files
+
+            return with_all_channels(read_files(self.files, self.sequences, self.id))
         if self.sequences:
             pre, flair, post = (
                 dict(zip(self.sequences, self.files, strict=True)).get(name) for name in CHANNELS
@@ -55,6 +63,8 @@ class Source:
 
     def __str__(self) -> str:
         """What is read for what, for instance ``p1: a_t1.nii.gz as pre, a_flair.nii.gz as flair``."""
+        if self.note:
+            return f"{self.id}: {self.note}"
         if self.sequences:
             pairs = zip(self.files, self.sequences, strict=True)
             return f"{self.id}: " + ", ".join(f"{file.name} as {sequence}" for file, sequence in pairs)
@@ -63,8 +73,10 @@ class Source:
         return f"{self.id}: {self.files[0]}"
 
 
-def find_scans(paths: Iterable[str | Path]) -> tuple[list[Source], list[Fault]]:
-    """Find the scans behind paths; files are not opened, except to tell a stack from a slice.
+def find_scans(
+    paths: Iterable[str | Path], series: Mapping[str, str] | None = None
+) -> tuple[list[Source], list[Fault]]:
+    """Find the scans behind paths; images are not opened, except to tell a stack from a slice.
 
     A path may be a file, a patient's folder, or a folder of those at any depth. In one folder
 
@@ -72,34 +84,45 @@ def find_scans(paths: Iterable[str | Path]) -> tuple[list[Source], list[Fault]]:
       a scan of its own),
     * NIfTI files whose names differ only in the word for the sequence (``flair``, ``t1``, ``t1post``,
       ``t1ce``, ``t1gd`` ...) are one scan; other sequences, such as T2, are left aside,
+    * DICOM files, whatever they are called, are one scan a study, also over several folders; the headers say
+      which series is FLAIR, pre-contrast and post-contrast,
     * masks (``..._mask``, ``..._seg``, ``..._label`` ...) and hidden files are never taken for images.
 
+    Args:
+        paths: files and folders.
+        series: of DICOM, which series is ``flair``, ``pre`` or ``post``: its SeriesInstanceUID, its
+            SeriesDescription, or ``none``.
+
     Returns:
-        The scans in the order of the paths, each once, and all that is wrong with the rest.
+        The scans in the order of the paths, each once, and all that is wrong with the rest; those in DICOM
+        come last.
     """
     files: list[Path] = []
+    dicom: dict[Path, Path] = {}
     faults: list[Fault] = []
     seen: set[str] = set()
     given = [Path(path) for path in paths]
     for path in given:
-        before = len(files), len(faults)
+        before = len(files), len(faults), len(dicom)
         try:
             check_exists(path)
             if os.path.realpath(path) in seen:
                 continue
             if path.is_dir():
-                _collect(path, files, faults, seen)
-                if (len(files), len(faults)) == before:
-                    expected = "slices (TIFF, PNG, JPEG) or NIfTI volumes"
+                _collect(path, path, files, dicom, faults, seen)
+                if (len(files), len(faults), len(dicom)) == before:
+                    expected = "slices (TIFF, PNG, JPEG), NIfTI volumes or DICOM"
                     cure = "Give the folder that holds the scans; files named like masks are left aside."
                     faults.append(Fault(path, expected, "none", cure))
+            elif is_dicom(path):
+                dicom.setdefault(path, path)
             else:
                 reader_for(path)
                 files.append(path)
         except InputError as error:
             faults += error.faults
     images = [file for file in dict.fromkeys(files) if not names.is_mask(file)]
-    if not images and not faults:
+    if not images and not dicom and not faults:
         where = given[0] if given else "this command"
         what = "only files named like masks" if given else "none"
         faults.append(Fault(where, "at least one scan", what, "Give the images."))
@@ -112,10 +135,25 @@ def find_scans(paths: Iterable[str | Path]) -> tuple[list[Source], list[Fault]]:
         ):
             sources += found_by[0]
             faults += found_by[1]
+    if dicom:
+        found = _dicom_scans(dicom, series)
+        sources += found[0]
+        faults += found[1]
+    elif series:
+        found_instead = f"{len(sources)} scans of other kinds"
+        cure = "Use --flair, --pre and --post for files."
+        faults.append(Fault("--series", "DICOM, whose series it chooses", found_instead, cure))
     return _named_apart(sources), faults
 
 
-def _collect(folder: Path, files: list[Path], faults: list[Fault], seen: set[str]) -> None:
+def _collect(
+    given: Path,
+    folder: Path,
+    files: list[Path],
+    dicom: dict[Path, Path],
+    faults: list[Fault],
+    seen: set[str],
+) -> None:
     """Add the image files in a folder and the folders below it; links that lead round are followed once."""
     real = os.path.realpath(folder)
     if real in seen:
@@ -136,10 +174,25 @@ def _collect(folder: Path, files: list[Path], faults: list[Fault], seen: set[str
         and (names.is_picture(entry) or names.is_volume(entry))
         and not names.is_mask(entry)
     ]
+    for entry in entries:
+        if entry not in folders and is_dicom(entry):
+            dicom.setdefault(entry, given)
     labelled = any(entry.name.casefold() == "images" for entry in folders)
     for entry in entries:
         if entry in folders and not (labelled and names.is_mask(entry)):
-            _collect(entry, files, faults, seen)
+            _collect(given, entry, files, dicom, faults, seen)
+
+
+def _dicom_scans(
+    files: dict[Path, Path], series: Mapping[str, str] | None
+) -> tuple[list[Source], list[Fault]]:
+    try:
+        require_dicom()
+    except InputError as error:
+        return [], list(error.faults)
+    from glioseg.io.dicom.find import find_dicom
+
+    return find_dicom(files, series)
 
 
 def _picture_scans(folder: Path, pictures: Sequence[Path]) -> tuple[list[Source], list[Fault]]:

@@ -106,8 +106,13 @@ async def openread_sample(name: str, service: Serving) -> models.ScanInfo:
                                 "type": "array",
                                 "minItems": 1,
                                 "items": {"type": "string", "format": "binary"},
-                                "description": "slices (TIFF, PNG, JPEG), NIfTI, or a zip; masks too",
-                            }
+                                "description": "slices (TIFF, PNG, JPEG), NIfTI, DICOM, or a zip; masks too",
+                            },
+                            "series": {
+                                "type": "array",
+                                "items": {"type": "string"},
+                                "description": "of DICOM: flair=SERIES, pre=SERIES, post=SERIES",
+                            },
                         },
                     }
                 }
@@ -119,16 +124,18 @@ async def upload(request: Request, service: Serving) -> models.ScanInfo:
     """Upload one scan.
 
     Files in the field `files`: slices of one scan (TIFF, PNG or JPEG; `<slice>_mask` beside them is the
-    truth), a multi-page TIFF, a NIfTI volume or one a sequence (`flair`, `t1`, `t1ce` in the names), or a zip
-    of those.
+    truth), a multi-page TIFF, a NIfTI volume or one a sequence (`flair`, `t1`, `t1ce` in the names), the
+    DICOM files of one study, or a zip of those. Fields `series` say which series of a study is which:
+    `flair=SERIES`, `pre=SERIES`, `post=SERIES`, a SeriesDescription or SeriesInstanceUID or `none`.
     """
     settings = service.settings
     id, folder = service.store.new_folder()
     try:
         async with request.form(max_files=settings.files, max_fields=16) as form:
             uploads = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
+            named = [part for name, part in form.multi_items() if name == "series" and isinstance(part, str)]
             await service.read(folder, lambda: _keep(uploads, folder))
-        scan, truth = await service.read(folder, lambda: read_upload(folder, settings))
+        scan, truth = await service.read(folder, lambda: read_upload(folder, settings, named))
         entry = service.store.add(Entry(id, folder, scan, truth))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -237,14 +244,23 @@ def view(entry: OneEntry, layer: models.Layer) -> Response:
     return Response(content, media_type="application/octet-stream")
 
 
-@router.get("/scans/{id}/mask", response_class=Response, responses={**BINARY, **NO_MASK})
-def mask(entry: OneEntry, format: models.MaskFormat = "native", which: models.Which = "current") -> Response:
-    """The mask as a file: in the kind of the scan (`native`), as NIfTI, or as a zip of TIFF or PNG slices."""
+@router.get("/scans/{id}/mask", response_class=Response, responses={**BINARY, **NO_MASK, **BAD})
+def mask(
+    entry: OneEntry,
+    format: models.MaskFormat = "native",
+    which: models.Which = "current",
+    anonymise: bool = False,
+) -> Response:
+    """The mask as a file: in the kind of the scan (`native`), as NIfTI, or as a zip of TIFF or PNG slices.
+
+    Of a DICOM scan `native` and `dicom` are a DICOM SEG that refers to the images; `anonymise=true` leaves
+    patient, dates and original UIDs out of it.
+    """
     if which == "true":
         if entry.truth is None:
             raise HTTPException(409, "no mask came with the scan")
-        return _file(downloads.mask_file(entry, entry.truth, format, "truth"))
-    return _file(downloads.mask_file(entry, _masked(entry), format))
+        return _file(downloads.mask_file(entry, entry.truth, format, "truth", anonymise))
+    return _file(downloads.mask_file(entry, _masked(entry), format, anonymise=anonymise))
 
 
 @router.put("/scans/{id}/mask", responses={**NO_SCAN, **BAD})

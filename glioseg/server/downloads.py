@@ -16,7 +16,7 @@ import numpy.typing as npt
 from glioseg.draw import draw_gif, draw_slices
 from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
-from glioseg.io import READERS, write_mask
+from glioseg.io import READERS, anonymised, write_mask
 from glioseg.scan import Grid, Mask, Scan
 from glioseg.server.store import Entry
 
@@ -40,10 +40,19 @@ KINDS = {
 }
 
 
-def mask_file(entry: Entry, mask: Mask, format: str, what: str = "mask") -> Download:
-    """A mask as ``native`` (the kind of the scan), ``nifti``, or ``tif`` or ``png`` slices in a zip."""
+def mask_file(entry: Entry, mask: Mask, format: str, what: str = "mask", anonymise: bool = False) -> Download:
+    """A mask as ``native`` (the kind of the scan), ``dicom`` (SEG), ``nifti``, or ``tif`` or ``png`` slices.
+
+    Slices come in a zip. ``anonymise`` leaves the patient out of a SEG.
+
+    Raises:
+        InputError: a SEG is asked for and the scan was not read from DICOM.
+    """
     name = plain_name(entry.scan.id)
-    grid = mask.grid
+    if format == "dicom" and mask.grid.format != "dicom":
+        cure = "Ask for format=nifti."
+        raise InputError(Fault("the scan", "DICOM, which a SEG refers to", mask.grid.format, cure))
+    grid = anonymised(mask.grid) if anonymise else mask.grid
     if format in ("tif", "png"):
         files = tuple(Path(f"{name}_{number}.{format}") for number in grid.slice_numbers)
         grid = Grid(grid.shape, slice_numbers=grid.slice_numbers, format="slices", files=files)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Layer = Literal["pre", "flair", "post", "rgb", "predicted", "true", "probability"]
 Channel = Literal["pre", "flair", "post"]
-MaskFormat = Literal["native", "nifti", "tif", "png"]
+MaskFormat = Literal["native", "dicom", "nifti", "tif", "png"]
 Which = Literal["current", "true"]
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io import find_scans, read_mask, read_scan
+from glioseg.io.dicom.detect import has_dicom, is_dicom
+from glioseg.io.dicom.find import parse_series
 from glioseg.io.names import is_mask, is_picture, is_volume, listed, split_number, stem_of, suffix_of
 from glioseg.io.sources import Source
 from glioseg.scan import Mask, Scan
@@ -75,8 +77,13 @@ def unpack(archive: Path, folder: Path, settings: Settings) -> None:
         raise InputError(Fault(where, "a whole zip archive", "one that is damaged", cure)) from error
 
 
-def read_upload(folder: Path, settings: Settings) -> tuple[Scan, Mask | None]:
+def read_upload(folder: Path, settings: Settings, series: Sequence[str] = ()) -> tuple[Scan, Mask | None]:
     """Read the one scan in an upload's folder, and its mask if one is beside it.
+
+    Args:
+        folder: holds nothing but the upload.
+        settings: limits.
+        series: of DICOM, ``flair=SERIES`` and so on, see :func:`glioseg.io.dicom.find.parse_series`.
 
     Raises:
         InputError: there is no scan, there are several, or something cannot be read.
@@ -94,10 +101,10 @@ def read_upload(folder: Path, settings: Settings) -> tuple[Scan, Mask | None]:
         folder, files = inside, [path for path in sorted(inside.rglob("*")) if path.is_file()]
     check_promises(files, settings.values)
     known = [path for path in files if is_picture(path) or is_volume(path)]
-    if not known:
-        # Not named like pictures or volumes: whatever reader takes the folder, for instance a DICOM series.
+    if not known and not any(is_dicom(path) for path in files):
+        # Nothing that is known: the reader of what is there says so.
         return read_scan(_innermost(folder)), None
-    sources, faults = find_scans([folder])
+    sources, faults = find_scans([folder], parse_series(series))
     raise_all(faults)
     if len(sources) != 1:
         found = f"{len(sources)} ({listed(source.id for source in sources)})"
@@ -109,6 +116,9 @@ def read_upload(folder: Path, settings: Settings) -> tuple[Scan, Mask | None]:
 
 def _id(source: Source, folder: Path) -> str:
     """The name of a scan; the folder of the upload itself has none that means anything."""
+    if source.format == "dicom":
+        plain = folder.name.removeprefix("in ")
+        return source.id if source.id != folder.name else plain if plain != folder.name else "dicom"
     if source.format != "slices" or source.files[0].parent != folder:
         return source.id
     return split_number(stem_of(source.files[0]))[0] or folder.name.removeprefix("in ")
@@ -124,7 +134,7 @@ def check_promises(files: list[Path], most: int) -> None:
     """
     total = 0
     for path in files:
-        for probe in (_picture_values, _volume_values):
+        for probe in (_picture_values, _volume_values, _dicom_values):
             try:
                 total += sum(probe(path))
             except Exception:  # damaged headers raise whatever they like
@@ -158,6 +168,15 @@ def _volume_values(path: Path) -> Iterator[int]:
 
         header: Any = nibabel.load(path)
         yield _product(header.shape)
+
+
+def _dicom_values(path: Path) -> Iterator[int]:
+    if is_dicom(path) and has_dicom():
+        from glioseg.io.dicom.headers import count_of, open_header
+
+        header = open_header(path, ["Rows", "Columns", "NumberOfFrames", "SamplesPerPixel"])
+        words = ("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel")
+        yield _product(tuple(count_of(header, word, 1) or 1 for word in words))
 
 
 def _product(sizes: tuple[int, ...]) -> int:

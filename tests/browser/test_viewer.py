@@ -220,3 +220,26 @@ def test_slices_are_dropped_with_their_masks(make_page: Any, tmp_path: Path) -> 
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Tab")
     assert page.is_visible("#tip-dice")
+
+
+def test_a_dicom_study_gives_a_seg(make_page: Any, tmp_path: Path) -> None:
+    import dicom_kit
+
+    from glioseg.io import read_scan
+
+    scan = read_scan(SAMPLES / SAMPLE.id)
+    for name, words in (("flair", "Ax T2 FLAIR"), ("post", "Ax T1 POST")):
+        voxels = scan.channel(name).transpose(2, 1, 0).astype(np.uint16)
+        dicom_kit.series(tmp_path, voxels, name=words)
+    page = make_page()
+    page.goto("/")
+    page.set_input_files("#files", sorted(tmp_path.glob("*.dcm")))
+    ready(page)
+    keep(page, "dicom")
+    assert page.inner_text("#scan-name") == "dicom"
+    with page.expect_download() as waiting:
+        page.click("[data-t=dl_seg]")
+    waiting.value.save_as(tmp_path / "mask" / "seg.dcm")
+    assert read_mask(tmp_path / "mask" / "seg.dcm").voxels.any()
+    page.locator("#downloads").scroll_into_view_if_needed()
+    keep(page, "dicom-downloads")

@@ -38,7 +38,9 @@ export function showNumbers(content, body, flags, protocol) {
 export function showDownloads(scan, box) {
   const start = `/api/scans/${scan.id}`;
   const files = [
-    ["dl_mask", `${start}/mask`],
+    ...(scan.format === "dicom"
+      ? [["dl_seg", `${start}/mask?format=dicom`], ["dl_seg_anonymous", `${start}/mask?format=dicom&anonymise=true`]]
+      : [["dl_mask", `${start}/mask`]]),
     ["dl_nifti", `${start}/mask?format=nifti`],
     ["dl_tif", `${start}/mask?format=tif`],
     ["dl_png", `${start}/mask?format=png`],

@@ -1,0 +1,126 @@
+"""Which scans stand in DICOM files: one a study, with the series that are its sequences."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from glioseg.errors import Fault, InputError
+from glioseg.io.dicom.headers import Frame, read_frames
+from glioseg.io.dicom.match import NONE, choose, describe, named
+from glioseg.io.dicom.series import find_series
+from glioseg.io.names import listed, name_of, scan_of_sequence, sequence_of, stem_of
+from glioseg.io.sources import Source
+from glioseg.scan import CHANNELS
+
+_NO_NAME = re.compile(r"(dicom|dcm|images?|series|study|scans?|mri?|export)[ _-]?\d*", re.IGNORECASE)
+
+
+def find_dicom(
+    files: Mapping[Path, Path], wanted: Mapping[str, str] | None = None
+) -> tuple[list[Source], list[Fault]]:
+    """Find the scans in DICOM files; only headers are read.
+
+    Args:
+        files: each file with the path that a person gave and under which it was found.
+        wanted: which series is ``flair``, ``pre`` or ``post``, see :func:`glioseg.io.dicom.match.choose`.
+
+    Returns:
+        One source a study, named after its folder, and all that is wrong with the rest. A study with a file
+        that cannot be read in one of its folders is left out: it would be segmented without that slice.
+    """
+    wanted = wanted or {}
+    studies: dict[str, list[Frame]] = defaultdict(list)
+    faults: list[Fault] = []
+    others: Counter[str] = Counter()
+    broken: set[Path] = set()
+    for file in files:
+        try:
+            frames, kind = read_frames(file)
+        except InputError as error:
+            faults += error.faults
+            broken.add(file.parent)
+            continue
+        if frames:
+            studies[frames[0].study] += frames
+        else:
+            others[kind] += 1
+    if not studies and not faults:
+        where = next(iter(files.values()))
+        found = f"only {listed((f'{kind} ({count})' for kind, count in others.items()), 5)}"
+        directory = any("DICOMDIR" in kind for kind in others)
+        cure = (
+            "Give the folder that holds the images."
+            if directory
+            else "Give the folder with the MR series (SOP class MR or enhanced MR)."
+        )
+        faults.append(Fault(where, "MR images", found, cure))
+    sources: list[Source] = []
+    met: set[str] = set()
+    for frames in studies.values():
+        series = find_series(frames)
+        met |= {name for name, value in wanted.items() if named(series, value)}
+        if broken.intersection(frame.file.parent for frame in frames):
+            continue  # the file that was refused may be one of its slices, the first or last for instance
+        folder = common_folder(frame.file for frame in frames)
+        alone = {frame.file for frame in frames}
+        chosen, wrong = choose(series, str(alone.pop() if len(alone) == 1 else folder), wanted)
+        faults += wrong
+        if wrong:
+            continue
+        names = [name for name in ("flair", "pre", "post") if name in chosen]
+        pairs = [(file, name) for name in names for file in chosen[name].files]
+        id = _id(frames, folder, files)
+        note = describe(chosen, series)
+        paths, sequences = zip(*pairs, strict=True)
+        sources.append(Source(id, "dicom", paths, sequences, note=note))
+    for name, value in wanted.items():
+        if studies and name not in met and value.casefold() != NONE:
+            titles = listed((each.title for frames in studies.values() for each in find_series(frames)), 8)
+            cure = "Give its SeriesInstanceUID or the whole of its SeriesDescription."
+            faults.append(Fault(f"--series {name}={value}", "a series of that name", titles, cure))
+            sources = []  # what was asked for is not there: nothing is segmented in its place
+    return sources, faults
+
+
+def parse_series(texts: Sequence[str]) -> dict[str, str]:
+    """``["flair=AX FLAIR", "post=none"]`` as a mapping.
+
+    Raises:
+        InputError: a text is not SEQUENCE=SERIES, or a sequence is unknown or named twice.
+    """
+    wanted: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        name, value = name.strip().casefold(), value.strip()
+        if not equals or name not in CHANNELS or not value or name in wanted:
+            expected = "flair=, pre= or post=, each once, and a SeriesInstanceUID or SeriesDescription"
+            cure = 'For instance --series flair="AX FLAIR" --series post=none.'
+            raise InputError(Fault("--series", expected, repr(text), cure))
+        wanted[name] = value
+    return wanted
+
+
+def common_folder(files: Iterable[Path]) -> Path:
+    """The deepest folder above all files."""
+    return Path(os.path.commonpath([os.path.abspath(file.parent) for file in files]))
+
+
+def _id(frames: Sequence[Frame], folder: Path, files: Mapping[Path, Path]) -> str:
+    """The name of a scan: that of its folder; above folders named after a sequence or nothing at all."""
+    first = frames[0].file
+    if all(frame.file == first for frame in frames) and files[first] == first:
+        return stem_of(first)
+    given = Path(os.path.abspath(files[first]))
+    while folder != given and folder.parent != folder and _says_nothing(folder):
+        folder = folder.parent
+    return name_of(folder)
+
+
+def _says_nothing(folder: Path) -> bool:
+    if _NO_NAME.fullmatch(folder.name):
+        return True
+    return sequence_of(folder) is not None and scan_of_sequence(folder) == name_of(folder.parent)

@@ -1,0 +1,414 @@
+"""Headers of DICOM files, one :class:`Frame` an image, refused where they promise what no scan has."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glioseg.errors import Fault, InputError
+from glioseg.io.refuse import check_size, quiet, reading, without_warnings
+
+IMAGES = {
+    "1.2.840.10008.5.1.4.1.1.4": "MR",
+    "1.2.840.10008.5.1.4.1.1.4.1": "enhanced MR",
+    "1.2.840.10008.5.1.4.1.1.4.4": "legacy converted enhanced MR",
+    # Programs that convert MR write these; those without a place in the patient are refused for that.
+    "1.2.840.10008.5.1.4.1.1.7": "secondary capture",
+    "1.2.840.10008.5.1.4.1.1.7.2": "multi-frame grey secondary capture",
+    "1.2.840.10008.5.1.4.1.1.7.3": "multi-frame grey secondary capture",
+}
+"""SOP classes that are read as images."""
+
+COLOURS = {"1.2.840.10008.5.1.4.1.1.4.3", "1.2.840.10008.5.1.4.1.1.7.4"}
+
+MAX_INFLATED = 1 << 30
+"""Most bytes that a deflated file may become."""
+
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
+
+_KEYWORDS = [
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "FrameOfReferenceUID",
+    "Modality",
+    "SeriesNumber",
+    "SeriesDescription",
+    "ProtocolName",
+    "SequenceName",
+    "ScanningSequence",
+    "SequenceVariant",
+    "ImageType",
+    "AngioFlag",
+    "RepetitionTime",
+    "EchoTime",
+    "InversionTime",
+    "ContrastBolusAgent",
+    "EchoNumbers",
+    "TemporalPositionIdentifier",
+    "DiffusionBValue",
+    "AcquisitionNumber",
+    "TriggerTime",
+    "InstanceNumber",
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+    "SamplesPerPixel",
+    "BitsAllocated",
+    "PhotometricInterpretation",
+    "PixelSpacing",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "SliceThickness",
+    "SpacingBetweenSlices",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "PatientName",
+    "PatientID",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+]
+
+_LOGGERS = ("pydicom", "pydicom.pixels.decoders.base", "pydicom.pixels.utils")
+_WRITERS = ("highdicom.base", "highdicom.image", "highdicom.seg.sop", "highdicom.frame", "highdicom.uid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """One image of a file, in plain values; lengths in mm, times in ms, ``None`` for what is not said.
+
+    Attributes:
+        file: where it is.
+        index: its place in the file, from 0.
+        frames: how many there are in the file.
+        instance, sop_class, study, series, frame_of_reference: UIDs, ``""`` where there is none.
+        number: of the series.
+        description, protocol: what people wrote about the series; never shown, it may hold a name.
+        shown: of that, what may be shown: without the words of the patient's name and id.
+        scanning: words of ScanningSequence, SequenceName and ImageType.
+        derived: whether ImageType says that it is not an original image.
+        modality: ``MR`` and so on.
+        rows, columns: size.
+        position: of the first pixel's centre in the patient (left, posterior, superior).
+        orientation: direction of a row and of a column.
+        spacing: between rows and between columns.
+        thickness, between: of the slice, and from slice to slice.
+        repetition, echo, inversion: TR, TE, TI.
+        contrast: whether a contrast agent is named.
+        angiography, diffusion: whether the header says so.
+        slope, intercept: from stored values to those meant.
+        inverted: whether the lowest value is white.
+        apart: what may tell images at one position apart, by the name of the attribute.
+    """
+
+    file: Path
+    index: int
+    frames: int
+    rows: int
+    columns: int
+    position: tuple[float, ...] | None
+    orientation: tuple[float, ...] | None
+    spacing: tuple[float, ...] | None
+    thickness: float | None
+    between: float | None
+    instance: str
+    sop_class: str = ""
+    study: str = ""
+    series: str = ""
+    frame_of_reference: str = ""
+    number: int | None = None
+    description: str = ""
+    protocol: str = ""
+    shown: str = ""
+    scanning: frozenset[str] = frozenset()
+    derived: bool = False
+    modality: str = ""
+    repetition: float | None = None
+    echo: float | None = None
+    inversion: float | None = None
+    contrast: bool = False
+    angiography: bool = False
+    diffusion: bool = False
+    slope: float = 1.0
+    intercept: float = 0.0
+    inverted: bool = False
+    apart: tuple[tuple[str, str], ...] = ()
+
+
+@contextmanager
+def calm() -> Iterator[None]:
+    """Keep what the libraries log and warn about to ourselves: it may hold a patient's name."""
+    with ExitStack() as stack:
+        stack.enter_context(without_warnings())
+        for name in (*_LOGGERS, *_WRITERS):
+            stack.enter_context(quiet(name))
+        yield
+
+
+def open_header(path: Path, keywords: list[str] | None = None) -> Any:
+    """A file's header as pydicom's dataset, without pixels.
+
+    Args:
+        path: the file.
+        keywords: the attributes to read; all by default.
+
+    Raises:
+        InputError: it is no DICOM, damaged, or becomes too large when it is inflated.
+    """
+    return _open(path, stop_before_pixels=True, specific_tags=keywords)
+
+
+def open_whole(path: Path) -> Any:
+    """A file with its pixels, not decoded yet, as pydicom's dataset.
+
+    Raises:
+        InputError: as :func:`open_header`.
+    """
+    return _open(path)
+
+
+def _open(path: Path, **options: Any) -> Any:
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    with reading(path), open(path, "rb") as file:
+        start = file.read(132)
+    if not start:
+        raise InputError(Fault(path, "a DICOM file", "an empty file (0 bytes)", "Copy or export it anew."))
+    bare = start[128:] != b"DICM"
+    if bare and start[:2] not in (b"\x08\x00", b"\x00\x08", b"\x02\x00"):
+        found = "another kind of file named like one"
+        raise InputError(Fault(path, "a DICOM file", found, "Remove it, or export it anew as DICOM."))
+    try:
+        with calm(), reading(path):
+            if not bare:
+                _check_inflated(path)
+            return pydicom.dcmread(path, force=bare, **options)
+    except (InputError, MemoryError):
+        raise
+    except InvalidDicomError as error:
+        raise InputError(damaged(path)) from error
+    except Exception as error:  # pydicom raises whatever damaged bytes lead to
+        raise InputError(damaged(path)) from error
+
+
+def _check_inflated(path: Path) -> None:
+    """Inflate a deflated file piece by piece, to know its size before pydicom does it at once."""
+    from pydicom.filereader import read_file_meta_info
+
+    meta = read_file_meta_info(path)
+    if meta.get("TransferSyntaxUID") != _DEFLATED:
+        return
+    with open(path, "rb") as file:
+        file.seek(144 + int(meta.FileMetaInformationGroupLength))  # preamble, DICM, the length itself
+        inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+        size = 0
+        while piece := file.read(1 << 16):
+            while piece:
+                size += len(inflate.decompress(piece, 1 << 20))
+                piece = inflate.unconsumed_tail
+                if size > MAX_INFLATED:
+                    found = "more"
+                    cure = "Export it without deflation."
+                    raise InputError(Fault(path, f"at most {MAX_INFLATED:,} bytes inflated", found, cure))
+
+
+def damaged(path: Path) -> Fault:
+    """A fault without the library's own words: they may quote the header, and with it a name."""
+    return Fault(path, "a whole DICOM file", "one that is damaged or cut short", "Copy or export it anew.")
+
+
+def read_frames(path: Path) -> tuple[list[Frame], str]:
+    """The images of a file, and what it is instead when it holds none (``SEG``, ``SR``, ``CT`` ...).
+
+    Raises:
+        InputError: the file is damaged, or promises a size that no scan has.
+    """
+    header = open_header(path, _KEYWORDS)
+    try:
+        with calm():
+            return _frames(path, header)
+    except InputError:
+        raise
+    except Exception as error:  # values that cannot be converted, sequences that end too early
+        raise InputError(damaged(path)) from error
+
+
+def _frames(path: Path, header: Any) -> tuple[list[Frame], str]:
+    sop_class = text_of(header, "SOPClassUID") or str(header.file_meta.get("MediaStorageSOPClassUID", ""))
+    modality = text_of(header, "Modality")
+    if sop_class == "1.2.840.10008.1.3.10":
+        return [], "a directory of DICOM files (DICOMDIR)"
+    if not header.get("SOPClassUID"):  # cut before anything that matters
+        raise InputError(damaged(path))
+    if sop_class in COLOURS:
+        return [], "a colour image"
+    if sop_class not in IMAGES or modality not in ("MR", "OT", ""):
+        return [], modality or "an object that is no image"
+    count, rows, columns = (count_of(header, word) for word in ("NumberOfFrames", "Rows", "Columns"))
+    samples = count_of(header, "SamplesPerPixel", 1)
+    bits = count_of(header, "BitsAllocated", 16)
+    if rows is None or columns is None:
+        raise InputError(damaged(path))
+    count = 1 if count is None else count
+    size = os.stat(path).st_size
+    native = _syntax(header) in _NATIVE
+    room = size * 8 // max(1, bits or 16) if native else None
+    check_size(path, (count, rows, columns, samples or 1), stored_bytes=room)
+    photometric = text_of(header, "PhotometricInterpretation")
+    if (samples or 1) > 1 or photometric not in ("MONOCHROME1", "MONOCHROME2", ""):
+        return [], "a colour image"
+    groups = header.get("PerFrameFunctionalGroupsSequence")
+    if groups and len(groups) != count:
+        found = f"that of {len(groups)}"
+        raise InputError(Fault(path, f"the place of each of {count} frames", found, "Export it anew."))
+    shared = (header.get("SharedFunctionalGroupsSequence") or [None])[0]
+    common = _common(path, header, sop_class, modality, count, rows, columns, photometric)
+    return [
+        Frame(**common, **_own(header, shared, groups[index] if groups else None, index))
+        for index in range(count)
+    ], ""
+
+
+def _common(
+    path: Path,
+    header: Any,
+    sop_class: str,
+    modality: str,
+    count: int,
+    rows: int,
+    columns: int,
+    photometric: str,
+) -> dict[str, Any]:
+    """What is the same for all frames of a file."""
+    description, protocol = text_of(header, "SeriesDescription"), text_of(header, "ProtocolName")
+    shown = re.sub(r"[^\w .,;:+*/()&<>=#%-]", " ", description or protocol)
+    for word in _words(f"{header.get('PatientName') or ''} {header.get('PatientID') or ''}"):
+        if len(word) > 2:
+            shown = re.sub(re.escape(word), "", shown, flags=re.IGNORECASE)
+    image_type = [str(word).upper() for word in _values(header, "ImageType")]
+    scanning = {word for name in ("ScanningSequence", "SequenceName") for word in _values(header, name)}
+    number, agent = number_of(header, "SeriesNumber"), text_of(header, "ContrastBolusAgent")
+    return {
+        "file": path,
+        "frames": count,
+        "instance": text_of(header, "SOPInstanceUID"),
+        "sop_class": sop_class,
+        "study": text_of(header, "StudyInstanceUID"),
+        "series": text_of(header, "SeriesInstanceUID"),
+        "frame_of_reference": text_of(header, "FrameOfReferenceUID"),
+        "number": None if number is None else int(number),
+        "description": description,
+        "protocol": protocol,
+        "shown": shown.strip()[:64],
+        "scanning": frozenset({str(word).upper() for word in scanning} | set(image_type)),
+        "derived": bool(image_type) and image_type[0] == "DERIVED",
+        "modality": modality,
+        "rows": rows,
+        "columns": columns,
+        "contrast": bool(agent) and not re.match(r"\W*(no|none|without|n/?a)\b|\W*$", agent, re.IGNORECASE),
+        "angiography": text_of(header, "AngioFlag").upper() == "Y",
+        "inverted": photometric == "MONOCHROME1",
+    }
+
+
+def _own(header: Any, shared: Any, own: Any, index: int) -> dict[str, Any]:
+    """What each frame of a file has of its own; single-frame files have it in the header itself."""
+
+    def group(name: str) -> Any:
+        for holder in (own, shared):
+            found = holder.get(name) if holder is not None else None
+            if found:
+                return found[0]
+        return header if own is None and shared is None else {}
+
+    measures, timing = group("PixelMeasuresSequence"), group("MRTimingAndRelatedParametersSequence")
+    content, values = group("FrameContentSequence"), group("PixelValueTransformationSequence")
+    echo, modifier = group("MREchoSequence"), group("MRModifierSequence")
+    diffusion = number_of(group("MRDiffusionSequence"), "DiffusionBValue")
+    inversions = _values(modifier, "InversionTimes") or _values(header, "InversionTime")
+    slope = number_of(values, "RescaleSlope")
+    apart = {
+        "EchoNumbers": text_of(header, "EchoNumbers"),
+        "EchoTime": text_of(echo, "EffectiveEchoTime") or text_of(header, "EchoTime"),
+        "InversionTime": " ".join(map(str, inversions)),
+        "TemporalPositionIdentifier": text_of(content, "TemporalPositionIndex")
+        or text_of(header, "TemporalPositionIdentifier"),
+        "DiffusionBValue": "" if diffusion is None else f"{diffusion:g}",
+        "StackID": text_of(content, "StackID"),
+        "ImageType": "\\".join(map(str, _values(header, "ImageType"))),
+        "AcquisitionNumber": text_of(header, "AcquisitionNumber"),
+        "TriggerTime": text_of(header, "TriggerTime"),
+    }
+    return {
+        "index": index,
+        "position": numbers_of(group("PlanePositionSequence"), "ImagePositionPatient", 3),
+        "orientation": numbers_of(group("PlaneOrientationSequence"), "ImageOrientationPatient", 6),
+        "spacing": numbers_of(measures, "PixelSpacing", 2),
+        "thickness": number_of(measures, "SliceThickness"),
+        "between": number_of(measures, "SpacingBetweenSlices"),
+        "repetition": number_of(timing, "RepetitionTime"),
+        "echo": number_of(echo, "EffectiveEchoTime") or number_of(header, "EchoTime"),
+        "inversion": _float(inversions[0]) if inversions else None,
+        "diffusion": bool(diffusion),
+        "slope": 1.0 if slope is None else slope,
+        "intercept": number_of(values, "RescaleIntercept") or 0.0,
+        "apart": tuple(apart.items()),
+    }
+
+
+def _syntax(header: Any) -> str:
+    return str(header.file_meta.get("TransferSyntaxUID", "")) if hasattr(header, "file_meta") else ""
+
+
+def _values(holder: Any, keyword: str) -> list[Any]:
+    value = holder.get(keyword)
+    if value is None or value == "":
+        return []
+    return [value] if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__") else list(value)
+
+
+def text_of(holder: Any, keyword: str) -> str:
+    """An attribute as text, ``""`` where it is missing."""
+    values = _values(holder, keyword)
+    return " ".join(str(value) for value in values).strip("\0 ")
+
+
+def _float(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def number_of(holder: Any, keyword: str) -> float | None:
+    """The first value of an attribute as a finite number, if it is one."""
+    values = _values(holder, keyword)
+    return _float(values[0]) if values else None
+
+
+def numbers_of(holder: Any, keyword: str, length: int) -> tuple[float, ...] | None:
+    """The values of an attribute, if there are ``length`` of them and all are finite numbers."""
+    numbers = [_float(value) for value in _values(holder, keyword)]
+    known = tuple(number for number in numbers if number is not None)
+    return known if len(known) == len(numbers) == length else None
+
+
+def count_of(holder: Any, keyword: str, default: int | None = None) -> int | None:
+    """The first value of an attribute as a whole number."""
+    number = number_of(holder, keyword)
+    return default if number is None else int(number)
+
+
+def _words(text: str) -> set[str]:
+    return {word.casefold() for word in re.findall(r"\w+", text.replace("^", " ").replace("_", " "))}

@@ -1,0 +1,203 @@
+"""Which series of a study is FLAIR, which T1 before and after contrast: by words, then by parameters.
+
+Ranges of TR, TE and TI are those of clinical brain protocols at 1.5 and 3 T.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from glioseg.errors import Fault
+from glioseg.io.dicom.headers import Frame
+from glioseg.io.dicom.series import Series
+from glioseg.io.names import listed
+from glioseg.scan import CHANNELS
+
+NONE = "none"
+"""``--series post=none``: do as if the study had no such series."""
+
+_FLAIR = r"\w*flair\w*|dark ?fluid|t2f"
+_T1 = r"t1\w*|mp2?rage\w*|f?spgr\w*|bravo|vibe|tfl3d|3dt1\w*"
+_T2 = r"t2\w*|3dt2\w*"
+_POST = r"post\w*|gd\w*|gad\w*|ce|km|contrast\w*|enh\w*|t1c|t1ce|t1gd|c \+|\+ (?:c|km|gd\w*|contrast)"
+_PRE = (
+    r"pre\w*|native?|noncon\w*|(?:non|wo|without|no|ohne) (?:contrast|gd|gad\w*|km|c)|wo|without|"
+    r"unenhanced|t1n"
+)
+_OTHER = (
+    r"t2star|adc|e?dwi|dti|diff\w*|trace\w*|tensor|fa|swi|swan|suscept\w*|mip|minip|phase\w*|pd\w*|asl|perf\w*|"
+    r"dsc|dce|r?cbv|r?cbf|mtt|ttp|tof|mra|mrv|angio\w*|pc|fmri|bold|epi?2d\w*|resting|loc\w*|scout|survey|"
+    r"aahead\w*|3 ?plane\w*|calib\w*|field ?map\w*|b0|b1\w*|svs|csi|spectro\w*|sub|subtr\w*|stir|ciss|fiesta|"
+    r"screen ?save\w*|report|cor ?reg\w*|mtr?|mrs"
+)
+
+
+def sequence_of(series: Series) -> str | None:
+    """``flair``, ``pre``, ``post``, ``other`` (T2, DWI, localisers ...) or ``None`` when nothing tells.
+
+    SeriesDescription decides, then ProtocolName, then the parameters. "T1 FLAIR" is T1. A T1 whose words say
+    nothing of contrast is post-contrast when a contrast agent is named.
+    """
+    first = series.first
+    if (
+        first.angiography
+        or first.diffusion
+        or first.scanning & {"LOCALIZER", "ADC", "EP", "PROJECTION IMAGE"}
+    ):
+        return "other"
+    for text in (first.description, first.protocol):
+        kind = _by_words(text)
+        if kind == "t1":
+            return _contrast(text, first)
+        if kind is not None:
+            return kind
+    kind = _by_parameters(first)
+    return _contrast("", first) if kind == "t1" else kind
+
+
+def choose(
+    series: Sequence[Series], where: str, wanted: Mapping[str, str]
+) -> tuple[dict[str, Series], list[Fault]]:
+    """Choose the series of one study.
+
+    Of several that fit, original images go before derived ones, axial ones before others, and those on the
+    grid of FLAIR before others; if several are left that is a fault.
+
+    Args:
+        series: all of the study.
+        where: the study's folder, for faults.
+        wanted: for ``flair``, ``pre`` and ``post``, a SeriesInstanceUID or description (with ``#2`` for the
+            second part of a series), or ``none``; what the study does not have is matched as usual.
+
+    Returns:
+        The chosen series by sequence, and what is wrong.
+    """
+    chosen: dict[str, Series] = {}
+    faults: list[Fault] = []
+    decided = set()
+    for name, value in wanted.items():
+        if value.casefold() == NONE:
+            decided.add(name)
+            continue
+        fits = named(series, value)
+        if len(fits) > 1:
+            faults.append(_several(where, name, fits))
+        if fits:
+            decided.add(name)
+            chosen[name] = fits[0]
+    free = [each for each in series if each not in chosen.values()]
+    kinds = {name: [each for each in free if sequence_of(each) == name] for name in CHANNELS}
+    if "flair" not in decided and not kinds["flair"]:
+        # One series that nothing speaks against is FLAIR, as one NIfTI file is.
+        unknown = [each for each in free if sequence_of(each) is None]
+        kinds["flair"] = unknown if len(unknown) == 1 and not any(kinds.values()) else []
+    for name in ("flair", "pre", "post"):
+        if name in decided or not kinds[name]:
+            continue
+        best = _best(kinds[name], chosen.get("flair"))
+        if len(best) > 1:
+            faults.append(_several(where, name, best))
+        chosen[name] = best[0]
+    if "flair" not in chosen:
+        found = f"only {listed((_shown(each) for each in series), 5)}"
+        example = next((each.choice for each in series), "DESCRIPTION")
+        cure = f'If one of them is FLAIR, say so, for instance --series flair="{example}".'
+        faults.append(Fault(where, "a FLAIR series", found, cure))
+    for name in CHANNELS:
+        if name in chosen:
+            away = "" if name == "flair" else f" Or leave it out: --series {name}=none."
+            faults += [replace(fault, cure=fault.cure + away) for fault in chosen[name].faults]
+    return chosen, faults
+
+
+def named(series: Sequence[Series], value: str) -> list[Series]:
+    """Those that a person means by a UID or a description, with ``#2`` for a part of a series."""
+    text, _, place = value.partition("#") if re.search(r"#\d+$", value) else (value, "", "")
+    text = text.strip().casefold()
+    fits = [
+        each
+        for each in series
+        if text in (each.uid, each.first.description.casefold(), each.first.protocol.casefold())
+    ]
+    return [each for each in fits if not place or each.place == int(place)]
+
+
+def describe(chosen: Mapping[str, Series], series: Sequence[Series]) -> str:
+    """``series 4 'AX FLAIR' as flair, series 6 'T1' as pre; left aside: series 2 'DWI'``."""
+    used = ", ".join(f"{chosen[name].title} as {name}" for name in ("flair", "pre", "post") if name in chosen)
+    rest = [each.title for each in series if each not in chosen.values()]
+    return used + (f"; left aside: {listed(rest, 4)}" if rest else "")
+
+
+def _best(series: Sequence[Series], flair: Series | None) -> list[Series]:
+    best = list(series)
+    for better in (
+        [each for each in best if each.placed],
+        [each for each in best if not each.first.derived],
+        [each for each in best if flair is not None and _one_grid(each, flair)],
+        [each for each in best if each.plane == "axial"],
+    ):
+        both = [each for each in best if each in better]
+        best = both or best
+    return best
+
+
+def _one_grid(one: Series, other: Series) -> bool:
+    if one.faults or other.faults or len(one.frames) != len(other.frames):
+        return False
+    size = (one.first.rows, one.first.columns) == (other.first.rows, other.first.columns)
+    return size and bool(abs(one.affine - other.affine).max() < 0.01)
+
+
+def _several(where: str, name: str, series: Sequence[Series]) -> Fault:
+    shown = listed((_shown(each) for each in series), 5)
+    cure = f'Choose one: --series {name}="{series[0].choice}", or its SeriesInstanceUID ({series[0].uid}).'
+    return Fault(where, f"one {name} series", shown, cure)
+
+
+def _shown(series: Series) -> str:
+    count = len(series.frames)
+    kind = " ".join(filter(None, (series.plane, f"{count} image{'s' if count > 1 else ''}")))
+    return f"{series.title}{f'#{series.place}' if series.place else ''} [{kind}]"
+
+
+def _by_words(text: str) -> str | None:
+    if _has(text, _OTHER):
+        return "other"
+    flair, t1, t2 = _has(text, _FLAIR), _has(text, _T1), _has(text, _T2)
+    if t1 and not t2:
+        return "t1"
+    if flair:
+        return "flair"
+    if t2:
+        return "other"
+    return "t1" if _has(text, _POST) else None
+
+
+def _contrast(text: str, first: Frame) -> str:
+    if _has(text, _PRE):
+        return "pre"
+    return "post" if _has(text, _POST) or first.contrast else "pre"
+
+
+def _by_parameters(first: Frame) -> str | None:
+    repetition, echo, inversion = first.repetition, first.echo, first.inversion
+    if repetition is None or echo is None:
+        return None
+    if inversion is not None and inversion >= 1500 and repetition >= 4000 and echo >= 60:
+        return "flair"
+    if echo >= 60 and (inversion is not None or repetition < 6000):
+        return "other"  # T2; a longer TR without a word on inversion may be either
+    if echo <= 35 and (repetition <= 1200 or (inversion is not None and repetition <= 3500)):
+        return "t1"
+    return None
+
+
+def _has(text: str, pattern: str) -> bool:
+    """Whether one of the words is there; words are parted by anything but letters, digits and ``+``."""
+    plain = re.sub(r"\bw/o\b|(?<![a-z0-9])-(?=c\b)", "without ", text.casefold())
+    plain = re.sub(r"[^a-z0-9+]+", " ", plain).replace("+", " + ")
+    plain = re.sub(r" +", " ", plain).strip()
+    return re.search(rf"(?:^|(?<= ))(?:{pattern})(?= |$)", plain) is not None

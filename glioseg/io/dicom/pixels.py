@@ -1,0 +1,141 @@
+"""Voxels of a series: decoded with pydicom's plug-ins, checked before, scaled as the header says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.errors import Fault, InputError
+from glioseg.io.dicom.headers import Frame, calm, damaged, open_whole
+from glioseg.io.dicom.series import Series
+from glioseg.io.refuse import check_size
+
+Voxels = npt.NDArray[Any]
+
+
+def read_voxels(series: Series) -> Voxels:
+    """Decode a series.
+
+    Returns:
+        ``(columns, rows, slices)``; whole numbers as stored when no image is scaled, else float32 (float64
+        for 32-bit values).
+
+    Raises:
+        InputError: a file is damaged, cut short, compressed in a way that nothing here decodes, or the whole
+            is larger than any scan.
+    """
+    first = series.first
+    check_size(first.file, (len(series.frames), first.rows, first.columns, 1))
+    slices: list[Voxels] = []
+    place = {}
+    # A file with many frames is opened once, however its frames are sorted.
+    in_files = sorted(enumerate(series.frames), key=lambda pair: (str(pair[1].file), pair[1].index))
+    for file, members in groupby(in_files, key=lambda pair: pair[1].file):
+        wanted = list(members)
+        for (number, _), pixels in zip(wanted, _decode(file, [frame for _, frame in wanted]), strict=True):
+            place[number] = len(slices)
+            slices.append(pixels)
+    ordered = [slices[place[number]] for number in range(len(series.frames))]
+    scaled = any((frame.slope, frame.intercept) != (1.0, 0.0) for frame in series.frames)
+    if scaled:
+        exact = np.dtype(np.float64 if max(each.dtype.itemsize for each in ordered) > 2 else np.float32)
+        pairs = zip(ordered, series.frames, strict=True)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as not finite
+            ordered = [each.astype(exact) * frame.slope + frame.intercept for each, frame in pairs]
+    voxels = np.stack(ordered).transpose(2, 1, 0)
+    if scaled and not np.isfinite(voxels).all():
+        found = "a rescale slope that makes them infinite"
+        raise InputError(Fault(series.where, "finite voxel values", found, "Export the series anew."))
+    return voxels
+
+
+def _decode(path: Path, frames: Sequence[Frame]) -> list[Voxels]:
+    """The stored values of some frames of a file, ``(rows, columns)`` each."""
+    dataset = open_whole(path)
+    try:
+        with calm():
+            if "PixelData" not in dataset:
+                cure = "Export it anew with its pixels."
+                raise InputError(Fault(path, "pixels", "a header without", cure))
+            _check_codestreams(path, dataset, frames[0])
+            _check_plugin(path, dataset)
+            pixels = np.asarray(dataset.pixel_array)
+            inverted = frames[0].inverted
+            high = int(dataset.get("BitsStored", dataset.BitsAllocated))
+            signed = int(dataset.get("PixelRepresentation", 0)) == 1
+    except InputError:
+        raise
+    except Exception as error:  # decoders raise whatever damaged bytes lead to
+        raise InputError(damaged(path)) from error
+    size = (frames[0].rows, frames[0].columns)
+    if pixels.shape not in (size, (frames[0].frames, *size)) or pixels.dtype.kind not in "iu":
+        raise InputError(damaged(path))
+    pixels = pixels.reshape(frames[0].frames, *size)
+    if inverted:
+        # The lowest value is white: turn the range of stored values round.
+        pixels = (-1 - pixels) if signed else (pixels.dtype.type(2**high - 1) - pixels)
+    return [np.ascontiguousarray(pixels[frame.index]) for frame in frames]
+
+
+def _check_plugin(path: Path, dataset: Any) -> None:
+    from pydicom.pixels import get_decoder
+
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if syntax is None or not syntax.is_compressed or syntax.is_deflated:
+        return
+    try:
+        known = get_decoder(syntax).is_available
+    except NotImplementedError:
+        known = False
+    if not known:
+        cure = "Install the plug-ins (pip install 'glioseg[dicom]') or export it uncompressed."
+        raise InputError(Fault(path, "a compression that can be decoded here", str(syntax.name), cure))
+
+
+def _check_codestreams(path: Path, dataset: Any, frame: Frame) -> None:
+    """Compare what compressed images say of their own size with the header, before they are decoded.
+
+    Decoders make room for what the compressed image itself says, which a small file can set to anything.
+    """
+    from pydicom.encaps import generate_frames
+
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if syntax is None or not syntax.is_encapsulated:
+        return
+    for data in generate_frames(dataset.PixelData, number_of_frames=frame.frames):
+        size = codestream_size(data)
+        if size is not None and size != (frame.rows, frame.columns):
+            expected = f"compressed images of {frame.columns} x {frame.rows}, as its header says"
+            found = f"one of {size[1]} x {size[0]}"
+            raise InputError(Fault(path, expected, found, "Export it anew."))
+
+
+def codestream_size(data: bytes) -> tuple[int, int] | None:
+    """``(rows, columns)`` as a JPEG, JPEG-LS or JPEG 2000 codestream says itself; ``None`` for others."""
+    start = data.find(b"\xff\x4f\xff\x51", 0, 4096)
+    if start >= 0 and len(data) >= start + 24:
+
+        def word(place: int) -> int:
+            return int.from_bytes(data[start + place : start + place + 4], "big")
+
+        return word(12) - word(20), word(8) - word(16)
+    if data[:2] != b"\xff\xd8":
+        return None
+    place = 2
+    while place + 9 < len(data):
+        if data[place] != 0xFF:
+            return None
+        marker = data[place + 1]
+        if marker == 0xFF:
+            place += 1
+            continue
+        if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
+            rows = int.from_bytes(data[place + 5 : place + 7], "big")
+            return rows, int.from_bytes(data[place + 7 : place + 9], "big")
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return None

@@ -1,0 +1,211 @@
+"""Write masks as DICOM SEG (binary), one frame an image of the series and segment, referring to each image.
+
+A mask has the segment ``lesion``; labels have ``label <value>`` each, since segments are numbered 1, 2, 3 ...
+without gaps and values need not be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg import __version__
+from glioseg.errors import Fault, InputError
+from glioseg.files import written_whole
+from glioseg.io.dicom.anonymise import UNDATED, Uids, about_patient
+from glioseg.io.dicom.detect import require_dicom
+from glioseg.io.dicom.headers import calm
+from glioseg.scan import Grid
+
+if TYPE_CHECKING:
+    from glioseg.io.dicom.reader import Native
+
+
+def write_segments(voxels: npt.NDArray[np.uint8], grid: Grid, path: Path, titles: Mapping[int, str]) -> Path:
+    """Write a SEG. Equal masks of equal sources give equal files, unless they are anonymised.
+
+    Args:
+        voxels: ``(slices, height, width)`` as presented; 0 is background.
+        grid: of a scan that was read from DICOM.
+        path: the file.
+        titles: of each value, the label of its segment.
+
+    Raises:
+        InputError: the grid comes from elsewhere, or the file cannot be written.
+    """
+    from glioseg.io.dicom.reader import Native
+
+    require_dicom()
+    if not isinstance(grid.native, Native):
+        cure = "Write it as NIfTI."
+        raise InputError(Fault(path, "the mask of a scan read from DICOM", "one of another kind", cure))
+    with calm():
+        dataset = _segmentation(voxels, grid.native, titles)
+        with written_whole(path) as part:
+            dataset.save_as(part, enforce_file_format=True)
+    return path
+
+
+def _segmentation(voxels: npt.NDArray[np.uint8], native: Native, titles: Mapping[int, str]) -> Any:
+    import highdicom
+    from highdicom.seg import Segmentation, SegmentDescription
+    from pydicom.sr.codedict import codes
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    uids = Uids(native.anonymise)
+    frames = native.series.frames
+    stored = native.stored(voxels).transpose(2, 1, 0)  # (slices, rows, columns)
+    numbered = np.zeros(stored.shape, np.uint8)
+    for number, value in enumerate(titles, 1):
+        numbered[stored == value] = number
+    # Source images of one file stand in the order of the file, which need not be that of their places.
+    in_file = sorted(range(len(frames)), key=lambda place: frames[place].index)
+    single = all(frame.frames == 1 for frame in frames)
+    pixels = numbered if single else numbered[in_file]
+    content = hashlib.sha256(pixels.tobytes()).hexdigest()
+    seed = (frames[0].instance, content, "\n".join(titles.values()), __version__)
+    algorithm = highdicom.AlgorithmIdentificationSequence(
+        name="glioseg", version=__version__, family=codes.DCM.ArtificialIntelligence
+    )
+    descriptions = [
+        SegmentDescription(
+            segment_number=number,
+            segment_label=title,
+            segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
+            segmented_property_type=codes.SCT.Lesion,
+            algorithm_type="AUTOMATIC",
+            algorithm_identification=algorithm,
+        )
+        for number, title in enumerate(titles.values(), 1)
+    ]
+    date, time = _date_and_time(native)
+    dataset = Segmentation(
+        source_images=_single(native, uids) if single else [_multi(native, uids)],
+        pixel_array=pixels,
+        segmentation_type="BINARY",
+        segment_descriptions=descriptions,
+        series_instance_uid=uids.made_of("series", *seed),
+        series_number=9000 + max(0, min(native.series.first.number or 0, 9000)),
+        sop_instance_uid=uids.made_of("instance", *seed),
+        instance_number=1,
+        manufacturer="glioseg",
+        manufacturer_model_name="glioseg",
+        software_versions=__version__,
+        device_serial_number="none",
+        content_label="LESION",
+        content_description="Lesion found by glioseg; not for clinical use",
+        series_description="glioseg lesion mask",
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        # Every image has its frame, so that the whole grid can be read from the SEG alone.
+        omit_empty_frames=False,
+        specific_character_set="ISO_IR 192",
+        content_date=date,
+        content_time=time,
+    )
+    # The study's own time and not now: equal masks give equal files.
+    made = {"InstanceCreationDate": date, "InstanceCreationTime": time}
+    organization = uids.made_of("dimensions", *seed)
+    for item in (*dataset.DimensionOrganizationSequence, *dataset.DimensionIndexSequence):
+        item.DimensionOrganizationUID = organization
+    for item in dataset.get("ContributingEquipmentSequence", ()):
+        item.pop("ContributionDateTime", None)
+    for keyword, text in {**made, **about_patient(native.header, native.anonymise)}.items():
+        if keyword != "StudyInstanceUID":
+            setattr(dataset, keyword, text)
+    return dataset
+
+
+def _date_and_time(native: Native) -> tuple[str, str]:
+    from pydicom.valuerep import DA, TM
+
+    if not native.anonymise:
+        for kind in ("Content", "Acquisition", "Series", "Study"):
+            date = str(native.header.get(f"{kind}Date") or "")
+            time = str(native.header.get(f"{kind}Time") or "")
+            try:
+                if DA(date) and TM(time):
+                    return date, time
+            except (ValueError, TypeError):
+                continue
+    return UNDATED
+
+
+def _single(native: Native, uids: Uids) -> list[Any]:
+    """What a SEG needs to know of each image, and nothing of the patient; that is added at the end."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+
+    made = []
+    for frame in native.series.frames:
+        image = Dataset()
+        image.file_meta = FileMetaDataset()
+        _identify(image, native, uids)
+        image.SOPClassUID, image.SOPInstanceUID = frame.sop_class, uids.of(frame.instance)
+        image.Rows, image.Columns = frame.rows, frame.columns
+        image.ImagePositionPatient = [_decimal(value) for value in frame.position or ()]
+        image.ImageOrientationPatient = [_decimal(value) for value in native.series.first.orientation or ()]
+        image.PixelSpacing = [_decimal(value) for value in native.series.first.spacing or ()]
+        step = _decimal(float(np.linalg.norm(native.series.step)))
+        image.SliceThickness = _decimal(abs(frame.thickness)) if frame.thickness else step
+        image.SpacingBetweenSlices = step
+        made.append(image)
+    return made
+
+
+def _multi(native: Native, uids: Uids) -> Any:
+    """The header of a file of many frames, without what it says of the patient."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+
+    first = native.series.first
+    image = Dataset()
+    image.file_meta = FileMetaDataset()
+    _identify(image, native, uids)
+    image.SOPClassUID, image.SOPInstanceUID = first.sop_class, uids.of(first.instance)
+    image.Rows, image.Columns, image.NumberOfFrames = first.rows, first.columns, first.frames
+    shared, measures, orientation = Dataset(), Dataset(), Dataset()
+    step = _decimal(float(np.linalg.norm(native.series.step)))
+    measures.PixelSpacing = [_decimal(value) for value in first.spacing or ()]
+    measures.SliceThickness = _decimal(abs(first.thickness)) if first.thickness else step
+    measures.SpacingBetweenSlices = step
+    orientation.ImageOrientationPatient = [_decimal(value) for value in first.orientation or ()]
+    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [orientation]
+    image.SharedFunctionalGroupsSequence = [shared]
+    own = []
+    for frame in sorted(native.series.frames, key=lambda frame: frame.index):
+        group, place = Dataset(), Dataset()
+        place.ImagePositionPatient = [_decimal(value) for value in frame.position or ()]
+        group.PlanePositionSequence = [place]
+        own.append(group)
+    image.PerFrameFunctionalGroupsSequence = own
+    return image
+
+
+def _identify(image: Any, native: Native, uids: Uids) -> None:
+    first = native.series.first
+    empty = (
+        "PatientName PatientID PatientBirthDate PatientSex StudyDate StudyTime StudyID AccessionNumber "
+        "ReferringPhysicianName"
+    )
+    for keyword in empty.split():
+        setattr(image, keyword, "")
+    image.Modality = first.modality or "MR"
+    image.StudyInstanceUID = uids.of(first.study) if first.study else uids.made_of("study", first.instance)
+    image.SeriesInstanceUID = (
+        uids.of(first.series) if first.series else uids.made_of("no series", first.instance)
+    )
+    frame_of_reference = first.frame_of_reference
+    image.FrameOfReferenceUID = (
+        uids.of(frame_of_reference) if frame_of_reference else uids.made_of("place", first.instance)
+    )
+
+
+def _decimal(value: float) -> float | str:
+    """A number as DICOM writes it, in at most 16 characters."""
+    from pydicom.valuerep import format_number_as_ds
+
+    text = repr(float(value))
+    return text if len(text) <= 16 else format_number_as_ds(float(value))

@@ -1,0 +1,302 @@
+"""Which images make a volume: series told apart, and their slices sorted by where they lie in the patient.
+
+Source: DICOM PS3.3 C.7.6.2.1.1 (Image Position and Image Orientation): positions are millimetres to the
+patient's left, posterior and superior.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.errors import Fault
+from glioseg.io.dicom.headers import Frame
+from glioseg.io.names import listed
+from glioseg.io.turn import Affine
+
+_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+SAME_PLACE = 0.01
+"""How near, in mm, two slices lie to be at one position."""
+UNEVEN = 0.1
+"""Share of the usual step by which one step between slices may differ from it."""
+SLANT = 0.05
+"""Tangent of the angle by which slices may be stacked away from their normal: volumes err by 0.1 %."""
+
+Vector = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """The images of one volume, or of what was meant to be one.
+
+    Attributes:
+        frames: sorted along the normal of the slices where they have a place, else in the order found.
+        part: what tells it from others of the same SeriesInstanceUID, for instance ``EchoTime 90``.
+        place: its number among those, from 1; 0 when there is one alone.
+    """
+
+    frames: tuple[Frame, ...]
+    part: str = ""
+    place: int = 0
+
+    @property
+    def first(self) -> Frame:
+        """The first image."""
+        return self.frames[0]
+
+    @property
+    def uid(self) -> str:
+        """SeriesInstanceUID."""
+        return self.first.series
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files, each once."""
+        return tuple(dict.fromkeys(frame.file for frame in self.frames))
+
+    @property
+    def title(self) -> str:
+        """``series 4 'AX FLAIR'``; nothing of the patient."""
+        number = "" if self.first.number is None else f" {self.first.number}"
+        name = f"series{number}" + (f" '{self.first.shown}'" if self.first.shown else "")
+        return f"{name} ({self.part})" if self.part else name
+
+    @property
+    def choice(self) -> str:
+        """What ``--series flair=...`` takes to choose it."""
+        words = self.first.shown
+        whole = words in (self.first.description, self.first.protocol)
+        return (words if words and whole else self.uid) + (f"#{self.place}" if self.place else "")
+
+    @property
+    def where(self) -> str:
+        """Its folder, or its only file, and its title."""
+        files = self.files
+        return f"{files[0] if len(files) == 1 else files[0].parent} ({self.title})"
+
+    @property
+    def placed(self) -> bool:
+        """Whether every image says where it lies."""
+        return all(_has_place(frame) for frame in self.frames)
+
+    @cached_property
+    def plane(self) -> str:
+        """``axial``, ``coronal`` or ``sagittal``: the nearest; ``""`` without a place."""
+        if not self.placed:
+            return ""
+        return ("sagittal", "coronal", "axial")[int(np.argmax(np.abs(normal(self.first))))]
+
+    @cached_property
+    def step(self) -> Vector:
+        """From the centre of a slice to that of the next, in mm (left, posterior, superior)."""
+        if len(self.frames) == 1:
+            length = self.first.between or self.first.thickness or 0.0
+            return normal(self.first) * abs(length)
+        ends = np.array([self.frames[0].position, self.frames[-1].position])
+        step: Vector = (ends[1] - ends[0]) / (len(self.frames) - 1)
+        return step
+
+    @cached_property
+    def affine(self) -> Affine:
+        """From (column, row, slice) to RAS+ millimetres; only for series without faults."""
+        first = self.first
+        assert first.orientation is not None
+        assert first.spacing is not None
+        affine = np.eye(4)
+        affine[:3, 0] = np.array(first.orientation[:3]) * first.spacing[1]
+        affine[:3, 1] = np.array(first.orientation[3:]) * first.spacing[0]
+        affine[:3, 2] = self.step
+        affine[:3, 3] = first.position
+        product: Affine = _LPS_TO_RAS @ affine
+        return product
+
+    @cached_property
+    def faults(self) -> tuple[Fault, ...]:
+        """What keeps it from being a volume."""
+        fault = _fault(self)
+        return () if fault is None else (fault,)
+
+
+def find_series(frames: Sequence[Frame]) -> list[Series]:
+    """Tell the images of one study apart into volumes.
+
+    Images of one SeriesInstanceUID, size, orientation and pixel spacing belong together. Where several lie at
+    one position, what their headers say of echo, time, inversion, diffusion and kind parts them.
+
+    Args:
+        frames: in any order; files that are there twice (one SOPInstanceUID) count once.
+
+    Returns:
+        The series by number; those that cannot be told apart keep all their images and have a fault.
+    """
+    once: dict[tuple[str, int], Frame] = {}
+    for frame in frames:
+        once.setdefault((frame.instance or str(frame.file), frame.index), frame)
+    by_uid: dict[str, list[Frame]] = defaultdict(list)
+    for frame in once.values():
+        by_uid[frame.series].append(frame)
+    found: list[Series] = []
+    for members in by_uid.values():
+        parts: list[tuple[str, list[Frame]]] = []
+        stacks = _by_grid(members)
+        for stack in stacks:
+            kind = f"{Series(tuple(stack)).plane} {stack[0].columns} x {stack[0].rows}".strip()
+            name = kind if len(stacks) > 1 else ""
+            for part, rest in _apart(stack, [word for word, _ in stack[0].apart]):
+                parts.append((" ".join(filter(None, (name, part))), rest))
+        numbered = len(parts) > 1
+        for place, (part, rest) in enumerate(parts, 1):
+            found.append(Series(tuple(_sorted(rest)), part, place if numbered else 0))
+    return sorted(found, key=lambda series: (series.first.number or 0, series.uid, series.place))
+
+
+def normal(frame: Frame) -> Vector:
+    """The unit normal of a slice, towards which slices are sorted."""
+    assert frame.orientation is not None
+    across: Vector = np.cross(frame.orientation[:3], frame.orientation[3:])
+    return across / np.linalg.norm(across)
+
+
+def _has_place(frame: Frame) -> bool:
+    if frame.position is None or frame.orientation is None or frame.spacing is None:
+        return False
+    row, column = np.array(frame.orientation[:3]), np.array(frame.orientation[3:])
+    lengths = np.linalg.norm([row, column], axis=1)
+    upright = np.abs(lengths - 1).max() < 0.01 and abs(float(row @ column)) < 0.01
+    return bool(upright and min(frame.spacing) > 0)
+
+
+def _by_grid(frames: Sequence[Frame]) -> list[list[Frame]]:
+    """Group by size, orientation and spacing, within what rounding in headers does."""
+    stacks: list[list[Frame]] = []
+    for frame in frames:
+        for stack in stacks:
+            if _same_kind(stack[0], frame):
+                stack.append(frame)
+                break
+        else:
+            stacks.append([frame])
+    return stacks
+
+
+def _same_kind(first: Frame, second: Frame) -> bool:
+    if (first.rows, first.columns) != (second.rows, second.columns):
+        return False
+    for one, other, apart in (
+        (first.orientation, second.orientation, 0.01),
+        (first.spacing, second.spacing, 0.001),
+    ):
+        if (one is None) != (other is None):
+            return False
+        if one is not None and other is not None and np.abs(np.subtract(one, other)).max() > apart:
+            return False
+    return True
+
+
+def _sorted(frames: Sequence[Frame]) -> list[Frame]:
+    if not all(_has_place(frame) for frame in frames):
+        return list(frames)
+    along = normal(frames[0])
+    return sorted(frames, key=lambda frame: float(along @ np.array(frame.position)))
+
+
+def _depths(frames: Sequence[Frame]) -> Vector:
+    along = normal(frames[0])
+    depths: Vector = np.array([frame.position for frame in frames]) @ along
+    return depths
+
+
+def _repeats(frames: Sequence[Frame]) -> int:
+    """How many images lie where another one does."""
+    if not all(_has_place(frame) for frame in frames):
+        return 0
+    return int((np.diff(np.sort(_depths(frames))) < SAME_PLACE).sum())
+
+
+def _apart(frames: list[Frame], words: Sequence[str]) -> list[tuple[str, list[Frame]]]:
+    """Part images that lie at one position by the first attributes that leave none doubled."""
+    if not _repeats(frames):
+        return [("", frames)]
+    for place, word in enumerate(words):
+        groups: dict[str, list[Frame]] = defaultdict(list)
+        for frame in frames:
+            groups[dict(frame.apart).get(word, "")].append(frame)
+        if len(groups) < 2:
+            continue
+        parts = [
+            (f"{word} {value or 'none'}" + (f" {inner}" if inner else ""), rest)
+            for value, group in groups.items()
+            for inner, rest in _apart(group, words[place + 1 :])
+        ]
+        if not any(_repeats(rest) for _, rest in parts):
+            return parts
+    return [("", frames)]
+
+
+def _fault(series: Series) -> Fault | None:
+    where, frames = series.where, series.frames
+    if not series.placed:
+        lacking = [frame for frame in frames if not _has_place(frame)]
+        words = [
+            word
+            for word, name in (
+                ("ImagePositionPatient", "position"),
+                ("ImageOrientationPatient", "orientation"),
+                ("PixelSpacing", "spacing"),
+            )
+            if any(getattr(frame, name) is None for frame in lacking)
+        ]
+        found = (
+            f"no sound {' and '.join(words) or 'orientation or spacing'} in {len(lacking)} of {len(frames)}"
+        )
+        cure = "Export the original series anew; screenshots and stripped files do not know their place."
+        return Fault(where, "the place of every image in the patient", found, cure)
+    if any(not frame.instance for frame in frames):
+        return Fault(where, "a SOPInstanceUID in every image", "none", "Export the series anew.")
+    if repeats := _repeats(frames):
+        found = (
+            f"{repeats} images at the place of another, and nothing in their headers that tells them apart"
+        )
+        cure = "Export the wanted images alone (one echo, one time), each position once."
+        return Fault(where, "one image at each position", found, cure)
+    if len(frames) == 1:
+        if float(np.linalg.norm(series.step)) > 0:
+            return None
+        cure = "Give the whole series, or set SliceThickness."
+        return Fault(where, "the thickness of its only slice", "none", cure)
+    return _uneven(series)
+
+
+def _uneven(series: Series) -> Fault | None:
+    """A fault when slices are missing, unevenly spaced or stacked at a slant."""
+    depths = _depths(series.frames)
+    steps = np.diff(depths)
+    usual = float(np.median(steps))
+    odd = np.flatnonzero(np.abs(steps - usual) > UNEVEN * usual + SAME_PLACE)
+    if odd.size:
+        ratios = steps[odd] / usual
+        gaps = listed(f"{depths[at]:.1f} and {depths[at + 1]:.1f} mm" for at in odd)
+        if (np.abs(ratios - np.round(ratios)) < 2 * UNEVEN).all() and (ratios > 1.5).all():
+            missing = int((np.round(ratios) - 1).sum())
+            found = f"{missing} missing slice{'s' if missing > 1 else ''}, between {gaps} along the normal"
+            cure = "Copy or export the whole series anew."
+        else:
+            found = f"steps from {steps.min():.2f} to {steps.max():.2f} mm, between {gaps} along the normal"
+            cure = "Export one series a folder; or convert it to NIfTI with a program that resamples."
+        return Fault(series.where, f"a slice every {usual:.2f} mm", found, cure)
+    positions = np.array([frame.position for frame in series.frames])
+    straight = positions[0] + np.outer(np.arange(len(positions)), series.step)
+    along = normal(series.first)
+    aside = float(np.linalg.norm(series.step - along * (along @ series.step)))
+    off = float(np.linalg.norm(positions - straight, axis=1).max())
+    if aside > SLANT * usual or off > UNEVEN * usual + SAME_PLACE:
+        found = f"one off by {max(off, aside):.2f} mm"
+        cure = "Convert it to NIfTI with a program that resamples slanted stacks."
+        return Fault(series.where, "slices stacked along their normal", found, cure)
+    return None
