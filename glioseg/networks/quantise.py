@@ -13,11 +13,17 @@ import numpy.typing as npt
 from glioseg.files import written_whole
 from glioseg.networks.export import INPUT
 
+PERCENTILE = 99.99
+"""Share of the activations within the range of 8 bits; the few beyond it are cut off.
+
+On 20 patients out of fold the mean DSC fell by 0.003; by 0.004 with the whole range, and by 0.006 with the
+first and last convolutions left in float32."""
+
 
 def quantise(model: Path, target: Path, batches: Sequence[npt.NDArray[Any]]) -> Path:
     """Write a copy of an ONNX model whose convolutions are computed in 8-bit integers.
 
-    Weights are scaled channel by channel, activations by the least and greatest value that real slices
+    Weights are scaled channel by channel, activations by the range of nearly all values that real slices
     bring about (static quantisation, "quantise and dequantise" nodes, which both ONNX Runtime and OpenVINO
     understand). Input and output stay float32. Weights use 7 bits, so that sums of products cannot
     overflow the 16 bits that processors without VNNI add them in.
@@ -31,7 +37,13 @@ def quantise(model: Path, target: Path, batches: Sequence[npt.NDArray[Any]]) -> 
         ``target``.
     """
     import onnx
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Slices(CalibrationDataReader):
@@ -58,6 +70,8 @@ def quantise(model: Path, target: Path, batches: Sequence[npt.NDArray[Any]]) -> 
                 weight_type=QuantType.QInt8,
                 per_channel=True,
                 reduce_range=True,
+                calibrate_method=CalibrationMethod.Percentile,
+                extra_options={"CalibPercentile": PERCENTILE},
             )
             content = onnx.load(made)
     finally:
