@@ -60,9 +60,8 @@ def against_reference(sources: Sequence[Source], model: str, threads: int, round
     with suppress(InputError):
         fast = find_model(model, fast=True).stem
         runtime = "OpenVINO" if openvino_is_there() else "ONNX Runtime"
-        variants[f"glioseg --fast, {fast}, {runtime}"] = partial(
-            fresh, segment, sources, model, threads, fast=True
-        )
+        fast_name = f"glioseg --fast, {fast}, {runtime}"
+        variants[fast_name] = partial(fresh, segment, sources, model, threads, True)
     results = interleaved(variants, rounds)
     slow = next(iter(results.values()))
     table(

@@ -70,5 +70,6 @@ def test_predict(shipped_model: Path) -> None:
     found = rows(printed)
     assert found["reference U-Net, 256 px, eager torch"] == 2
     assert sum(name.startswith("glioseg, ") and count == 2 for name, count in found.items()) == 1
+    assert sum(name.startswith("glioseg --fast, ") and count == 2 for name, count in found.items()) == 1
     assert {"glioseg predict, 20 slices", "glioseg --help"} < set(found)
     assert {"1 in one scan", "21 in one scan", "21 in scans of 20"} < set(found)

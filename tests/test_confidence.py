@@ -217,8 +217,10 @@ def test_what_is_told_of_a_mask(real: list[Scan]) -> None:
     assert "computed_tomography" in doubts(hounsfield, mask, 0.9, None, flair)
 
 
-def test_predictions_carry_it(real: list[Scan], appearance: Appearance) -> None:
+def test_predictions_carry_it(real: list[Scan], appearance: Appearance, shipped_model: Path) -> None:
     loaded = load_predictor()
+    assert loaded.description.appearance is not None
+    assert loaded.description.calibration.patients > 10
     description = loaded.description.model_copy(
         update={"appearance": appearance, "calibration": Calibration(intercept=-30, patients=12)}
     )

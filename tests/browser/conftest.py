@@ -28,7 +28,7 @@ PATIENCE = 180_000
 """Milliseconds to wait for what takes a moment; drawing without a graphics card is slow."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> str:
     """Path of the browser."""
     path = os.environ.get("GLIOSEG_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -37,9 +37,9 @@ def chromium() -> str:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder of weights with the quick model as the default, used by everything in this session."""
+    """A folder of weights with the quick model as the default, used by all browser tests."""
     from server_kit import quick_weights
 
     folder = quick_weights(tmp_path_factory.mktemp("weights"))
@@ -48,7 +48,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def run_folders(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path:
     """Two evaluated runs of the bundled scans."""
     from glioseg.evaluation.evaluate import evaluate
@@ -72,7 +72,7 @@ def run_folders(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path
     return root
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory, run_folders: Path) -> Iterator[Any]:
     """A server in a thread; it has ``address``, ``application`` and ``corrected``."""
     from glioseg.server.app import create_app
@@ -97,7 +97,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, run_folders: Path) -> Itera
     thread.join(30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Any]:
     """One headless Chromium with a new profile."""
     with playwright_api.sync_playwright() as started:
@@ -128,7 +128,7 @@ def make_page(browser: Any, server: Any) -> Iterator[Any]:
     assert wrong == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def axe() -> str:
     """The source of axe-core."""
     path = os.environ.get("GLIOSEG_AXE")
