@@ -1,0 +1,134 @@
+"""Keep what the networks of a cross-validation said of patients they never saw, and look at it again later.
+
+    python scripts/keep_cross_validation.py fold runs/lgg/fold-2 kaggle_3m docs/cross-validation/fold-2
+    python scripts/keep_cross_validation.py masks docs/cross-validation kaggle_3m out_of_fold
+    python scripts/keep_cross_validation.py summary docs/cross-validation kaggle_3m
+
+``fold`` wants an evaluated run (``glioseg evaluate RUN DATA``). ``masks`` writes a mask of every patient, as
+``glioseg radiogenomics --masks`` reads them. ``summary`` prints the table for the README, and writes the
+calibration of the expected DSC, the plots, and a picture of each patient with a DSC below 0.7.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import typer
+
+from glioseg.dataset.find import find_cases, read_case
+from glioseg.draw import contact_sheet, reliability_plot
+from glioseg.evaluation.calibration import assess
+from glioseg.files import make_folder, write_json
+from glioseg.inference.confidence import UNCERTAIN_BELOW
+from glioseg.inference.predictor import load_predictor
+from glioseg.io import write_mask
+from glioseg.metrics import bootstrap_interval
+from glioseg.postprocess import to_mask
+from glioseg.recipe import load_recipe
+from glioseg.scan import Mask
+from glioseg.training.run import RunFolder
+
+STEPS = 255
+"""Probabilities are kept in steps of 1/255."""
+
+EXPLAINED_BELOW = 0.7
+"""DSC below which a patient gets a picture."""
+
+SHOWN = 8
+"""Slices in such a picture."""
+
+app = typer.Typer(help=__doc__, add_completion=False)
+
+
+@app.command()
+def fold(run: Path, data: Path, out: Path) -> None:
+    """Keep one fold: its scores, its probabilities, its curves and its recipe."""
+    folder = RunFolder.open(run)
+    make_folder(out)
+    shutil.copyfile(folder.recipe_file, out / "recipe.toml")
+    shutil.copyfile(folder.metrics_file, out / "training.csv")
+    shutil.copyfile(folder.evaluation / "metrics.csv", out / "scores.csv")
+    predictor = load_predictor(run)
+    unseen = set(folder.manifest["split"]["validation"])
+    probabilities = {}
+    for case in find_cases(data):
+        if case.id in unseen:
+            probability = predictor(read_case(case)[0]).probability
+            probabilities[case.id] = np.rint(probability * STEPS).astype(np.uint8)
+    np.savez_compressed(out / "probability.npz", **probabilities)  # type: ignore[arg-type]
+
+
+@app.command()
+def masks(kept: Path, data: Path, out: Path) -> None:
+    """Write the out-of-fold mask of every patient."""
+    found = dict(_masks(kept))
+    for case in find_cases(data):
+        if case.id in found:
+            scan = read_case(case)[0]
+            write_mask(Mask(found[case.id], scan.grid, case.id), out, case.id)
+
+
+@app.command()
+def summary(kept: Path, data: Path) -> None:
+    """Print the table of folds; write calibration, plots and pictures of the worst patients."""
+    folds = {folder.name: _scores(folder) for folder in sorted(kept.glob("fold-*"))}
+    patients = {patient: row for rows in folds.values() for patient, row in rows.items()}
+    for name, rows in {**folds, "all": patients}.items():
+        print(_line(name.removeprefix("fold-"), rows))
+    true = {patient: float(row["dice"]) for patient, row in patients.items()}
+    promised = {patient: float(row["promised_dice"] or "nan") for patient, row in patients.items()}
+    reliability = assess(
+        {patient: None if np.isnan(value) else value for patient, value in promised.items()}, true
+    )
+    if reliability is not None:
+        reliability_plot(reliability.expected, reliability.true, UNCERTAIN_BELOW, kept / "reliability.png")
+        write_json(kept / "calibration.json", reliability.to_dict())
+        print(reliability.sentence())
+    found = dict(_masks(kept))
+    for case in find_cases(data):
+        if true.get(case.id, 1) < EXPLAINED_BELOW:
+            scan, truth = read_case(case)
+            mask = Mask(found[case.id], scan.grid, case.id)
+            assert truth is not None
+            somewhere = np.flatnonzero((mask.voxels | truth.voxels).any(axis=(1, 2)))
+            evenly = np.linspace(0, len(somewhere) - 1, min(SHOWN, len(somewhere))).round()
+            shown = [int(position) for position in somewhere[evenly.astype(int)]]
+            contact_sheet(scan, mask, truth, kept / f"{case.id}.png", positions=shown)
+            print(f"{case.id}: DSC {true[case.id]:.3f}")
+
+
+def _masks(kept: Path) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+    for folder in sorted(kept.glob("fold-*")):
+        choice = load_recipe(folder / "recipe.toml").postprocess
+        with np.load(folder / "probability.npz") as stored:
+            for patient in stored.files:
+                yield patient, to_mask(stored[patient].astype(np.float32) / STEPS, choice)
+
+
+def _scores(folder: Path) -> dict[str, dict[str, str]]:
+    with (folder / "scores.csv").open(encoding="utf-8", newline="") as table:
+        return {row["patient"]: row for row in csv.DictReader(table)}
+
+
+def _line(name: str, rows: dict[str, dict[str, str]]) -> str:
+    """A row of the README's table."""
+    own = {patient: float(row["dice"]) for patient, row in rows.items()}
+    values = np.array(list(own.values()))
+    low, high = bootstrap_interval(values)
+    worst = min(own, key=lambda patient: own[patient])
+    hits = sum(int(row["false_positive_slices"]) for row in rows.values())
+    free = sum(int(row["lesion_free_slices"]) for row in rows.values())
+    reference = np.mean([float(row["dice_reference"]) for row in rows.values()])
+    return (
+        f"| {name} | {len(own)} | {values.mean():.3f} | {low:.3f} to {high:.3f} | {np.median(values):.3f} "
+        f"| {reference:.3f} | {own[worst]:.3f}, {worst} | {100 * hits / free:.1f} % |"
+    )
+
+
+if __name__ == "__main__":
+    app()
