@@ -48,7 +48,10 @@ def main() -> None:
     start(threads)
     against_reference(sources, arguments.model, threads, rounds)
     commands(sample, model, threads, rounds)
-    growth(sample, arguments.counts + [5000] * arguments.long, model, threads, rounds)
+    counts = arguments.counts + [5000] * arguments.long
+    results = growth(sample, counts, model, threads, rounds)
+    if arguments.plot is not None:
+        draw_growth(results, arguments.plot)
 
 
 def against_reference(sources: Sequence[Source], model: str, threads: int, rounds: int) -> None:
@@ -98,7 +101,9 @@ def commands(sample: Source, model: Path, threads: int, rounds: int) -> None:
     )
 
 
-def growth(sample: Source, counts: Sequence[int], model: Path, threads: int, rounds: int) -> None:
+def growth(
+    sample: Source, counts: Sequence[int], model: Path, threads: int, rounds: int
+) -> dict[str, list[Measured]]:
     """Cost against the number of slices: in one scan, and in scans of the sample's length."""
     variants = {}
     for count in counts:
@@ -121,6 +126,25 @@ def growth(sample: Source, counts: Sequence[int], model: Path, threads: int, rou
             for name, runs in results.items()
         ],
     )
+    return results
+
+
+def draw_growth(results: dict[str, list[Measured]], path: Path) -> None:
+    """Seconds and peak memory against the number of slices, both axes logarithmic."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    seconds, memory = figure.subplots(1, 2)
+    for kind in dict.fromkeys(name.split(" ", 1)[1] for name in results):
+        runs = [found for name, found in results.items() if name.split(" ", 1)[1] == kind]
+        slices = [one[0]["slices"] for one in runs]
+        seconds.loglog(slices, [middle(one) for one in runs], "o-", label=kind)
+        memory.loglog(slices, [middle(one, "peak_mb") for one in runs], "o-", label=kind)
+    for axes, title in ((seconds, "seconds"), (memory, "peak memory, MiB")):
+        axes.set(xlabel="slices", ylabel=title)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(path, dpi=120)
 
 
 def segment(sources: Sequence[Source], model: str | Path, threads: int, fast: bool = False) -> Measured:
@@ -189,6 +213,7 @@ def _arguments() -> argparse.Namespace:
     made.add_argument("--model", default="default", help="a name, a run folder or an .onnx file")
     made.add_argument("--counts", type=int, nargs="+", default=[20, 100, 500], help="slices for the growth")
     made.add_argument("--long", action="store_true", help="5000 slices as well")
+    made.add_argument("--plot", type=Path, help="draw the growth into this file")
     return made.parse_args()
 
 
