@@ -130,7 +130,7 @@ def growth(
 
 
 def draw_growth(results: dict[str, list[Measured]], path: Path) -> None:
-    """Seconds and peak memory against the number of slices, both axes logarithmic."""
+    """Seconds and peak memory against the number of slices."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 4), layout="constrained")
@@ -139,7 +139,8 @@ def draw_growth(results: dict[str, list[Measured]], path: Path) -> None:
         runs = [found for name, found in results.items() if name.split(" ", 1)[1] == kind]
         slices = [one[0]["slices"] for one in runs]
         seconds.loglog(slices, [middle(one) for one in runs], "o-", label=kind)
-        memory.loglog(slices, [middle(one, "peak_mb") for one in runs], "o-", label=kind)
+        memory.semilogx(slices, [middle(one, "peak_mb") for one in runs], "o-", label=kind)
+    memory.set_ylim(bottom=0)
     for axes, title in ((seconds, "seconds"), (memory, "peak memory, MiB")):
         axes.set(xlabel="slices", ylabel=title)
         axes.grid(alpha=0.3)
