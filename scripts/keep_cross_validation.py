@@ -24,13 +24,13 @@ from glioseg.dataset.find import find_cases, read_case
 from glioseg.draw import contact_sheet, reliability_plot
 from glioseg.evaluation.calibration import assess
 from glioseg.files import make_folder, write_json
-from glioseg.inference.confidence import UNCERTAIN_BELOW
+from glioseg.inference.confidence import UNCERTAIN_BELOW, evidence
 from glioseg.inference.predictor import load_predictor
 from glioseg.io import write_mask
 from glioseg.metrics import bootstrap_interval
 from glioseg.postprocess import to_mask
 from glioseg.recipe import load_recipe
-from glioseg.scan import Mask
+from glioseg.scan import BoolArray, Mask
 from glioseg.training.run import RunFolder
 
 STEPS = 255
@@ -66,7 +66,7 @@ def fold(run: Path, data: Path, out: Path) -> None:
 @app.command()
 def masks(kept: Path, data: Path, out: Path) -> None:
     """Write the out-of-fold mask of every patient."""
-    found = dict(_masks(kept))
+    found = {patient: mask for patient, _, mask in _kept(kept)}
     for case in find_cases(data):
         if case.id in found:
             scan = read_case(case)[0]
@@ -81,19 +81,16 @@ def summary(kept: Path, data: Path) -> None:
     for name, rows in {**folds, "all": patients}.items():
         print(_line(name.removeprefix("fold-"), rows))
     true = {patient: float(row["dice"]) for patient, row in patients.items()}
-    promised = {patient: float(row["promised_dice"] or "nan") for patient, row in patients.items()}
-    reliability = assess(
-        {patient: None if np.isnan(value) else value for patient, value in promised.items()}, true
-    )
+    found = {patient: (probability, mask) for patient, probability, mask in _kept(kept)}
+    reliability = assess({patient: evidence(*pair) for patient, pair in found.items()}, true)
     if reliability is not None:
         reliability_plot(reliability.expected, reliability.true, UNCERTAIN_BELOW, kept / "reliability.png")
         write_json(kept / "calibration.json", reliability.to_dict())
         print(reliability.sentence())
-    found = dict(_masks(kept))
     for case in find_cases(data):
         if true.get(case.id, 1) < EXPLAINED_BELOW:
             scan, truth = read_case(case)
-            mask = Mask(found[case.id], scan.grid, case.id)
+            mask = Mask(found[case.id][1], scan.grid, case.id)
             assert truth is not None
             somewhere = np.flatnonzero((mask.voxels | truth.voxels).any(axis=(1, 2)))
             evenly = np.linspace(0, len(somewhere) - 1, min(SHOWN, len(somewhere))).round()
@@ -102,12 +99,14 @@ def summary(kept: Path, data: Path) -> None:
             print(f"{case.id}: DSC {true[case.id]:.3f}")
 
 
-def _masks(kept: Path) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
-    for folder in sorted(kept.glob("fold-*")):
-        choice = load_recipe(folder / "recipe.toml").postprocess
-        with np.load(folder / "probability.npz") as stored:
+def _kept(folder: Path) -> Iterator[tuple[str, npt.NDArray[np.float32], BoolArray]]:
+    """Each patient with its probability map and its mask."""
+    for fold in sorted(folder.glob("fold-*")):
+        choice = load_recipe(fold / "recipe.toml").postprocess
+        with np.load(fold / "probability.npz") as stored:
             for patient in stored.files:
-                yield patient, to_mask(stored[patient].astype(np.float32) / STEPS, choice)
+                probability = stored[patient].astype(np.float32) / STEPS
+                yield patient, probability, to_mask(probability, choice)
 
 
 def _scores(folder: Path) -> dict[str, dict[str, str]]:

@@ -22,13 +22,13 @@ from glioseg.inference.confidence import (
     DOUBTS,
     HARMLESS,
     Calibration,
+    Evidence,
     doubts,
+    evidence,
     look_again,
-    promised_dice,
 )
 from glioseg.inference.predictor import Predictor, load_predictor
 from glioseg.io import read_scan
-from glioseg.metrics import dice
 from glioseg.prepare import Preparation
 from glioseg.radiomics.statistics import Auc
 from glioseg.samples import sample_cases
@@ -37,76 +37,127 @@ from glioseg.scan import Grid, Scan
 PREPARE = Preparation(name="default", size=64)
 
 
-# What the probabilities promise
+# Expected DSC
 
 
-def test_certain_masks_promise_everything_and_empty_ones_nothing() -> None:
-    mask = np.zeros((2, 8, 8), bool)
-    assert promised_dice(mask.astype(np.float32), mask) is None
-    mask[0, 2:5, 2:5] = True
-    assert promised_dice(mask.astype(np.float32), mask) == 1
+def test_an_empty_mask_has_no_evidence() -> None:
+    assert evidence(np.zeros((2, 8, 8), np.float32), np.zeros((2, 8, 8), bool)) is None
 
 
 @given(arrays.arrays(np.float32, (3, 5, 5), elements=st.floats(0, 1, width=32)))
-def test_promise_lies_between_nothing_and_everything(probability: np.ndarray) -> None:
+def test_certainty_is_that_of_the_voxels_within(probability: np.ndarray) -> None:
     mask = probability >= 0.5
-    promised = promised_dice(probability, mask)
-    assert (promised is None) == (not mask.any())
-    assert promised is None or 0 < promised <= 1
+    found = evidence(probability, mask)
+    assert (found is None) == (not mask.any())
+    assert found is None or (0.5 <= found.certainty <= 1 and found.border > 0)
 
 
-def test_promise_is_the_mean_dice_over_truths_drawn_from_the_probabilities() -> None:
+def test_certainty_is_the_mean_precision_over_truths_drawn_from_the_probabilities() -> None:
     generator = np.random.default_rng(0)
     probability = generator.beta(0.3, 0.9, (4, 30, 30))
     mask = probability >= 0.5
-    drawn = [dice(mask, generator.random(mask.shape) < probability) for _ in range(300)]
-    assert promised_dice(probability, mask) == pytest.approx(np.mean(drawn), abs=0.003)
+    drawn = [(generator.random(mask.shape) < probability)[mask].mean() for _ in range(300)]
+    found = evidence(probability, mask)
+    assert found is not None
+    assert found.certainty == pytest.approx(np.mean(drawn), abs=0.003)
 
 
-@given(st.floats(-3, 3), st.floats(0, 5), st.floats(0, 1), st.floats(0, 1))
-def test_more_promised_is_never_less_expected(intercept: float, slope: float, a: float, b: float) -> None:
-    calibration = Calibration(intercept=intercept, slope=slope)
-    low, high = sorted((a, b))
+def test_the_border_is_known_for_squares_and_discs_and_does_not_depend_on_the_voxels() -> None:
+    def border(mask: np.ndarray) -> float:
+        found = evidence(mask.astype(np.float32), mask)
+        assert found is not None
+        return found.border
+
+    rows, columns = np.mgrid[-100:101, -100:101]
+    disc = (rows**2 + columns**2 <= 80**2)[None]
+    square = ((abs(rows) <= 80) & (abs(columns) <= 80))[None]
+    assert border(disc) == pytest.approx(5.66 / np.pi**0.5, rel=0.03)
+    assert border(square) == pytest.approx(4, rel=0.02)
+    assert border(np.repeat(square, 5, axis=0)) == pytest.approx(border(square))
+    assert border(disc[:, ::2, ::2]) == pytest.approx(border(disc), rel=0.05)
+    empty = np.zeros_like(disc)
+    assert border(np.concatenate([empty, disc, empty])) == border(disc)
+    assert border(disc & ((rows // 10 + columns // 10) % 2 == 0)[None]) > 3 * border(disc)
+    edge = square[:, 20:-20, 20:-20]  # fills the picture: beyond it there is no lesion
+    assert border(edge) == pytest.approx(4, rel=0.02)
+
+
+CERTAINTIES = st.floats(0, 1)
+
+
+@given(st.floats(-3, 3), st.floats(0, 5), st.floats(-2, 0), CERTAINTIES, CERTAINTIES, st.floats(0, 20))
+def test_more_certain_is_never_worse_nor_more_ragged_better(
+    intercept: float, slope: float, border_slope: float, a: float, b: float, border: float
+) -> None:
+    calibration = Calibration(intercept=intercept, slope=slope, border_slope=border_slope)
+    low, high = (Evidence(certainty, border) for certainty in sorted((a, b)))
     assert 0 <= calibration(low) <= calibration(high) <= 1
+    assert calibration(Evidence(a, border + 1)) <= calibration(Evidence(a, border))
 
 
-def test_without_calibration_the_promise_stands() -> None:
-    assert Calibration()(0.83) == pytest.approx(0.83)
+def test_without_calibration_the_certainty_stands() -> None:
+    assert Calibration()(Evidence(0.83, 5.0)) == pytest.approx(0.83)
+
+
+def drawn_evidence(generator: np.random.Generator, count: int) -> dict[str, Evidence | None]:
+    return {
+        f"p{n}": Evidence(float(generator.uniform(0.5, 0.99)), float(generator.uniform(3, 8)))
+        for n in range(count)
+    }
 
 
 def test_calibration_finds_what_was_put_in_and_counts_what_is_flagged() -> None:
     generator = np.random.default_rng(1)
-    made = Calibration(intercept=-0.8, slope=1.4)
-    promised: dict[str, float | None] = {f"p{n}": float(generator.uniform(0.5, 0.99)) for n in range(300)}
-    noisy = {p: float(np.clip(made(x or 0) + generator.normal(0, 0.02), 0, 1)) for p, x in promised.items()}
-    promised["nothing found"], noisy["nothing found"] = None, 0.0
+    made = Calibration(intercept=1.0, slope=1.4, border_slope=-0.3)
+    found = drawn_evidence(generator, 300)
+    noisy = {
+        p: float(np.clip(made(clues) + generator.normal(0, 0.02), 0, 1))
+        for p, clues in found.items()
+        if clues is not None
+    }
+    found["nothing found"], noisy["nothing found"] = None, 0.0
     noisy["no truth"] = float("nan")
-    found = assess(promised, noisy)
-    assert found is not None
-    assert found.calibration.intercept == pytest.approx(-0.8, abs=0.1)
-    assert found.calibration.slope == pytest.approx(1.4, abs=0.1)
-    assert found.calibration.patients == 300
-    assert found.expected["nothing found"] == 0
-    assert "no truth" not in found.true
-    assert isinstance(found.area, Auc)
-    assert found.area.value > 0.95
-    hits, bad, alarms, good = found.flagged()
-    assert bad + good == len(found.true)
+    reliability = assess(found, noisy)
+    assert reliability is not None
+    assert reliability.calibration.intercept == pytest.approx(1.0, abs=0.1)
+    assert reliability.calibration.slope == pytest.approx(1.4, abs=0.1)
+    assert reliability.calibration.border_slope == pytest.approx(-0.3, abs=0.02)
+    assert reliability.calibration.patients == 300
+    assert reliability.expected["nothing found"] == 0
+    assert "no truth" not in reliability.true
+    assert isinstance(reliability.area, Auc)
+    assert reliability.area.value > 0.95
+    hits, bad, alarms, good = reliability.flagged()
+    assert bad + good == len(reliability.true)
     assert hits > 0.85 * bad
     assert alarms < 0.15 * good
 
 
-def test_a_promise_that_says_nothing_is_told_so() -> None:
+def test_a_patient_is_judged_without_its_own_score() -> None:
+    generator = np.random.default_rng(3)
+    found = drawn_evidence(generator, 30)
+    true = {patient: float(generator.uniform(0.6, 1)) for patient in found}
+    before = assess(found, true)
+    after = assess(found, {**true, "p7": 0.0})
+    assert before is not None
+    assert after is not None
+    assert after.expected["p7"] == before.expected["p7"]
+    assert after.calibration != before.calibration
+
+
+def test_evidence_that_says_nothing_is_told_so() -> None:
     generator = np.random.default_rng(2)
-    found = assess(
-        {f"p{n}": 0.9 for n in range(40)}, {f"p{n}": float(generator.uniform(0.6, 1)) for n in range(40)}
-    )
-    assert found is not None
-    assert "0.500" in found.sentence()
+    found = drawn_evidence(generator, 60)
+    reliability = assess(found, {patient: float(generator.uniform(0.6, 1)) for patient in found})
+    assert reliability is not None
+    assert isinstance(reliability.area, Auc)
+    # Below a half: a fit without the bad ones expects more of them.
+    assert reliability.area.value < 0.6
 
 
 def test_few_patients_calibrate_nothing() -> None:
-    assert assess({f"p{n}": 0.9 for n in range(9)}, {f"p{n}": 0.8 for n in range(9)}) is None
+    few = drawn_evidence(np.random.default_rng(4), 9)
+    assert assess(few, dict.fromkeys(few, 0.8)) is None
 
 
 # What training scans look like
@@ -225,8 +276,8 @@ def test_predictions_carry_it(real: list[Scan], appearance: Appearance, shipped_
         update={"appearance": appearance, "calibration": Calibration(intercept=-30, patients=12)}
     )
     prediction = Predictor(loaded.runtime, description)(real[0])
-    assert prediction.promised_dice is not None
-    assert prediction.promised_dice > 0.8
+    assert prediction.evidence is not None
+    assert prediction.evidence.certainty > 0.8
     assert prediction.expected_dice == pytest.approx(0, abs=1e-6)
     assert "unsure" in prediction.doubts
 

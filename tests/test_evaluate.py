@@ -220,7 +220,7 @@ def test_everything_that_is_written(predictor, made_cases, tmp_path) -> None:
     assert [row["patient"] for row in rows] == ["exact", "half"]
     assert list(rows[0]) == [
         "patient", "dice", "iou", "sensitivity", "precision", "dice_reference",
-        "false_positive_slices", "lesion_free_slices", "promised_dice",
+        "false_positive_slices", "lesion_free_slices", "certainty", "border", "expected_dice",
     ]  # fmt: skip
     for row in rows:
         for name, scores in (*found.own.items(), ("dice_reference", found.reference)):

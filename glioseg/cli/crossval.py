@@ -46,7 +46,7 @@ def crossval(
     typer.echo(f"\nown grid            {whole.own['dice'].summary()}")
     typer.echo(f"reference protocol  {whole.reference.summary()}")
     typer.echo(f"lesion-free slices with a false positive: {100 * whole.false_positive_rate:.1f} %")
-    reliability = assess(whole.promised_dice, whole.own["dice"].values)
+    reliability = assess(whole.evidence, whole.own["dice"].values)
     if reliability is not None:
         typer.echo(reliability.sentence())
     typer.echo(f"\n{whole.own['dice'].protocol.describe()}\n{whole.reference.protocol.describe()}")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from glioseg.inference.confidence import UNCERTAIN_BELOW, Calibration
+from glioseg.inference.confidence import UNCERTAIN_BELOW, Calibration, Evidence, log_odds
 from glioseg.radiomics.statistics import Auc, auc
 from glioseg.radiomics.values import NotDefined
 
 FEWEST = 10
-"""Patients with a mask below which nothing is fitted."""
+"""Patients with a mask below which nothing is fitted; also in how many parts they are left out."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +21,8 @@ class Reliability:
     """Expected against true DSC.
 
     Attributes:
-        calibration: from promised to expected DSC.
-        expected: by patient; 0 where nothing was found.
+        calibration: from the evidence of a mask to its expected DSC, fitted on all patients.
+        expected: by patient, from fits without that patient; 0 where nothing was found.
         true: DSC by patient, all with a lesion.
         area: chance that of a bad case (DSC below 0.8) and a good one, the bad one has the lower
             expected DSC: area under the ROC curve.
@@ -68,40 +67,52 @@ class Reliability:
         }
 
 
-def assess(promised: Mapping[str, float | None], true: Mapping[str, float]) -> Reliability | None:
+def assess(found: Mapping[str, Evidence | None], true: Mapping[str, float]) -> Reliability | None:
     """Fit a calibration and say how well it tells good masks from bad ones.
 
+    What is said of a patient comes from a fit without that patient: of ten fits, each leaves out a tenth.
+
     Args:
-        promised: DSC that the probabilities promise, by patient; ``None`` where nothing was found.
+        found: evidence of the predicted mask, by patient; ``None`` where nothing was found.
         true: DSC by patient. Patients without a score (NaN) are left out.
 
     Returns:
         ``None`` for fewer than ten patients with a mask.
     """
-    from scipy.optimize import minimize
-
-    true = {patient: value for patient, value in true.items() if patient in promised and value == value}
-    pairs = [(promise, true[p]) for p, promise in promised.items() if promise is not None and p in true]
-    if len(pairs) < FEWEST:
+    true = {patient: value for patient, value in true.items() if patient in found and value == value}
+    judged = {p: clues for p, clues in found.items() if clues is not None and p in true}
+    if len(judged) < FEWEST:
         return None
-    x = np.array([math.log(share / (1 - share)) for share in (min(max(p, 1e-4), 1 - 1e-4) for p, _ in pairs)])
-    y = np.array([value for _, value in pairs])
-
-    def loss(parameters: Any) -> float:
-        intercept, slope = parameters
-        # Cross-entropy of a share; the least bit of it keeps the slope from running off.
-        expected = np.clip(1 / (1 + np.exp(-intercept - slope * x)), 1e-9, 1 - 1e-9)
-        entropy = -(y * np.log(expected) + (1 - y) * np.log(1 - expected)).mean()
-        return float(entropy + 1e-4 * (slope - 1) ** 2)
-
-    intercept, slope = minimize(loss, (0.0, 1.0), method="Nelder-Mead").x
-    calibration = Calibration(
-        # More certain must never mean worse.
-        intercept=round(float(intercept), 4),
-        slope=round(max(float(slope), 0.0), 4),
-        patients=len(pairs),
-    )
-    expected = {p: 0.0 if promised[p] is None else calibration(float(promised[p] or 0)) for p in true}
+    patients = sorted(judged)
+    expected = dict.fromkeys(true, 0.0)
+    for part in range(FEWEST):
+        left_out = patients[part::FEWEST]
+        fitted = _fit({p: judged[p] for p in patients if p not in left_out}, true)
+        expected |= {p: fitted(judged[p]) for p in left_out}
     bad = [-expected[p] for p in true if true[p] < UNCERTAIN_BELOW]
     good = [-expected[p] for p in true if true[p] >= UNCERTAIN_BELOW]
-    return Reliability(calibration, expected, true, auc(bad, good))
+    return Reliability(_fit(judged, true), expected, true, auc(bad, good))
+
+
+def _fit(judged: Mapping[str, Evidence], true: Mapping[str, float]) -> Calibration:
+    from scipy.optimize import minimize
+
+    x = np.array([(log_odds(clues.certainty), clues.border) for clues in judged.values()])
+    y = np.array([true[patient] for patient in judged])
+
+    def loss(parameters: Any) -> float:
+        intercept, *slopes = parameters
+        # Cross-entropy of a share; the least bit of it keeps the slopes from running off.
+        expected = np.clip(1 / (1 + np.exp(-intercept - x @ slopes)), 1e-9, 1 - 1e-9)
+        entropy = -(y * np.log(expected) + (1 - y) * np.log(1 - expected)).mean()
+        return float(entropy + 1e-4 * ((slopes[0] - 1) ** 2 + slopes[1] ** 2))
+
+    # More certain must never mean worse, nor more ragged better.
+    limits = [(None, None), (0, None), (None, 0)]
+    intercept, slope, border_slope = minimize(loss, (0.0, 1.0, 0.0), method="L-BFGS-B", bounds=limits).x
+    return Calibration(
+        intercept=round(float(intercept), 4),
+        slope=round(float(slope), 4),
+        border_slope=round(float(border_slope), 4),
+        patients=len(judged),
+    )

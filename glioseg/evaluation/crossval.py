@@ -67,14 +67,15 @@ def gather(runs: Sequence[Path], out: Path, command: str = "") -> Evaluation:
         _pooled([fold.reference for fold in folds], command),
         slices,
         {name: _pooled([fold.classes[name] for fold in folds], command) for name in folds[0].classes},
-        {patient: value for fold in folds for patient, value in fold.promised_dice.items()},
+        {patient: found for fold in folds for patient, found in fold.evidence.items()},
+        {patient: value for fold in folds for patient, value in fold.expected_dice.items()},
     )
     make_folder(out / "masks")
     for run in runs:
         for masks in sorted((RunFolder(run).evaluation / "masks").iterdir()):
             _link(masks, out / "masks" / masks.name)
     write_evaluation(whole, out)
-    reliability = assess(whole.promised_dice, whole.own["dice"].values)
+    reliability = assess(whole.evidence, whole.own["dice"].values)
     if reliability is not None:
         reliability_plot(reliability.expected, reliability.true, UNCERTAIN_BELOW, out / "reliability.png")
         write_json(out / "calibration.json", reliability.to_dict())

@@ -19,6 +19,7 @@ import numpy as np
 from glioseg.dataset.find import Case, read_case, read_labelled_case
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_json, write_text
+from glioseg.inference.confidence import Evidence
 from glioseg.inference.model_file import ModelDescription
 from glioseg.inference.predictor import Prediction, Predictor
 from glioseg.labels import Labels
@@ -40,7 +41,8 @@ class Evaluation:
         own: by metric name, on the scans' own grids.
         reference: DSC under the reference protocol.
         false_positive_slices: per patient, lesion-free slices with a predicted voxel, and all such slices.
-        promised_dice: per patient, the DSC that the probabilities promise; ``None`` for an empty mask.
+        evidence: per patient, what the mask can be judged by; ``None`` for an empty mask.
+        expected_dice: per patient, what the model expected; ``None`` for an empty mask.
         classes: DSC of each class on the scans' own grids, by its name, of a model with classes; all
             other scores are then of all classes together against background.
     """
@@ -49,7 +51,8 @@ class Evaluation:
     reference: Scores
     false_positive_slices: dict[str, tuple[int, int]]
     classes: dict[str, Scores] = field(default_factory=dict)
-    promised_dice: dict[str, float | None] = field(default_factory=dict)
+    evidence: dict[str, Evidence | None] = field(default_factory=dict)
+    expected_dice: dict[str, float | None] = field(default_factory=dict)
 
     @property
     def false_positive_rate(self) -> float:
@@ -69,7 +72,11 @@ class Evaluation:
                 },
             },
             "classes": {name: scores.to_dict() for name, scores in self.classes.items()},
-            "promised_dice": self.promised_dice,
+            "evidence": {
+                patient: None if found is None else found._asdict()
+                for patient, found in self.evidence.items()
+            },
+            "expected_dice": self.expected_dice,
         }
 
     @classmethod
@@ -85,11 +92,17 @@ class Evaluation:
             Scores.from_dict(content["reference"]),
             {patient: (hits, free) for patient, (hits, free) in slices.items()},
             {name: Scores.from_dict(scores) for name, scores in content.get("classes", {}).items()},
-            dict(content.get("promised_dice", {})),
+            {
+                patient: None if found is None else Evidence(**found)
+                for patient, found in content.get("evidence", {}).items()
+            },
+            dict(content.get("expected_dice", {})),
         )
 
 
 OWN_METRICS = ("dice", "iou", "sensitivity", "precision")
+JUDGED = ("certainty", "border", "expected_dice")
+"""Columns of ``metrics.csv`` that the model said of its masks without the truth."""
 
 
 def evaluate(
@@ -124,7 +137,8 @@ def evaluate(
     values: dict[str, dict[str, float]] = {name: {} for name in OWN_METRICS}
     reference: dict[str, float] = {}
     slices: dict[str, tuple[int, int]] = {}
-    promised: dict[str, float | None] = {}
+    evidence: dict[str, Evidence | None] = {}
+    expected: dict[str, float | None] = {}
     labels = predictor.description.labels
     classes: dict[str, dict[str, float]] = {title: {} for title in labels.titles}
     for case in cases:
@@ -137,7 +151,7 @@ def evaluate(
         measured = measure(prediction.mask.voxels, truth.voxels, names=OWN_METRICS)
         for name, value in measured.items():
             values[name][case.id] = value
-        promised[case.id] = prediction.promised_dice
+        evidence[case.id], expected[case.id] = prediction.evidence, prediction.expected_dice
         reference[case.id] = reference_dice(prediction, scan, truth, predictor)
         free = ~truth.voxels.any(axis=(1, 2))
         hits = prediction.mask.voxels.any(axis=(1, 2)) & free
@@ -163,7 +177,7 @@ def evaluate(
         title: Scores(_protocol("dice", patients, checkpoint, "own", own_choice), found, command)
         for title, found in classes.items()
     }
-    evaluation = Evaluation(own, scores, slices, by_class, promised)
+    evaluation = Evaluation(own, scores, slices, by_class, evidence, expected)
     if out is not None:
         write_evaluation(evaluation, out)
     return evaluation
@@ -244,11 +258,19 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
         **{f"dice_{title}": scores for title, scores in evaluation.classes.items()},
     }
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["patient", *columns, "false_positive_slices", "lesion_free_slices", "promised_dice"])
+    table.writerow(["patient", *columns, "false_positive_slices", "lesion_free_slices", *JUDGED])
     for patient, (hits, free) in evaluation.false_positive_slices.items():
-        promised = evaluation.promised_dice.get(patient)
-        scored = (f"{scores.values[patient]:.6f}" for scores in columns.values())
-        table.writerow([patient, *scored, hits, free, "" if promised is None else f"{promised:.6f}"])
+        clues = evaluation.evidence.get(patient) or (None, None)
+        judged = (*clues, evaluation.expected_dice.get(patient))
+        table.writerow(
+            [
+                patient,
+                *(f"{scores.values[patient]:.6f}" for scores in columns.values()),
+                hits,
+                free,
+                *("" if value is None else f"{value:.6f}" for value in judged),
+            ]
+        )
     write_text(out / "metrics.csv", text.getvalue())
     dsc_plot(evaluation.own["dice"], out / "dsc.png")
     dsc_plot(evaluation.reference, out / "dsc_reference.png")

@@ -1,9 +1,9 @@
-"""How far a mask can be trusted: the DSC that the probabilities promise, and doubts about the scan."""
+"""How far a mask can be trusted: the DSC to expect of it, and doubts about the scan."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,13 +34,29 @@ HARMLESS = frozenset({"filled_sequences", "no_lesion", "cut_off"})
 """Doubts that alone are no reason to ask a person to look."""
 
 
-class Calibration(BaseModel):
-    """From the DSC that the probabilities promise to the one that patients out of fold had.
-
-    ``expected = sigmoid(intercept + slope * logit(promised))``.
+class Evidence(NamedTuple):
+    """What a mask and its probabilities tell of how good it is, without the truth.
 
     Attributes:
-        intercept, slope: fitted by :func:`glioseg.evaluation.calibration.calibrate`.
+        certainty: mean probability of the mask's voxels, in 0..1: its precision if every probability were
+            right.
+        border: length of the outlines against the area: pixels that touch the outside of the mask in their
+            slice, over the square root of (voxels x slices with any). Neither the size of pixels nor the
+            distance of slices changes it. 4 for a square, 3.2 for a disc, more for what is ragged.
+    """
+
+    certainty: float
+    border: float
+
+
+class Calibration(BaseModel):
+    """From the evidence to the DSC that patients out of fold had.
+
+    ``expected = sigmoid(intercept + slope * logit(certainty) + border_slope * border)``. Without a
+    calibration the certainty stands for itself.
+
+    Attributes:
+        intercept, slope, border_slope: fitted by :func:`glioseg.evaluation.calibration.assess`.
         patients: how many it was fitted on.
     """
 
@@ -48,29 +64,35 @@ class Calibration(BaseModel):
 
     intercept: float = 0.0
     slope: float = 1.0
+    border_slope: float = 0.0
     patients: int = 0
 
-    def __call__(self, promised: float) -> float:
-        """DSC to expect, in 0..1, of a promised one."""
-        share = min(max(promised, 1e-4), 1 - 1e-4)
-        return 1 / (1 + math.exp(-self.intercept - self.slope * math.log(share / (1 - share))))
+    def __call__(self, evidence: Evidence) -> float:
+        """DSC to expect, in 0..1."""
+        score = self.intercept + self.slope * log_odds(evidence.certainty)
+        return 1 / (1 + math.exp(-score - self.border_slope * evidence.border))
 
 
-def promised_dice(probability: npt.NDArray[Any], mask: BoolArray) -> float | None:
-    """DSC of a mask if every probability were right: ``2 sum(p in mask) / (voxels of mask + sum(p))``.
+def log_odds(share: float) -> float:
+    """``log(p / (1 - p))``, with p kept off 0 and 1."""
+    kept = min(max(share, 1e-4), 1 - 1e-4)
+    return math.log(kept / (1 - kept))
+
+
+def evidence(probability: npt.NDArray[Any], mask: BoolArray) -> Evidence | None:
+    """What there is to judge a mask by; ``None`` for an empty one.
 
     Args:
-        probability: in 0..1, of the same shape as ``mask``.
-        mask: what was made of it.
-
-    Returns:
-        A number in 0..1, or ``None`` for an empty mask.
+        probability: ``(slices, height, width)`` in 0..1.
+        mask: what was made of it, of the same shape.
     """
-    voxels = int(mask.sum())
-    if not voxels:
+    there = mask[mask.any(axis=(1, 2))]
+    if not len(there):
         return None
-    inside = float(probability[mask].sum(dtype=np.float64))
-    return 2 * inside / (voxels + float(probability.sum(dtype=np.float64)))
+    around = np.pad(there, ((0, 0), (1, 1), (1, 1)))
+    inner = around[:, :-2, 1:-1] & around[:, 2:, 1:-1] & around[:, 1:-1, :-2] & around[:, 1:-1, 2:]
+    border = np.count_nonzero(there & ~inner) / math.sqrt(np.count_nonzero(there) * len(there))
+    return Evidence(float(probability[mask].mean(dtype=np.float64)), border)
 
 
 def doubts(

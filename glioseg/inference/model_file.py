@@ -35,7 +35,7 @@ class ModelDescription(BaseModel):
         made: version of glioseg that wrote it.
         trained_on: patients by role, as names; no paths.
         appearance: what its training scans look like; ``None`` if that is not known.
-        calibration: from promised to expected DSC.
+        calibration: from the evidence of a mask to the DSC to expect.
         checkpoint: which weights these are (``best`` or ``last``).
     """
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
-from glioseg.inference.confidence import doubts, promised_dice
+from glioseg.inference.confidence import Evidence, doubts, evidence
 from glioseg.inference.model_file import ModelDescription, find_model, read_description
 from glioseg.inference.runtime import OnnxRuntime, OpenVino, Runtime, openvino_is_there
 from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
@@ -33,7 +33,7 @@ class Prediction:
         frame: how the two grids lie to each other.
         seconds: wall time, without reading the scan.
         labels: the classes on the scan's own grid, if the network tells them.
-        promised_dice: DSC of the mask if every probability were right; ``None`` for an empty mask.
+        evidence: what the mask can be judged by; ``None`` for an empty mask.
         expected_dice: DSC to expect by the model's calibration; ``None`` for an empty mask.
         doubts: keys of :data:`glioseg.inference.confidence.DOUBTS`.
     """
@@ -44,7 +44,7 @@ class Prediction:
     frame: Frame
     seconds: float
     labels: LabelMap | None = None
-    promised_dice: float | None = None
+    evidence: Evidence | None = None
     expected_dice: float | None = None
     doubts: tuple[str, ...] = ()
 
@@ -100,8 +100,8 @@ class Predictor:
             probability = classes[0]
             restored = prepared.frame.restore(probability)
             mask = Mask(to_mask(restored, self.description.postprocess), scan.grid, scan.id)
-        promised = promised_dice(restored, mask.voxels)
-        expected = None if promised is None else self.description.calibration(promised)
+        clues = evidence(restored, mask.voxels)
+        expected = None if clues is None else self.description.calibration(clues)
         flair = prepared.images[..., prepared.images.shape[-1] // 2]
         found = doubts(scan, mask.voxels, expected, self.description.appearance, flair)
         return Prediction(
@@ -111,7 +111,7 @@ class Predictor:
             frame=prepared.frame,
             seconds=time.perf_counter() - started,
             labels=labels,
-            promised_dice=promised,
+            evidence=clues,
             expected_dice=expected,
             doubts=found,
         )
