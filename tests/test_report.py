@@ -24,7 +24,7 @@ from glioseg.evaluation.evaluate import OWN_METRICS, Evaluation
 from glioseg.evaluation.runs import Row, RunRecord, differences, group_runs
 from glioseg.metrics import Protocol, Scores
 from glioseg.recipe import load_recipe
-from glioseg.report import Headline, experiments, write_report
+from glioseg.report import Headline, figures, page, write_report
 from glioseg.report.words import CHINESE, ENGLISH
 from glioseg.samples import SAMPLES
 from glioseg.training.queue import PlannedRun, Workers, carry_out
@@ -313,8 +313,8 @@ class TestReport:
         def keep(runs: dict[str, object], path: Path, labels: dict[str, str], font: str | None) -> None:
             drawn.extend([*runs, *labels.values()])
 
-        monkeypatch.setattr(experiments, "chinese_font", lambda: None)
-        monkeypatch.setattr(experiments, "run_curves_plot", keep)
+        monkeypatch.setattr(page, "chinese_font", lambda: None)
+        monkeypatch.setattr(figures, "run_curves_plot", keep)
         Image.new("L", (8, 8)).save(tmp_path / "curves.png")
         headline = Headline(names={"one": "甲"}, plain={"甲": "A"})
         write_report([runs["one"]], tmp_path, language="zh", headline=headline)

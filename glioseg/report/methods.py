@@ -1,0 +1,119 @@
+"""How the runs of a report came about: cost, data, protocol, environment."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import PurePosixPath, PureWindowsPath
+
+from glioseg.evaluation.cost import Cost, measure_cost
+from glioseg.evaluation.runs import ProtocolName, RunRecord
+from glioseg.report.document import Block, Commands, Heading, Notes, Paragraph, Table
+from glioseg.report.page import Page, scores_or_none
+from glioseg.training.run import RunFolder
+
+
+def cost(page: Page) -> list[Block]:
+    """Parameters, arithmetic and time of each row."""
+    word = page.words
+    costs: dict[str, Cost] = {}
+    for row in page.rows:
+        costs[row.name] = measure_cost(row.recipe, RunFolder(row.runs[0].path).model)
+    keys = ("row", "parameters", "gmacs", "seconds", "minutes")
+    table = []
+    for row in page.rows:
+        cost = costs[row.name]
+        minutes = [float(run.manifest["training_minutes"]) for run in row.runs if run.finished]
+        table.append(
+            [
+                row.name,
+                f"{cost.parameters:,}",
+                f"{cost.gmacs:.2f}",
+                "" if cost.seconds is None else f"{1000 * cost.seconds:.1f}",
+                ", ".join(f"{one:.0f}" for one in minutes),
+            ]
+        )
+    threads = next(iter(costs.values())).threads
+    header = [word[f"column_{key}"] for key in keys]
+    return [Table(header, table), Paragraph(word["cost_caption"].format(threads=threads))]
+
+
+def data(page: Page) -> list[Block]:
+    """Patients, slices and split."""
+    word = page.words
+    notes: list[str] = []
+    for row in page.rows:
+        manifests = [run.manifest for run in row.runs]
+        split = manifests[0].get("split", {})
+        train, validation = split.get("train", []), split.get("validation", [])
+        if row.folds:
+            patients = {patient for one in manifests for patient in one["split"]["validation"]}
+            notes.append(word["data_folds"].format(patients=len(patients), folds=len(manifests)))
+        else:
+            notes.append(
+                word["data_patients"].format(
+                    patients=len(train) + len(validation), train=len(train), validation=len(validation)
+                )
+            )
+            notes.append(word["data_validation"].format(patients=", ".join(validation)))
+        slices, lesion = manifests[0].get("training_slices"), manifests[0].get("lesion_slices")
+        if slices and lesion is not None:
+            share = f"{100 * lesion / slices:.0f}"
+            notes.append(word["data_slices"].format(slices=slices, lesion=lesion, share=share))
+        fingerprint = manifests[0].get("data_fingerprint")
+        name = "kfold" if row.folds else split.get("name")
+        notes.append(word["data_split"].format(split=name, fingerprint=fingerprint))
+    return [Notes(list(dict.fromkeys(notes)))]
+
+
+def protocol(page: Page) -> list[Block]:
+    """How the scores were made."""
+    word = page.words
+    notes = [word["protocol_curve"]]
+    kinds: tuple[ProtocolName, ...] = ("reference", "own")
+    for kind in kinds:
+        sentences = dict.fromkeys(
+            page.described(scores) for row in page.rows if (scores := scores_or_none(row, kind)) is not None
+        )
+        notes += [word[f"protocol_{kind}"].format(text=text) for text in sentences]
+    return [Notes(notes)]
+
+
+def environment(page: Page) -> list[Block]:
+    """Machine, packages and commands."""
+    word = page.words
+    records = [run for row in page.rows for run in row.runs]
+    machines = dict.fromkeys(
+        word["environment_text"].format(
+            glioseg=manifest.get("glioseg"),
+            python=manifest.get("python"),
+            system=manifest.get("system"),
+            cores=manifest.get("cores"),
+            packages=", ".join(f"{name} {version}" for name, version in manifest["packages"].items()),
+        )
+        for manifest in (run.manifest for run in records)
+        if "packages" in manifest
+    )
+    commands = [command for run in records for command in _commands(run)]
+    return [
+        *(Paragraph(text) for text in machines),
+        Heading(word["commands"]),
+        Paragraph(word["commands_text"]),
+        Commands(commands),
+    ]
+
+
+def _commands(run: RunRecord) -> list[str]:
+    """What trained and scored a run; of absolute paths only the last part, which is nobody's secret."""
+    found = [str(run.manifest.get("command", ""))]
+    scores = run.scores("own")
+    if scores is not None:
+        found.append(scores.command)
+    return [shlex.join(map(_shown, shlex.split(command))) for command in found if command]
+
+
+def _shown(part: str) -> str:
+    for kind in (PurePosixPath, PureWindowsPath):
+        path = kind(part)
+        if path.is_absolute():
+            return path.name
+    return part

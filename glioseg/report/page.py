@@ -1,0 +1,178 @@
+"""What all parts of a report share: the rows, what compares them, the language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from glioseg.draw import chinese_font
+from glioseg.errors import InputError
+from glioseg.evaluation.compare import RowComparison, compare_rows, scores_of
+from glioseg.evaluation.runs import ProtocolName, Row, differences
+from glioseg.metrics import Scores, check_same_protocol
+from glioseg.recipe import Recipe
+from glioseg.report.words import ENGLISH, PROTOCOL_CHINESE, phrase, words
+
+FAULTY = "as_published."
+"""What the names of the losses begin with that are faulty on purpose."""
+
+BASELINE_SCORE: ProtocolName = "reference"
+"""The scores that rows are compared by."""
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What a study says about itself.
+
+    Attributes:
+        title: of the page; the language's own by default.
+        introduction: first paragraphs.
+        names: name of the row by name of the run folder; otherwise the recipe says it.
+        published: DSC that a publication gives, by name of the row.
+        plain: by name of the row, what figures call it where no font can draw its name.
+    """
+
+    title: str | None = None
+    introduction: Sequence[str] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    published: Mapping[str, float] = field(default_factory=dict)
+    plain: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows on their way to becoming blocks."""
+
+    rows: Sequence[Row]
+    out: Path
+    language: str
+    headline: Headline
+
+    @cached_property
+    def words(self) -> Mapping[str, str]:
+        """Texts in the report's language."""
+        return words(self.language)
+
+    @cached_property
+    def font(self) -> str | None:
+        """A font that draws them, if an ordinary one does not."""
+        return chinese_font() if self.language == "zh" else None
+
+    @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """Words of the figures: English where no font can draw others."""
+        return self.words if self.language == "en" or self.font else ENGLISH
+
+    @property
+    def baseline(self) -> Row:
+        """The row that the others are compared with."""
+        return self.rows[0]
+
+    @cached_property
+    def incomparable(self) -> dict[str, str]:
+        """Why a row stands outside of the statistics, by name."""
+        found = {}
+        for row in self.rows:
+            try:
+                scores = scores_of(row, BASELINE_SCORE)
+                if row is not self.baseline and self.baseline.name not in found:
+                    first = scores_of(self.baseline, BASELINE_SCORE)
+                    check_same_protocol(first, scores, (self.baseline.name, row.name))
+            except InputError as error:
+                found[row.name] = "; ".join(f"{one.where}: {one.found}" for one in error.faults)
+        return found
+
+    @cached_property
+    def scored(self) -> list[Row]:
+        """The rows that can be compared."""
+        return [row for row in self.rows if row.name not in self.incomparable]
+
+    @cached_property
+    def corrected(self) -> dict[str, Row]:
+        """By name of each faulty row, the row that has nothing but its loss mended."""
+        return {
+            row.name: other
+            for row in self.rows
+            if row.recipe.loss.name.startswith(FAULTY)
+            for other in self.rows
+            if _but_loss(other.recipe) == _but_loss(row.recipe)
+            and other.recipe.loss.name == _mended(row.recipe.loss.name)
+        }
+
+    @cached_property
+    def comparisons(self) -> dict[tuple[str, str], RowComparison]:
+        """Every row with the baseline and every faulty one with its corrected one, as one family of tests."""
+        pairs = []
+        if self.baseline in self.scored:
+            pairs = [(row, self.baseline) for row in self.scored if row is not self.baseline]
+        for row in self.scored:
+            other = self.corrected.get(row.name)
+            if other in self.scored and (row, other) not in pairs:
+                pairs.append((row, other))
+        compared = compare_rows(pairs, BASELINE_SCORE)
+        return {(one.first.name, one.second.name): one for one in compared}
+
+    @property
+    def gap(self) -> str:
+        """What stands between two sentences."""
+        return "" if self.language == "zh" else " "
+
+    def drawn(self, row: Row) -> str:
+        """The name of a row in figures."""
+        return row.name if self.labels is self.words else self.headline.plain.get(row.name, row.name)
+
+    def described(self, scores: Scores) -> str:
+        """The protocol of scores in the report's language."""
+        protocol = scores.protocol
+        if self.language == "en":
+            return protocol.describe()
+        said = {
+            key: phrase(self.language, str(text))
+            for key, text in {
+                "unit": protocol.unit,
+                "slices": protocol.slices,
+                "postprocessing": protocol.postprocessing,
+                "empty": protocol.empty,
+                "checkpoint": protocol.checkpoint,
+                "grid": protocol.grid,
+            }.items()
+        }
+        return PROTOCOL_CHINESE.format(
+            metric=protocol.declaration.title,
+            threshold=f"{protocol.threshold:g}",
+            patients=len(protocol.patients),
+            **said,
+        )
+
+
+def scores_or_none(row: Row, protocol: ProtocolName) -> Scores | None:
+    """Scores of a row, or ``None`` where it has none that belong together."""
+    try:
+        return scores_of(row, protocol)
+    except InputError:
+        return None
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A value with so many digits; nothing for none."""
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def p_value(value: float) -> str:
+    """A p-value as papers print it."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _but_loss(recipe: Recipe) -> list[tuple[str, Any, Any]]:
+    """Everything but names, seed, loss and when to give up, in comparison with an empty recipe."""
+    aside = ("loss.name", "train.stuck_epochs")
+    return [one for one in differences(recipe, Recipe()) if one[0] not in aside]
+
+
+def _mended(loss: str) -> str:
+    """The loss that has nothing but the fault mended."""
+    name = loss.removeprefix(FAULTY)
+    return "dice" if name == "dice_without_sigmoid" else name
