@@ -2,7 +2,8 @@
 
 All geometry (scale, rotation, shear, shift, flip, elastic) is one sampling grid, so each image is
 interpolated once. Every draw is a function of (seed, epoch, position in the epoch), never of a global
-generator: a resumed training sees the same images, whatever machine, batch order or process count.
+generator: a resumed training sees the same images, whatever machine, batch order or process count. Only with
+``carve_mix`` an image also depends on its batch, from which the other lesion comes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glioseg.recipe import AugmentChoice
+
+CARVE_MARGIN = 0.03
+"""How far around a lesion the tissue goes with it, as a share of the image's side."""
 
 UNIFORMS = 24
 """Uniform numbers drawn per image. A new kind takes unused ones, so that old runs stay the same."""
@@ -77,6 +81,8 @@ class Augmentation:
             New tensors, of the same shapes unless there is a size; targets stay in 0..1.
         """
         uniform = draws.uniform.to(images.device)
+        if self.choice.carve_mix and len(images) > 1:
+            images, targets = self._mix(images, targets, uniform)
         images = self._drop_sequences(images, uniform)
         if size is not None or any(
             (
@@ -95,6 +101,26 @@ class Augmentation:
             deviation = (self.choice.noise * uniform[:, 15]).view(-1, 1, 1, 1)
             images = images + deviation * _noise(images, draws.seeds)
         return images, targets
+
+    def _mix(self, images: Tensor, targets: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
+        """CarveMix (Zhang et al. 2023, doi 10.1016/j.neuroimage.2023.120041), mirrored half of the time.
+
+        The lesion of another image with some tissue around it replaces what is there, with a soft edge
+        instead of the published hard one. The network meets lesions in other places and other brains.
+        """
+        chance, which = uniform[:, 22], uniform[:, 23]
+        count = len(images)
+        partner = (torch.arange(count, device=images.device) + 1 + (which * (count - 1)).long()) % count
+        other, others = images[partner], targets[partner]
+        mirrored = (chance < self.choice.carve_mix / 2)[:, None, None, None]
+        other = torch.where(mirrored, other.flip(-1), other)
+        others = torch.where(mirrored, others.flip(-1), others)
+        lesion = others if targets.shape[1] == 1 else 1 - others[:, :1]
+        margin = max(1, round(CARVE_MARGIN * images.shape[-1]))
+        region = F.max_pool2d((lesion > 0).to(images.dtype), 4 * margin + 1, 1, 2 * margin)
+        weight = F.avg_pool2d(region, 2 * margin + 1, 1, margin, count_include_pad=False)
+        weight = weight * (chance < self.choice.carve_mix)[:, None, None, None]
+        return torch.lerp(images, other, weight), torch.lerp(targets, others, weight)
 
     def _drop_sequences(self, images: Tensor, uniform: Tensor) -> Tensor:
         if not self.choice.missing or images.shape[1] < 3:

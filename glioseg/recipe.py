@@ -77,6 +77,9 @@ class AugmentChoice(_Table):
     missing: float = Field(
         default=0.0, ge=0, le=1, description="probability that pre, post or both are replaced by FLAIR"
     )
+    carve_mix: float = Field(
+        default=0.0, ge=0, le=1, description="probability of getting the lesion of another image of the batch"
+    )
     targets: Literal["linear", "nearest"] = Field(
         default="linear", description="interpolation of the target: nearest keeps a hard mask hard"
     )

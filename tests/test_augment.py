@@ -324,6 +324,59 @@ def test_elastic_bends_by_its_share_of_the_side():
 # ---------------------------------------------------------------- intensity, one by one
 
 
+def two_discs():
+    """Two images that are 1 and 2 everywhere, with a lesion of 5 in the second, left of the middle."""
+    target = torch.cat((torch.zeros(1, 1, 64, 64), (disc(radius=6, column=-16) > 0.5).float()))
+    images = torch.tensor([1.0, 2.0])[:, None, None, None] * torch.ones(2, 3, 64, 64)
+    return torch.where(target > 0, 5.0, images), target
+
+
+@pytest.mark.parametrize(("chance", "column"), [(0.3, -16), (0.1, 16)])
+def test_a_carved_lesion_comes_whole_with_its_surroundings(chance, column):
+    images, targets = two_discs()
+    draws = draws_of(2, **{"22": chance})
+    mixed, target = Augmentation(AugmentChoice(carve_mix=0.4))(images, targets, draws)
+    lesion = (disc(radius=6, column=column) > 0.5).float()
+    torch.testing.assert_close(target[:1], lesion)
+    torch.testing.assert_close(mixed[0, :, lesion[0, 0] > 0], torch.full((3, int(lesion.sum())), 5.0))
+    assert mixed[0].unique().min() == 1
+    around = (disc(radius=8, column=column) > 0.5) & (lesion == 0)
+    torch.testing.assert_close(mixed[0, 0, around[0, 0]], torch.full((int(around.sum()),), 2.0))
+    far = disc(radius=16, column=column) < 0.01
+    torch.testing.assert_close(mixed[0, 0, far[0, 0]], torch.full((int(far.sum()),), 1.0))
+    # The first image has no lesion to give.
+    torch.testing.assert_close(mixed[1], images[1])
+
+
+def test_lesions_are_carved_as_often_as_it_says_and_never_from_the_image_itself(batch):
+    images, targets = batch
+    augment = Augmentation(AugmentChoice(carve_mix=0.4))
+    changed = 0
+    for epoch in range(60):
+        mixed, target = augment(images, targets, augment.draw(0, epoch, np.arange(len(images))))
+        different = (mixed != images).flatten(1).any(1)
+        assert torch.equal(different, (target != targets).flatten(1).any(1))
+        changed += int(different.sum())
+    assert changed / (60 * len(images)) == pytest.approx(0.4, abs=0.08)
+
+
+def test_a_carved_class_keeps_its_class():
+    images, target = two_discs()
+    classes = torch.cat((1 - target, torch.zeros_like(target), target), dim=1)
+    draws = draws_of(2, **{"22": 0.3})
+    _, mixed = Augmentation(AugmentChoice(carve_mix=0.4))(images, classes, draws)
+    torch.testing.assert_close(mixed.sum(1), torch.ones(2, 64, 64))
+    torch.testing.assert_close(mixed[0, 2], target[1, 0])
+    assert not mixed[0, 1].any()
+
+
+def test_an_image_alone_has_nobody_to_get_a_lesion_from(batch):
+    augment = Augmentation(AugmentChoice(carve_mix=1))
+    one = batch[0][:1], batch[1][:1]
+    for before, after in zip(one, augment(*one, augment.draw(0, 0, [0])), strict=True):
+        assert torch.equal(before, after)
+
+
 def test_missing_sequences_are_filled_with_flair_one_or_both(batch):
     images, targets = batch
     images = images[:1].expand(600, -1, -1, -1)
