@@ -47,11 +47,15 @@ class SamplingChoice(_Table):
 
     ``lesion_weighted`` is the reference protocol: patients drawn uniformly, slices with weight
     (s + 0.1 S / n) / (1.1 S), as many as there are. ``all_lesion`` takes every lesion slice once and
-    ``empty_per_lesion`` times as many of the others. ``every_slice`` takes each slice once.
+    ``empty_per_lesion`` times as many of the others; with ``patient_balance`` patients with few lesion slices
+    give them more than once, and those with many leave some out. ``every_slice`` takes each slice once.
     """
 
     name: Literal["lesion_weighted", "all_lesion", "every_slice"] = "lesion_weighted"
     empty_per_lesion: float = Field(default=0.6, ge=0)
+    patient_balance: float = Field(
+        default=0.0, ge=0, le=1, description="0: each lesion slice once; 1: as many of each patient"
+    )
 
 
 class AugmentChoice(_Table):

@@ -75,6 +75,21 @@ class TestEpoch:
         assert len(drawn) == 5 + 3
         assert len({tuple(pair) for pair in drawn.tolist()}) == len(drawn)
 
+    def test_balanced_patients_give_as_many_lesion_slices_each(self) -> None:
+        data = cases([1.0] * 12 + [0.0] * 4, [1.0] * 3 + [0.0] * 4)
+        for balance, expected in ((1.0, [7.5, 7.5]), (0.5, [10, 5]), (0.0, [12, 3])):
+            choice = SamplingChoice(name="all_lesion", patient_balance=balance)
+            counts = np.zeros(2)
+            for epoch in range(400):
+                drawn = [(c, s) for c, s in draw_epoch(choice, data, 0, epoch).tolist() if data[c].lesion[s]]
+                counts += np.bincount([c for c, _ in drawn], minlength=2)
+                # No slice comes again before all others of its patient have come.
+                for patient in (0, 1):
+                    times = np.bincount([s for c, s in drawn if c == patient], minlength=3)
+                    times = times[: int(data[patient].lesion.sum())]
+                    assert np.ptp(times) <= 1
+            np.testing.assert_allclose(counts / 400, expected, atol=0.15)
+
     def test_every_slice_is_a_permutation(self) -> None:
         drawn = draw_epoch(SamplingChoice(name="every_slice"), self.data, 0, 0)
         assert sorted(map(tuple, drawn.tolist())) == [

@@ -39,7 +39,10 @@ def draw_epoch(choice: SamplingChoice, cases: Sequence[PreparedCase], seed: int,
         empty = everything[~lesion]
         count = min(len(empty), round(choice.empty_per_lesion * int(lesion.sum())))
         chosen = empty[generator.choice(len(empty), count, replace=False)]
-        return generator.permutation(np.concatenate((everything[lesion], chosen)))
+        filled = everything[lesion]
+        if choice.patient_balance:
+            filled = _balanced(filled, choice.patient_balance, generator)
+        return generator.permutation(np.concatenate((filled, chosen)))
     patients = generator.integers(len(cases), size=len(everything))
     places = generator.random(len(everything))
     drawn = [
@@ -47,6 +50,19 @@ def draw_epoch(choice: SamplingChoice, cases: Sequence[PreparedCase], seed: int,
         for patient, place in zip(patients.tolist(), places, strict=True)
     ]
     return np.array(drawn, np.intp)
+
+
+def _balanced(slices: Slices, balance: float, generator: np.random.Generator) -> Slices:
+    """As many slices, in proportion to ``n ** (1 - balance)`` of a patient that has ``n`` of them."""
+    patients, counts = np.unique(slices[:, 0], return_counts=True)
+    weights = counts ** (1 - balance)
+    wanted = np.floor(len(slices) * weights / weights.sum() + generator.random(len(patients))).astype(int)
+    return np.concatenate(
+        [
+            np.resize(generator.permutation(slices[slices[:, 0] == patient]), (count, 2))
+            for patient, count in zip(patients, wanted, strict=True)
+        ]
+    )
 
 
 def _cumulative(lesion: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
