@@ -41,7 +41,9 @@ def predict(
     threshold: Annotated[float | None, typer.Option(help="Probability from which a voxel is lesion.")] = None,
     flips: Annotated[
         bool,
-        typer.Option("--best", "--flips", help="Average with the mirrored slices: better, half as fast."),
+        typer.Option(
+            "--best", "--flips", help="Average with the mirrored slices: half as fast, hardly better."
+        ),
     ] = False,
     fast: Annotated[
         bool, typer.Option("--fast", help="8-bit network: faster, nearly the same masks.")
