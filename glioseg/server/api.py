@@ -81,11 +81,12 @@ def list_samples() -> models.Samples:
 
 
 @router.post("/samples/{name}", status_code=201, responses={**NO_SCAN, **FULL})
-async def openread_sample(name: str, service: Serving) -> models.ScanInfo:
-    """Open a bundled scan as if it had been uploaded."""
+async def open_sample(name: str, service: Serving) -> models.ScanInfo:
+    """Open a bundled scan as if it had been uploaded; segmented already if the server did that before."""
     if name not in {sample.name for sample in list_samples().samples}:
         raise HTTPException(404, "no bundled scan of this name")
     entry = await service.new_entry(lambda _: read_sample(name), sample=name)
+    service.worker.recall(entry)
     return info(entry, service)
 
 

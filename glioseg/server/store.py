@@ -45,7 +45,6 @@ class Entry:
         expected_dice, doubts: what the model says of that mask.
         threshold, postprocessing: how the predicted mask was made.
         corrected: the mask as a person left it; on the scan's grid.
-        windows: of each channel, values that become black and white.
         job: the last segmentation that was asked for.
         used: when it was last asked for, on the monotonic clock.
     """
@@ -62,7 +61,6 @@ class Entry:
     threshold: float = 0.5
     postprocessing: str = "none"
     corrected: BoolArray | None = None
-    windows: dict[str, tuple[float, float]] = field(default_factory=dict)
     job: Job | None = None
     used: float = field(default_factory=time.monotonic)
 

@@ -32,14 +32,14 @@ function radios(box, group, words, choose) {
 
 async function begin() {
   try {
+    const wanted = new URLSearchParams(location.search).get("scan");
+    const { demo } = document.documentElement.dataset;
+    if (wanted) open(() => getJson(`/api/scans/${encodeURIComponent(wanted)}`));
+    else if (demo) openSample(demo);
     const { samples } = await getJson("/api/samples");
     $("samples").replaceChildren(
       ...samples.map(({ name }) => element("button", { type: "button", class: "sample", onclick: () => openSample(name) }, name)),
     );
-    const wanted = new URLSearchParams(location.search).get("scan");
-    const { demo } = await getJson("/api/health");
-    if (wanted) open(() => getJson(`/api/scans/${encodeURIComponent(wanted)}`));
-    else if (demo && samples.length) openSample(samples[0].name);
     document.documentElement.dataset.started = "true";
   } catch (error) {
     fail(error);
@@ -60,9 +60,11 @@ async function open(get) {
   for (const id of ["stage", "slices", "panel"]) $(id).hidden = false;
   $("panel").inert = true;
   working(t("reading"));
-  view.start().catch(() => {}); // view.open says what is wrong
+  // Shaders compile beside an upload. They keep the page from all else: what is answered at once goes first.
+  const starting = setTimeout(() => view.start().catch(() => {}), 150); // view.open says what is wrong
   try {
     scan = await get(stop.signal);
+    clearTimeout(starting);
     working(t("loading"));
     $("scan-name").textContent = scan.name;
     delete $("scan-name").dataset.t;
@@ -71,10 +73,11 @@ async function open(get) {
     const segmenting = scan.state === "done" ? getJson(`/api/scans/${scan.id}/numbers`) : segment(stop.signal);
     segmenting.catch(() => {}); // awaited below; until then a failure is not unhandled
     await view.open(scan);
-    if (scan.truth) await view.loadMask("true");
+    if (scan.state !== "done") view.draw();
     numbers = await segmenting;
     if (scan.state !== "done") scan = await getJson(`/api/scans/${scan.id}`);
     await showResult();
+    await painted();
     document.documentElement.dataset.ready = "true";
   } catch (error) {
     if (stop !== stopping) return;
@@ -113,6 +116,7 @@ async function segment(signal) {
 }
 
 async function showResult() {
+  view.hold();
   await view.loadMask("predicted");
   $("panel").inert = false;
   $("close-scan").hidden = false;
@@ -127,8 +131,14 @@ async function showResult() {
   const counts = numbers.per_slice.predicted;
   view.setSlice(counts.some(Boolean) ? counts.indexOf(Math.max(...counts)) : Math.floor(scan.shape[0] / 2));
   view.setShown("predicted", $("show-predicted").checked);
+  view.draw();
   refreshTexts();
   $("slice").focus({ preventScroll: true });
+}
+
+// What was drawn stands on the screen a frame later; a page in the background has no frames.
+function painted() {
+  return document.hidden ? null : new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
 }
 
 function close() {
@@ -164,8 +174,8 @@ function uploading(share) {
 
 function fail(error) {
   if (error.name === "AbortError") return;
-  if (error instanceof Refusal) showProblems($("problems"), error);
-  else throw error;
+  showProblems($("problems"), error);
+  if (!(error instanceof Refusal)) throw error; // one of our own: the console says where
 }
 
 function tellSlice(slice) {

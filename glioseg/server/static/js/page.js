@@ -36,8 +36,9 @@ export function header(current) {
   translate(document);
 }
 
-export function showProblems(box, refusal) {
-  const items = refusal.faults.map((fault) =>
+export function showProblems(box, error) {
+  const own = [{ where: t("this_page"), expected: t("no_error"), found: error.message, cure: t("reload") }];
+  const items = (error.faults ?? own).map((fault) =>
     element(
       "li",
       {},
