@@ -126,8 +126,9 @@ async def upload(request: Request, service: Serving) -> models.ScanInfo:
 
     Files in the field `files`: slices of one scan (TIFF, PNG or JPEG; `<slice>_mask` beside them is the
     truth), a multi-page TIFF, a NIfTI volume or one a sequence (`flair`, `t1`, `t1ce` in the names), the
-    DICOM files of one study, or a zip of those. Fields `series` say which series of a study is which:
-    `flair=SERIES`, `pre=SERIES`, `post=SERIES`, a SeriesDescription or SeriesInstanceUID or `none`.
+    DICOM files of one study (a SEG beside them is the truth), or a zip of those. Fields `series` say which
+    series of a study is which: `flair=SERIES`, `pre=SERIES`, `post=SERIES`, a SeriesDescription or
+    SeriesInstanceUID or `none`. A refusal that such a choice would cure lists the `series` there are.
     """
     settings = service.settings
     id, folder = service.store.new_folder()
@@ -136,8 +137,8 @@ async def upload(request: Request, service: Serving) -> models.ScanInfo:
             uploads = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
             named = [part for name, part in form.multi_items() if name == "series" and isinstance(part, str)]
             await service.read(folder, lambda: _keep(uploads, folder))
-        scan, truth = await service.read(folder, lambda: read_upload(folder, settings, named))
-        entry = service.store.add(Entry(id, folder, scan, truth))
+        found = await service.read(folder, lambda: read_upload(folder, settings, named))
+        entry = service.store.add(Entry(id, folder, *found))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

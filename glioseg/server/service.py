@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -19,7 +20,7 @@ from glioseg.scan import Mask, Scan
 from glioseg.server import display, models
 from glioseg.server import numbers as figures
 from glioseg.server import runs as run_pages
-from glioseg.server.replies import without_folder
+from glioseg.server.replies import SeriesModel, without_folder
 from glioseg.server.settings import Settings
 from glioseg.server.store import Entry, Store
 from glioseg.server.worker import Choice, Worker
@@ -131,6 +132,7 @@ def info(entry: Entry, service: Service) -> models.ScanInfo:
         filled=list(scan.filled),
         windows={name: models.Window(low=low, high=high) for name, (low, high) in windows.items()},
         format=scan.grid.format,
+        series=[SeriesModel.model_validate(asdict(each)) for each in entry.series],
         truth=entry.truth is not None,
         state=state,  # type: ignore[arg-type]
         ahead=service.worker.position(job) if job is not None else 0,

@@ -19,6 +19,7 @@ from glioseg.scan import BoolArray, Mask, Scan
 from glioseg.server.settings import Settings
 
 if TYPE_CHECKING:
+    from glioseg.io.dicom.match import FoundSeries
     from glioseg.server.worker import Job
 
 
@@ -39,6 +40,7 @@ class Entry:
         folder: its private folder.
         scan: the scan.
         truth: the mask that came with it.
+        series: of a DICOM study, all there are.
         sample: name of the bundled scan that it is.
         predicted: the mask that the network made.
         probability: float32 in 0..1 on the scan's grid, behind that mask; missing for masks that were stored.
@@ -53,6 +55,7 @@ class Entry:
     folder: Path
     scan: Scan
     truth: Mask | None = None
+    series: tuple[FoundSeries, ...] = ()
     sample: str | None = None
     predicted: Mask | None = None
     probability: npt.NDArray[np.float32] | None = None
