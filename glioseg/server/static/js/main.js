@@ -4,6 +4,7 @@ import { acceptDrops } from "./drop.js";
 import { onLanguage, t } from "./i18n.js";
 import { element, header, showProblems } from "./page.js";
 import { showDownloads, showNumbers } from "./panel.js";
+import { SeriesForm } from "./series.js";
 import { Strip } from "./strip.js";
 import { View } from "./view.js";
 
@@ -15,11 +16,16 @@ const strip = new Strip($("strip"), (slice) => view.setSlice(slice));
 let scan = null;
 let numbers = null;
 let stopping = null;
+let files = []; // of the scan that is open: another choice of series sends them again
+const seriesForm = new SeriesForm($("series"), openFiles);
 
 header("/");
 radios($("channels"), "channel", Object.fromEntries(CHANNELS.map((name) => [name, name])), chooseChannel);
 radios($("tools"), "tool", TOOLS, chooseTool);
-acceptDrops(document, (files) => open((signal) => upload(files, uploading, signal)));
+acceptDrops(document, (dropped) => {
+  files = dropped;
+  openFiles([]);
+});
 onLanguage(refreshTexts);
 begin();
 
@@ -46,7 +52,12 @@ async function begin() {
   }
 }
 
+function openFiles(series) {
+  open((signal) => upload(files, series, uploading, signal));
+}
+
 function openSample(name) {
+  files = [];
   open((signal) => post(`/api/samples/${encodeURIComponent(name)}`, undefined, signal));
 }
 
@@ -56,6 +67,7 @@ async function open(get) {
   delete document.documentElement.dataset.ready;
   close();
   $("problems").hidden = true;
+  seriesForm.hide();
   $("welcome").hidden = true;
   for (const id of ["stage", "slices", "panel"]) $(id).hidden = false;
   $("panel").inert = true;
@@ -84,6 +96,7 @@ async function open(get) {
     close();
     $("welcome").hidden = false;
     fail(error);
+    if (error.series) seriesForm.show(error.series);
   } finally {
     if (stop === stopping) {
       $("work").hidden = true;
@@ -122,6 +135,7 @@ async function showResult() {
   $("close-scan").hidden = false;
   $("channel-flair").checked = $("tool-window").checked = true;
   $("show-true").closest("label").hidden = !scan.truth;
+  $("choose-series").hidden = !(files.length && scan.series.length > 1);
   $("show-heat").closest("label").hidden = !scan.probability;
   $("show-heat").checked = false;
   $("heat-row").hidden = true;
@@ -261,8 +275,10 @@ $("zoom-out").addEventListener("click", () => view.zoomBy(0.8));
 $("zoom-reset").addEventListener("click", () => view.reset());
 $("undo").addEventListener("click", () => view.undo());
 $("work-cancel").addEventListener("click", () => stopping?.abort());
+$("choose-series").addEventListener("click", () => seriesForm.show(scan.series));
 $("close-scan").addEventListener("click", () => {
   close();
+  seriesForm.hide();
   delete document.documentElement.dataset.ready;
   $("welcome").hidden = false;
   $("files").focus();
