@@ -52,14 +52,3 @@ def test_what_is_dropped_is_opened(make_page: Any, tmp_path: Path, what: str) ->
     until(lambda: page.inner_text("#scan-name") == "other")
     ready(page)
     assert not is_dragging(page)
-
-
-def test_what_is_dragged_away_again_changes_nothing(make_page: Any, tmp_path: Path) -> None:
-    page = make_page()
-    welcome(page)
-    paths = [volume(tmp_path)]
-    drag(page, paths, "dragEnter", "dragOver")
-    until(lambda: is_dragging(page))
-    drag(page, paths, "dragCancel")
-    until(lambda: not is_dragging(page))
-    assert page.is_visible("#welcome")

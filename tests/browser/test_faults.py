@@ -19,21 +19,7 @@ from glioseg.errors import require_extra
 
 from .conftest import PATIENCE, keep, refused, serving, welcome
 
-NAMES = {
-    "TIFF",
-    "PNG",
-    "JPEG",
-    "NIfTI",
-    "DICOM",
-    "FLAIR",
-    "MR",
-    "zip",
-    "nii",
-    "gz",
-    "max",
-    "upload",
-    "values",
-}
+NAMES = {"TIFF", "PNG", "JPEG", "NIfTI", "DICOM", "FLAIR", "MR", "zip", "nii", "gz", "pdf", "flair"}
 """Words of Latin letters that Chinese texts have too, besides the names of files."""
 
 
