@@ -303,10 +303,11 @@ export class View {
   _paintLines() {
     if (!this.scan) return;
     const layers = [];
-    if (this.shown.true && this.masks.true) {
+    const lines = this.planes !== "render"; // NiiVue still knows the place of the last axial slice in 3-D
+    if (lines && this.shown.true && this.masks.true) {
       layers.push({ name: "true", mask: this.masks.true, colour: "#00e34b", width: 3 });
     }
-    if (this.shown.predicted && this.masks.predicted && this.nv.drawBitmap) {
+    if (lines && this.shown.predicted && this.masks.predicted && this.nv.drawBitmap) {
       if (this.nv.opts.drawingEnabled) this.lines.forget("predicted"); // it may be changing under the brush
       layers.push({ name: "predicted", mask: this.nv.drawBitmap, colour: "#ff2b2b", width: 1.5 });
     }
