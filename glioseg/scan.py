@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ from glioseg.errors import WrongKindError
 
 CHANNELS = ("pre", "flair", "post")
 """The sequences of the LGG data set in the order in which it stores them as RGB."""
+
+Made = Literal["automatic", "corrected", "given"]
+"""How a mask came about: by a network; by a network and a person who corrected it; it came with the scan."""
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.floating[Any]]

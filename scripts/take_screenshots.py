@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from playwright.sync_api import sync_playwright
@@ -20,7 +21,7 @@ from glioseg.server.app import create_app
 from glioseg.server.settings import Settings
 
 FOLDER = Path(__file__).parent.parent / "docs" / "screenshots"
-SHOTS = {
+SHOTS: dict[str, dict[str, Any]] = {
     "viewer.png": {"viewport": {"width": 1280, "height": 860}, "locale": "en-GB", "color_scheme": "light"},
     "viewer-narrow-zh.png": {
         "viewport": {"width": 390, "height": 844},

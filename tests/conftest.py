@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -113,3 +114,27 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def quick_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of weights with a quick model as the default."""
+    from server_kit import quick_weights as make
+
+    return make(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture
+def quick_model(quick_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default model is the quick one."""
+    monkeypatch.setattr("glioseg.inference.model_file.WEIGHTS", quick_weights)
+
+
+@pytest.fixture
+def client(tmp_path: Path, quick_model: None) -> Iterator[Any]:
+    """A client of a server with the quick model."""
+    from fastapi.testclient import TestClient
+    from server_kit import BASE, serve
+
+    with TestClient(serve(tmp_path), base_url=BASE) as opened:
+        yield opened

@@ -9,9 +9,13 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from glioseg.scan import Mask, Scan
+
 MR = "1.2.840.10008.5.1.4.1.1.4"
 ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.4.1"
 PATIENT = "Mustermann^Erika"
+SECRETS = ("Mustermann", "Erika", "MRN-0815", "19700102", "Irgendwo", "Doktor", "Fritz")
+"""What the headers say of the patient, and nothing else may."""
 
 AXIAL = np.array([[-1.0, 0, 0, 40], [0, -1.0, 0, 30], [0, 0, 5.0, 10], [0, 0, 0, 1]])
 """From (column, row, slice) to RAS+ mm: as scanners store axial slices."""
@@ -152,3 +156,16 @@ def enhanced(
     dataset.PixelData = np.ascontiguousarray(voxels[:, :, order].transpose(2, 1, 0)).tobytes()
     dataset.save_as(path, enforce_file_format=True)
     return path
+
+
+ORIENTATIONS = {
+    "axial": AXIAL,
+    "axial downwards": AXIAL @ np.array([[1.0, 0, 0, 0], [0, -1, 0, 23], [0, 0, -1, 6], [0, 0, 0, 1]]),
+    "oblique": rotated(AXIAL, (12, -8, 10)),
+    "sagittal": np.array([[0, 0, -3.0, 9], [-1, 0, 0, 5], [0, -1.2, 0, 7], [0, 0, 0, 1]]),
+    "coronal": np.array([[-1.1, 0, 0, 3], [0, 0, 4.0, -5], [0, -1.0, 0, 7], [0, 0, 0, 1]]),
+}
+
+
+def some(scan: Scan, seed: int = 1) -> Mask:
+    return Mask(np.random.default_rng(seed).random(scan.grid.shape) < 0.1, scan.grid, scan.id)

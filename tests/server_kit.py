@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glioseg.samples import sample_cases
+
+if TYPE_CHECKING:
+    from fastapi.testclient import TestClient
+
+    from glioseg.server.app import Application
+
+BASE = "http://127.0.0.1:8765"
 
 
 def bright_flair_model(path: Path) -> Path:
@@ -77,3 +87,41 @@ def volume(folder: Path, name: str = "head.nii.gz", seed: int = 0) -> Path:
     affine = np.array([[0, 0, 4.0, 3], [1.1, 0, 0, -9], [0, -1.2, 0, 5], [0, 0, 0, 1]])
     nibabel.save(nibabel.Nifti1Image(values.astype(np.int16).transpose(2, 1, 0), affine), folder / name)
     return folder / name
+
+
+def serve(tmp_path: Path, **settings: Any) -> Application:
+    from glioseg.server.app import create_app
+    from glioseg.server.settings import Settings
+
+    return create_app(Settings(corrected=tmp_path / "corrected", threads=1, **settings))
+
+
+def as_form(paths: list[Path]) -> list[tuple[str, tuple[str, bytes]]]:
+    return [("files", (path.name, path.read_bytes())) for path in paths]
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def upload(client: TestClient, paths: list[Path]) -> dict[str, Any]:
+    reply = client.post("/api/scans", files=as_form(paths))
+    assert reply.status_code == 201, reply.text
+    info: dict[str, Any] = reply.json()
+    return info
+
+
+def faults(reply: Any, status: int) -> str:
+    """The text of a refusal, which never shows a path, a library's error or a stack trace."""
+    assert reply.status_code == status, reply.text
+    listed = reply.json()["faults"]
+    assert listed
+    assert all(set(one) == {"where", "expected", "found", "cure"} for one in listed)
+    text = str(reply.text)
+    for secret in ("Traceback", "site-packages", "glioseg-serve-", "/tmp", 'File \\"'):
+        assert secret not in text
+    return text

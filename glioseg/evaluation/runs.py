@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from glioseg.errors import Fault, InputError, raise_all
 from glioseg.evaluation.evaluate import Evaluation
 from glioseg.io import read_labels, read_mask
 from glioseg.metrics import Scores, check_same_protocol
-from glioseg.recipe import Recipe
+from glioseg.recipe import PostprocessChoice, Recipe
 from glioseg.scan import Mask, Scan
 from glioseg.training.run import RunFolder
 
@@ -270,6 +270,39 @@ def stored_mask(run: RunFolder, scan: Scan) -> Mask | None:
     if run.recipe.labels.given:
         return replace(read_labels(folder, scan.grid).mask(), id=scan.id)
     return Mask(read_mask(folder, scan.grid).voxels, scan.grid, scan.id)
+
+
+class Trust(NamedTuple):
+    """How far a stored mask can be trusted, and how it was made of the probabilities."""
+
+    expected_dice: float | None
+    doubts: tuple[str, ...]
+    postprocess: PostprocessChoice
+
+
+def stored_trust(run: RunFolder, scan: Scan, mask: Mask) -> Trust | None:
+    """What the evaluation and the model of a run say of a mask that :func:`stored_mask` read.
+
+    Returns:
+        The expected DSC, which is ``None`` for an empty mask, and the doubts, as a prediction has them;
+        ``None`` when the run stored no promised DSC, or its model is not there any more.
+
+    Raises:
+        InputError: scores or model are damaged.
+    """
+    from glioseg.inference.confidence import doubts
+    from glioseg.inference.model_file import read_description
+    from glioseg.inference.runtime import OnnxRuntime
+
+    evaluation = read_evaluation(run)
+    if evaluation is None or scan.id not in evaluation.promised_dice or not run.model.is_file():
+        return None
+    promised = evaluation.promised_dice[scan.id]
+    model = read_description(run.model, OnnxRuntime(run.model, threads=1).metadata)
+    expected = None if promised is None else model.calibration(promised)
+    images = model.prepare(scan).images
+    found = doubts(scan, mask.voxels, expected, model.appearance, images[..., images.shape[-1] // 2])
+    return Trust(expected, found, model.postprocess)
 
 
 def _parsed(value: Any) -> float:

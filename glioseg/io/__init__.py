@@ -15,7 +15,7 @@ from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io.names import holds_slices, listed, name_of
 from glioseg.io.registry import READERS, Reader, reader_for, register
 from glioseg.io.sources import Source, find_scans
-from glioseg.scan import CHANNELS, Grid, LabelMap, Mask, Scan
+from glioseg.scan import CHANNELS, Grid, LabelMap, Made, Mask, Scan
 
 __all__ = [
     "READERS",
@@ -23,6 +23,7 @@ __all__ = [
     "Source",
     "anonymised",
     "find_scans",
+    "marked",
     "read_labels",
     "read_mask",
     "read_scan",
@@ -187,6 +188,15 @@ def anonymised(grid: Grid) -> Grid:
     from glioseg.io.dicom.reader import anonymised as without_patient
 
     return without_patient(grid)
+
+
+def marked(grid: Grid, made: Made) -> Grid:
+    """The same grid, so that masks written on it say how they came about; only DICOM SEG can."""
+    if grid.format != "dicom":
+        return grid
+    from glioseg.io.dicom.reader import marked as with_mark
+
+    return with_mark(grid, made)
 
 
 def _plain(name: str) -> str:

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import natural_key
@@ -15,6 +16,9 @@ from glioseg.io.dicom.detect import is_dicom, require_dicom
 from glioseg.io.refuse import check_exists, quiet, reading
 from glioseg.io.registry import READERS, reader_for
 from glioseg.scan import CHANNELS, Scan
+
+if TYPE_CHECKING:
+    from glioseg.io.dicom.match import FoundSeries
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Source:
         sequences: which sequence each file holds, where the names of the files or DICOM headers say so.
         slice_numbers: number of each slice, for ``slices``.
         note: what was taken for what, where that is more than the names of the files say.
+        series: of ``dicom``, all series of the study, each with what it was taken for.
     """
 
     id: str
@@ -37,6 +42,7 @@ class Source:
     sequences: tuple[str, ...] = ()
     slice_numbers: tuple[int, ...] = ()
     note: str = ""
+    series: tuple[FoundSeries, ...] = ()
 
     def read(self) -> Scan:
         """Read the scan.

@@ -81,11 +81,12 @@ def list_samples() -> models.Samples:
 
 
 @router.post("/samples/{name}", status_code=201, responses={**NO_SCAN, **FULL})
-async def openread_sample(name: str, service: Serving) -> models.ScanInfo:
-    """Open a bundled scan as if it had been uploaded."""
+async def open_sample(name: str, service: Serving) -> models.ScanInfo:
+    """Open a bundled scan as if it had been uploaded; segmented already if the server did that before."""
     if name not in {sample.name for sample in list_samples().samples}:
         raise HTTPException(404, "no bundled scan of this name")
     entry = await service.new_entry(lambda _: read_sample(name), sample=name)
+    service.worker.recall(entry)
     return info(entry, service)
 
 
@@ -125,8 +126,9 @@ async def upload(request: Request, service: Serving) -> models.ScanInfo:
 
     Files in the field `files`: slices of one scan (TIFF, PNG or JPEG; `<slice>_mask` beside them is the
     truth), a multi-page TIFF, a NIfTI volume or one a sequence (`flair`, `t1`, `t1ce` in the names), the
-    DICOM files of one study, or a zip of those. Fields `series` say which series of a study is which:
-    `flair=SERIES`, `pre=SERIES`, `post=SERIES`, a SeriesDescription or SeriesInstanceUID or `none`.
+    DICOM files of one study (a SEG beside them is the truth), or a zip of those. Fields `series` say which
+    series of a study is which: `flair=SERIES`, `pre=SERIES`, `post=SERIES`, a SeriesDescription or
+    SeriesInstanceUID or `none`. A refusal that such a choice would cure lists the `series` there are.
     """
     settings = service.settings
     id, folder = service.store.new_folder()
@@ -135,8 +137,8 @@ async def upload(request: Request, service: Serving) -> models.ScanInfo:
             uploads = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
             named = [part for name, part in form.multi_items() if name == "series" and isinstance(part, str)]
             await service.read(folder, lambda: _keep(uploads, folder))
-        scan, truth = await service.read(folder, lambda: read_upload(folder, settings, named))
-        entry = service.store.add(Entry(id, folder, scan, truth))
+        found = await service.read(folder, lambda: read_upload(folder, settings, named))
+        entry = service.store.add(Entry(id, folder, *found))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from html import escape
 from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse
+from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
@@ -76,7 +77,7 @@ def create_app(settings: Settings | None = None) -> Application:
 def _fastapi(service: Service) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        service.start()
+        await asyncio.to_thread(service.start)
         cleaning = asyncio.create_task(_clean(service))
         try:
             yield
@@ -98,7 +99,8 @@ def _fastapi(service: Service) -> FastAPI:
     app.include_router(api.router)
     app.include_router(run_routes.router)
     for path, file in PAGES.items():
-        app.add_api_route(path, _page(STATIC / file), include_in_schema=False, methods=["GET"])
+        page = _page(STATIC / file, service.demo if path == "/" else None)
+        app.add_api_route(path, page, include_in_schema=False, methods=["GET"])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(InputError, _bad_input)
     app.add_exception_handler(HTTPException, _http_error)
@@ -115,9 +117,12 @@ async def _clean(service: Service) -> None:
         await asyncio.to_thread(service.store.drop_old)
 
 
-def _page(path: Path):  # type: ignore[no-untyped-def]
-    async def page() -> FileResponse:
-        return FileResponse(path, media_type="text/html")
+def _page(path: Path, demo: str | None) -> Callable[[], Awaitable[Response]]:
+    """A page; it names the bundled scan that it opens by itself, so that it need not ask first."""
+    opening = f'<html data-demo="{escape(demo)}"' if demo else "<html"
+
+    async def page() -> Response:
+        return HTMLResponse(path.read_text(encoding="utf-8").replace("<html", opening, 1))
 
     return page
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
 from glioseg.draw import grey
 from glioseg.scan import BoolArray, Grid, Scan
+
+_WINDOWS: WeakKeyDictionary[Scan, dict[str, tuple[float, float]]] = WeakKeyDictionary()
 
 HEADER_BYTES = 352
 """Where the voxels begin: the viewer reads masks from there without a NIfTI reader."""
@@ -30,6 +33,13 @@ def mask_volume(mask: BoolArray, grid: Grid) -> bytes:
 def probability_volume(probability: npt.NDArray[np.float32], grid: Grid) -> bytes:
     """A probability map in steps of 1/255."""
     return _nifti(np.round(probability * 255).astype(np.uint8), grid, slope=1 / 255)
+
+
+def windows(scan: Scan) -> dict[str, tuple[float, float]]:
+    """Of each channel, the values that become black and white; computed once a scan."""
+    if scan not in _WINDOWS:
+        _WINDOWS[scan] = {name: window(scan, name) for name in scan.channels}
+    return _WINDOWS[scan]
 
 
 def window(scan: Scan, channel: str) -> tuple[float, float]:

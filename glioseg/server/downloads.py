@@ -16,8 +16,8 @@ import numpy.typing as npt
 from glioseg.draw import draw_gif, draw_slices
 from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
-from glioseg.io import READERS, anonymised, write_mask
-from glioseg.scan import Grid, Mask, Scan
+from glioseg.io import READERS, anonymised, marked, write_mask
+from glioseg.scan import Grid, Made, Mask, Scan
 from glioseg.server.store import Entry
 
 
@@ -52,7 +52,7 @@ def mask_file(entry: Entry, mask: Mask, format: str, what: str = "mask", anonymi
     if format == "dicom" and mask.grid.format != "dicom":
         cure = "Ask for format=nifti."
         raise InputError(Fault("the scan", "DICOM, which a SEG refers to", mask.grid.format, cure))
-    grid = anonymised(mask.grid) if anonymise else mask.grid
+    grid = marked(anonymised(mask.grid) if anonymise else mask.grid, _made(entry, mask))
     if format in ("tif", "png"):
         files = tuple(Path(f"{name}_{number}.{format}") for number in grid.slice_numbers)
         grid = Grid(grid.shape, slice_numbers=grid.slice_numbers, format="slices", files=files)
@@ -63,6 +63,12 @@ def mask_file(entry: Entry, mask: Mask, format: str, what: str = "mask", anonymi
         else:
             paths = write_mask(Mask(mask.voxels, grid, name), folder, name)
         return _as_download(paths, folder, f"{name}_{what}.zip")
+
+
+def _made(entry: Entry, mask: Mask) -> Made:
+    if mask is entry.truth:
+        return "given"
+    return "automatic" if entry.corrected is None else "corrected"
 
 
 def probability_file(entry: Entry) -> Download:

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from glioseg.server.replies import SeriesModel
+
 Layer = Literal["pre", "flair", "post", "rgb", "predicted", "true", "probability"]
 Channel = Literal["pre", "flair", "post"]
 MaskFormat = Literal["native", "dicom", "nifti", "tif", "png"]
@@ -82,6 +84,7 @@ class ScanInfo(BaseModel):
     filled: list[str] = Field(description="sequences that were missing and are FLAIR instead")
     windows: dict[str, Window]
     format: str
+    series: list[SeriesModel] = Field(description="of a DICOM study, with what each was taken for")
     truth: bool = Field(description="whether a mask came with it")
     state: Literal["new", "queued", "running", "done", "failed", "cancelled"]
     ahead: int = Field(description="segmentations that come first")

@@ -19,7 +19,8 @@ def numbers(entry: Entry) -> dict[str, Any]:
     """Everything that is known of an entry's mask; lengths in mm only where the spacing is known.
 
     ``expected_dice`` and ``flags`` are the model's own of its mask (:mod:`glioseg.inference.confidence`); a
-    corrected mask has neither. Metrics are those of :mod:`glioseg.metrics`, when there is a truth.
+    corrected mask has neither, and for a mask of a run they may not be stored (the flag ``not_stored``).
+    Metrics are those of :mod:`glioseg.metrics`, when there is a truth.
     """
     from glioseg.inference.many import largest_diameter
 

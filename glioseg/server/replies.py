@@ -6,12 +6,15 @@ import logging
 import secrets
 import traceback
 from collections.abc import Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
 from glioseg.errors import Fault
+from glioseg.io.dicom.match import SeriesFault
 
 log = logging.getLogger("glioseg.server")
 
@@ -25,20 +28,36 @@ class FaultModel(BaseModel):
     cure: str
 
 
+class SeriesModel(BaseModel):
+    """A series of a DICOM study."""
+
+    key: str = Field(description="what the field series=flair=... takes for it")
+    title: str
+    images: int
+    plane: Literal["axial", "coronal", "sagittal", ""]
+    sequence: Literal["flair", "pre", "post"] | None = Field(description="what it is taken for")
+
+
 class Faults(BaseModel):
     """Everything that is wrong with a request."""
 
     faults: list[FaultModel]
+    series: list[SeriesModel] | None = Field(
+        None, description="of a DICOM study: send it again with series=flair=KEY and so on"
+    )
 
 
 def fault_reply(status: int, *faults: Fault, retry_after: int | None = None) -> JSONResponse:
     """A JSON reply with the faults; ``retry_after`` in seconds."""
-    content = {
+    content: dict[str, Any] = {
         "faults": [
             {"where": str(each.where), "expected": each.expected, "found": each.found, "cure": each.cure}
             for each in faults
         ]
     }
+    choices = next((fault.series for fault in faults if isinstance(fault, SeriesFault)), ())
+    if choices:
+        content["series"] = [asdict(each) for each in choices]
     headers = None if retry_after is None else {"Retry-After": str(retry_after)}
     return JSONResponse(content, status, headers)
 
@@ -52,7 +71,16 @@ def without_folder(faults: Iterable[Fault], folder: Path) -> list[Fault]:
             shown = shown.replace(prefix + "/", "").replace(prefix + "\\", "").replace(prefix, "the upload")
         return shown
 
-    return [Fault(clean(one.where), clean(one.expected), clean(one.found), clean(one.cure)) for one in faults]
+    return [
+        replace(
+            one,
+            where=clean(one.where),
+            expected=clean(one.expected),
+            found=clean(one.found),
+            cure=clean(one.cure),
+        )
+        for one in faults
+    ]
 
 
 def unexpected(error: BaseException) -> JSONResponse:

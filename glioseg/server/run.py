@@ -25,23 +25,39 @@ def run_server(settings: Settings, open_browser: bool, echo: Callable[[str], Non
         raise InputError(Fault(settings.runs, "a folder of run folders", "no folder", "Check --runs."))
     application = create_app(settings)
     listening = _listen(settings)
-    echo(f"glioseg is at {settings.address}")
-    echo("Not for clinical use. Scans stay on this machine and are gone when it ends. Stop it with Ctrl+C.")
-    if open_browser:
-        opening = threading.Timer(0.5, webbrowser.open, (settings.address,))
-        opening.daemon = True
-        opening.start()
+
+    def announce() -> None:
+        echo(f"glioseg is at {settings.address}")
+        echo(
+            "Not for clinical use. Scans stay on this machine and are gone when it ends. Stop it with Ctrl+C."
+        )
+        if open_browser:
+            threading.Thread(target=webbrowser.open, args=(settings.address,), daemon=True).start()
+
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     # No access log: addresses hold ids and names of scans.
     config = uvicorn.Config(
         application, log_config=None, access_log=False, server_header=False, limit_concurrency=256
     )
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        _Announced(config, announce).run(sockets=[listening])
     except KeyboardInterrupt:
         pass
     finally:
         application.service.close()
+
+
+class _Announced(uvicorn.Server):
+    """A server that says where it is once it answers."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from glioseg.evaluation.runs import read_patient, stored_mask
+from glioseg.evaluation.runs import Trust, read_patient, stored_mask, stored_trust
 from glioseg.scan import Mask, Scan
 from glioseg.server import models
 from glioseg.server import runs as run_pages
@@ -54,17 +54,21 @@ def figure(run: OneRun, figure: str) -> Response:
 @router.post("/runs/{name}/patients/{patient}", status_code=201, responses={**NO_RUN, **FULL})
 async def open_patient(run: OneRun, patient: str, service: Serving) -> models.ScanInfo:
     """Open a patient of a run with the true mask and, when the run was evaluated, the predicted one."""
-    stored: list[Mask] = []
+    stored: list[tuple[Mask, Trust | None]] = []
 
     def read(_: Path) -> tuple[Scan, Mask | None]:
         scan, truth = read_patient(run[1], patient)
         predicted = stored_mask(run[1], scan)
-        stored.extend([predicted] if predicted is not None else [])
+        if predicted is not None:
+            stored.append((predicted, stored_trust(run[1], scan, predicted)))
         return scan, truth
 
     entry = await service.new_entry(read)
-    if stored:
-        entry.predicted = stored[0]
+    for mask, trust in stored:
+        entry.predicted, entry.doubts = mask, ("not_stored",)
+        if trust is not None:
+            entry.expected_dice, entry.doubts = trust.expected_dice, trust.doubts
+            entry.threshold, entry.postprocessing = trust.postprocess.threshold, trust.postprocess.describe()
     return info(entry, service)
 
 

@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -16,13 +18,16 @@ from fastapi import Depends, Request
 from glioseg.errors import Fault, InputError
 from glioseg.scan import Mask, Scan
 from glioseg.server import display, models
+from glioseg.server import numbers as figures
 from glioseg.server import runs as run_pages
-from glioseg.server.replies import without_folder
+from glioseg.server.replies import SeriesModel, without_folder
 from glioseg.server.settings import Settings
 from glioseg.server.store import Entry, Store
-from glioseg.server.worker import Choice, Job, Worker
+from glioseg.server.worker import Choice, Worker
 
 Result = TypeVar("Result")
+REHEARSAL_SECONDS = 60
+"""How long a server with ``--demo`` waits for its first mask before it says where it is."""
 
 
 class Service:
@@ -35,16 +40,28 @@ class Service:
         self.readers = ThreadPoolExecutor(2, thread_name_prefix="glioseg-reader")
         self.saving = threading.Lock()
 
-    def start(self) -> None:
-        """Start the worker; with ``--demo`` it segments the first bundled scan at once."""
-        self.worker.start()
-        if self.settings.demo:
-            from glioseg.samples import sample_cases
+    @property
+    def demo(self) -> str | None:
+        """The bundled scan that the page opens by itself, with ``--demo``."""
+        from glioseg.samples import sample_cases
 
-            name = sample_cases()[0].id
-            entry = Entry("", self.store.folder, *read_sample(name), sample=name)
-            job = self.worker.submit(entry, Choice())
-            self.readers.submit(_warm, job)
+        return sample_cases()[0].id if self.settings.demo else None
+
+    def start(self) -> None:
+        """Start the worker; with ``--demo``, first do all that its page will ask for."""
+        self.worker.start()
+        if self.demo is not None:
+            self._rehearse(self.demo)
+
+    def _rehearse(self, name: str) -> None:
+        """Segment a bundled scan and make its layers and numbers: imports and caches are filled then."""
+        entry = Entry("", self.store.folder, *read_sample(name), sample=name)
+        job = self.worker.submit(entry, Choice())
+        if job.finished.wait(REHEARSAL_SECONDS) and job.state == "done" and entry.predicted is not None:
+            info(entry, self)
+            display.channel_volume(entry.scan, "flair")
+            display.mask_volume(entry.predicted.voxels, entry.scan.grid)
+            figures.numbers(entry)
 
     def close(self) -> None:
         """End the worker and remove everything."""
@@ -75,14 +92,6 @@ class Service:
             raise
 
 
-def _warm(job: Job) -> None:
-    """Measure once, so that whoever opens the page need not wait for imports."""
-    from glioseg.server.numbers import numbers
-
-    if job.finished.wait(60) and job.state == "done":
-        numbers(job.entry)
-
-
 def _models(settings: Settings) -> dict[str, str | Path]:
     """Models by the name that clients use: the server's own first, those that ship, finished runs."""
     from glioseg.inference.model_file import find_model, model_summaries
@@ -95,8 +104,9 @@ def _models(settings: Settings) -> dict[str, str | Path]:
     return found
 
 
+@lru_cache
 def read_sample(name: str) -> tuple[Scan, Mask | None]:
-    """A bundled scan with its truth."""
+    """A bundled scan with its truth; read once, since both never change."""
     from glioseg.dataset.find import read_case
     from glioseg.samples import sample_cases
 
@@ -106,8 +116,7 @@ def read_sample(name: str) -> tuple[Scan, Mask | None]:
 def info(entry: Entry, service: Service) -> models.ScanInfo:
     """What is known of an entry."""
     scan, job = entry.scan, entry.job
-    if not entry.windows:
-        entry.windows = {name: display.window(scan, name) for name in scan.channels}
+    windows = display.windows(scan)
     state = "done" if entry.predicted is not None else "new"
     if job is not None and job.state != "done":
         state = job.state
@@ -121,8 +130,9 @@ def info(entry: Entry, service: Service) -> models.ScanInfo:
         axial=display.is_radiological(scan.grid),
         channels=list(scan.channels),
         filled=list(scan.filled),
-        windows={name: models.Window(low=low, high=high) for name, (low, high) in entry.windows.items()},
+        windows={name: models.Window(low=low, high=high) for name, (low, high) in windows.items()},
         format=scan.grid.format,
+        series=[SeriesModel.model_validate(asdict(each)) for each in entry.series],
         truth=entry.truth is not None,
         state=state,  # type: ignore[arg-type]
         ahead=service.worker.position(job) if job is not None else 0,

@@ -19,6 +19,7 @@ from glioseg.scan import BoolArray, Mask, Scan
 from glioseg.server.settings import Settings
 
 if TYPE_CHECKING:
+    from glioseg.io.dicom.match import FoundSeries
     from glioseg.server.worker import Job
 
 
@@ -39,13 +40,13 @@ class Entry:
         folder: its private folder.
         scan: the scan.
         truth: the mask that came with it.
+        series: of a DICOM study, all there are.
         sample: name of the bundled scan that it is.
         predicted: the mask that the network made.
         probability: float32 in 0..1 on the scan's grid, behind that mask; missing for masks that were stored.
         expected_dice, doubts: what the model says of that mask.
         threshold, postprocessing: how the predicted mask was made.
         corrected: the mask as a person left it; on the scan's grid.
-        windows: of each channel, values that become black and white.
         job: the last segmentation that was asked for.
         used: when it was last asked for, on the monotonic clock.
     """
@@ -54,6 +55,7 @@ class Entry:
     folder: Path
     scan: Scan
     truth: Mask | None = None
+    series: tuple[FoundSeries, ...] = ()
     sample: str | None = None
     predicted: Mask | None = None
     probability: npt.NDArray[np.float32] | None = None
@@ -62,7 +64,6 @@ class Entry:
     threshold: float = 0.5
     postprocessing: str = "none"
     corrected: BoolArray | None = None
-    windows: dict[str, tuple[float, float]] = field(default_factory=dict)
     job: Job | None = None
     used: float = field(default_factory=time.monotonic)
 

@@ -8,12 +8,14 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io import find_scans, read_mask, read_scan
 from glioseg.io.dicom.detect import has_dicom, is_dicom
 from glioseg.io.dicom.find import parse_series
+from glioseg.io.dicom.match import FoundSeries, SeriesFault
+from glioseg.io.dicom.segmentation import is_segmentation
 from glioseg.io.names import is_mask, is_picture, is_volume, listed, split_number, stem_of, suffix_of
 from glioseg.io.sources import Source
 from glioseg.scan import Mask, Scan
@@ -77,8 +79,16 @@ def unpack(archive: Path, folder: Path, settings: Settings) -> None:
         raise InputError(Fault(where, "a whole zip archive", "one that is damaged", cure)) from error
 
 
-def read_upload(folder: Path, settings: Settings, series: Sequence[str] = ()) -> tuple[Scan, Mask | None]:
-    """Read the one scan in an upload's folder, and its mask if one is beside it.
+class Upload(NamedTuple):
+    """What an upload holds: a scan, its mask if one came with it, and all series of a DICOM study."""
+
+    scan: Scan
+    truth: Mask | None = None
+    series: tuple[FoundSeries, ...] = ()
+
+
+def read_upload(folder: Path, settings: Settings, series: Sequence[str] = ()) -> Upload:
+    """Read the one scan in an upload's folder, and its mask (of DICOM: the SEG) if one is beside it.
 
     Args:
         folder: holds nothing but the upload.
@@ -103,15 +113,26 @@ def read_upload(folder: Path, settings: Settings, series: Sequence[str] = ()) ->
     known = [path for path in files if is_picture(path) or is_volume(path)]
     if not known and not any(is_dicom(path) for path in files):
         # Nothing that is known: the reader of what is there says so.
-        return read_scan(_innermost(folder)), None
+        return Upload(read_scan(_innermost(folder)))
     sources, faults = find_scans([folder], parse_series(series))
     raise_all(faults)
     if len(sources) != 1:
         found = f"{len(sources)} ({listed(source.id for source in sources)})"
         cure = "Upload one scan at a time. Slices of a scan differ only in the number at the end of the name."
         raise InputError(Fault("the upload", "one scan", found, cure))
-    scan = replace(sources[0], id=_id(sources[0], folder)).read()
-    return scan, _truth([path for path in known if is_mask(path)], scan)
+    source = replace(sources[0], id=_id(sources[0], folder))
+    try:
+        scan = source.read()
+    except InputError as error:
+        if len(source.series) < 2:
+            raise
+        # Sequences that do not fit together: another series, or none, may.
+        faults = [SeriesFault(f.where, f.expected, f.found, f.cure, source.series) for f in error.faults]
+        raise InputError(*faults) from None
+    masks = [path for path in known if is_mask(path)]
+    if source.format == "dicom":
+        masks += [path for path in files if is_dicom(path) and is_segmentation(path)]
+    return Upload(scan, _truth(masks, scan), source.series)
 
 
 def _id(source: Source, folder: Path) -> str:

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from glioseg.server.settings import Settings
 if TYPE_CHECKING:
     from glioseg.inference.predictor import Prediction, Predictor
     from glioseg.inference.runtime import Runtime
+    from glioseg.recipe import PostprocessChoice
     from glioseg.server.store import Entry
 
 
@@ -109,7 +110,7 @@ class Worker(threading.Thread):
         self._change = threading.Condition()
         self._closed = False
         self._predictors: dict[str, Predictor] = {}
-        self._samples: dict[tuple[str, Choice], Prediction] = {}
+        self._samples: dict[tuple[str, Choice], tuple[Prediction, PostprocessChoice]] = {}
         self._seconds = 2.0  # of one segmentation, a running mean
 
     def submit(self, entry: Entry, choice: Choice) -> Job:
@@ -166,7 +167,7 @@ class Worker(threading.Thread):
         started = time.monotonic()
         job.begin(self.settings.segment_seconds)
         try:
-            prediction, predictor = self._segment(job)
+            prediction, how = self._segment(job)
         except Stopped:
             job.end("cancelled")
             return
@@ -178,16 +179,17 @@ class Worker(threading.Thread):
             job.error = error
             job.end("failed")
             return
-        choice = predictor.description.postprocess
-        entry = job.entry
-        entry.predicted, entry.probability = prediction.mask, prediction.probability
-        entry.corrected, entry.threshold = None, choice.threshold
-        entry.expected_dice, entry.doubts = prediction.expected_dice, prediction.doubts
-        entry.postprocessing = choice.describe()
+        _give(job.entry, prediction, how)
         self._seconds = 0.7 * self._seconds + 0.3 * (time.monotonic() - started)
         job.end("done")
 
-    def _segment(self, job: Job) -> tuple[Prediction, Any]:
+    def recall(self, entry: Entry) -> None:
+        """Give a bundled scan the mask that the default model made of it before, if it did."""
+        known = self._samples.get((entry.sample or "", Choice()))
+        if known is not None:
+            _give(entry, *known)
+
+    def _segment(self, job: Job) -> tuple[Prediction, PostprocessChoice]:
         from glioseg.inference.predictor import Predictor, load_predictor
 
         choice = job.choice
@@ -204,8 +206,15 @@ class Worker(threading.Thread):
         predictor = Predictor(Watched(loaded.runtime, job), description, choice.flips, loaded.batch)
         sample = job.entry.sample
         if sample is None:
-            return predictor(job.entry.scan), predictor
+            return predictor(job.entry.scan), description.postprocess
         # The bundled scans never change: their masks are kept, so that the demo stands at once.
         if (sample, choice) not in self._samples:
-            self._samples[sample, choice] = predictor(job.entry.scan)
-        return self._samples[sample, choice], predictor
+            self._samples[sample, choice] = predictor(job.entry.scan), description.postprocess
+        return self._samples[sample, choice]
+
+
+def _give(entry: Entry, prediction: Prediction, how: PostprocessChoice) -> None:
+    entry.predicted, entry.probability = prediction.mask, prediction.probability
+    entry.corrected, entry.threshold = None, how.threshold
+    entry.expected_dice, entry.doubts = prediction.expected_dice, prediction.doubts
+    entry.postprocessing = how.describe()

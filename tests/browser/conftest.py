@@ -12,7 +12,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,8 @@ def run_folders(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path
             predictor = load_predictor("default", threads=1)
             evaluate(predictor, sample_cases(), run.path / "evaluation", pictures=False)
             evaluation = run.path / "evaluation"
-        else:
+            shutil.copyfile(weights / "bright.onnx", run.model)
+        else:  # its model is not there any more
             shutil.copytree(evaluation, run.path / "evaluation")
     return root
 
@@ -75,26 +77,31 @@ def run_folders(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory, run_folders: Path) -> Iterator[Any]:
     """A server in a thread; it has ``address``, ``application`` and ``corrected``."""
+    with serving(runs=run_folders, corrected=tmp_path_factory.mktemp("corrected")) as running:
+        yield running
+
+
+@contextmanager
+def serving(**settings: Any) -> Iterator[Any]:
+    """A server in a thread, with these settings."""
     from glioseg.server.app import create_app
     from glioseg.server.settings import Settings
 
-    corrected = tmp_path_factory.mktemp("corrected")
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    application = create_app(Settings(port=port, runs=run_folders, corrected=corrected, threads=1))
+    application = create_app(Settings(port=port, threads=1, **settings))
     running = uvicorn.Server(uvicorn.Config(application, log_level="error", access_log=False))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     while not running.started:
         time.sleep(0.05)
-    running.address, running.application, running.corrected = (
-        f"http://127.0.0.1:{port}",
-        application,
-        corrected,
-    )
-    yield running
-    running.should_exit = True
-    thread.join(30)
+    running.address, running.application = f"http://127.0.0.1:{port}", application
+    running.corrected = application.settings.corrected
+    try:
+        yield running
+    finally:
+        running.should_exit = True
+        thread.join(30)
 
 
 @pytest.fixture(scope="package")
@@ -112,8 +119,8 @@ def make_page(browser: Any, server: Any) -> Iterator[Any]:
     contexts, wrong = [], []
 
     def make(**options: Any) -> Any:
-        settings = {"viewport": {"width": 1280, "height": 860}, "locale": "en-GB", "accept_downloads": True}
-        context = browser.new_context(base_url=server.address, **{**settings, **options})
+        usual = {"base_url": server.address, "viewport": {"width": 1280, "height": 860}, "locale": "en-GB"}
+        context = browser.new_context(**{**usual, **options})
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
@@ -135,6 +142,31 @@ def axe() -> str:
     if path is None:
         pytest.skip("no axe-core: npm pack axe-core, unpack it and set GLIOSEG_AXE to its axe.min.js")
     return Path(path).read_text(encoding="utf-8")
+
+
+def ready(page: Any) -> None:
+    """Wait for what the page was asked to show."""
+    page.wait_for_selector("html[data-ready]", timeout=PATIENCE)
+
+
+def welcome(page: Any, address: str = "") -> None:
+    """Open the viewer and wait until it takes files."""
+    page.goto(f"{address}/")
+    page.wait_for_selector("html[data-started]", timeout=PATIENCE)
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait here instead of in the page, whose policy lets nobody evaluate texts."""
+    end = time.monotonic() + PATIENCE / 1000
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def refused(make_page: Any, status: int) -> None:
+    """Take note of the browser's own line about the one request that the server was to refuse."""
+    (line,) = [text for text in make_page.wrong if str(status) in text]
+    make_page.wrong.remove(line)
 
 
 def keep(page: Any, name: str) -> None:

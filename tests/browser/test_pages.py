@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import PATIENCE, keep
-from .test_viewer import SAMPLE, open_sample, ready
+from .conftest import PATIENCE, keep, ready, welcome
+from .test_viewer import SAMPLE, open_sample
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 WIDE = {"viewport": {"width": 1280, "height": 860}, "color_scheme": "light", "locale": "en-GB"}
@@ -45,8 +46,7 @@ def test_pages_are_accessible_and_fit(make_page: Any, axe: str, name: str, optio
 @pytest.mark.parametrize("options", [WIDE, NARROW], ids=["wide-light-en", "narrow-dark-zh"])
 def test_the_viewer_is_accessible_and_fits(make_page: Any, axe: str, options: dict[str, Any]) -> None:
     page = make_page(**options)
-    page.goto("/")
-    page.wait_for_selector("html[data-started]")
+    welcome(page)
     fits(page)
     check(page, axe)
     keep(page, f"welcome-{options['viewport']['width']}")
@@ -56,16 +56,37 @@ def test_the_viewer_is_accessible_and_fits(make_page: Any, axe: str, options: di
     keep(page, f"viewer-{options['viewport']['width']}")
 
 
-def test_from_a_run_to_a_patient_with_both_outlines(make_page: Any) -> None:
+def look_at_patient(page: Any, run: str) -> None:
+    page.goto(f"/runs?run={run}")
+    page.click(f"[aria-label='Look at {SAMPLE.id}']")
+    page.wait_for_url("**/?scan=*", timeout=PATIENCE)
+    ready(page)
+
+
+def test_from_a_run_to_a_patient_with_both_outlines(make_page: Any, run_folders: Path) -> None:
+    from glioseg.inference.predictor import load_predictor
+    from glioseg.io import read_scan
+    from glioseg.samples import SAMPLES
+
     page = make_page()
     page.goto("/runs")
     page.click("text=first")
     page.wait_for_selector("text=Patients")
-    page.click(f"[aria-label='Look at {SAMPLE.id}']")
-    page.wait_for_url("**/?scan=*", timeout=PATIENCE)
-    ready(page)
+    look_at_patient(page, "first")
     assert page.inner_text("#scan-name") == SAMPLE.id
     assert page.is_visible("tr[data-number=dice]")
+    # The stored mask comes with what a new prediction would say of itself.
+    prediction = load_predictor(run_folders / "first", threads=1)(read_scan(SAMPLES / SAMPLE.id))
+    assert prediction.expected_dice is not None
+    assert page.inner_text("tr[data-number=expected_dice] td") == f"{prediction.expected_dice:.2f}"
+    assert page.locator("#flags li").count() == len(prediction.doubts)
+
+
+def test_a_mask_whose_expected_dsc_is_not_stored_says_so(make_page: Any) -> None:
+    page = make_page()
+    look_at_patient(page, "second")
+    assert page.inner_text("tr[data-number=expected_dice] td") == "–"
+    assert page.is_visible("#flags >> text=does not say what DSC to expect")
 
 
 def test_equal_runs_are_compared_and_do_not_differ(make_page: Any) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +13,9 @@ from typer.testing import CliRunner
 from glioseg.io import read_mask
 from glioseg.samples import SAMPLES, sample_cases
 
-from .conftest import PATIENCE, keep
+from .conftest import keep, ready, refused, until, welcome
 
 SAMPLE = sample_cases()[0]
-
-
-def ready(page: Any) -> None:
-    page.wait_for_selector("html[data-ready]", timeout=PATIENCE)
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait here instead of in the page, whose policy lets nobody evaluate texts."""
-    end = time.monotonic() + PATIENCE / 1000
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.1)
 
 
 def open_sample(page: Any) -> None:
@@ -168,8 +154,7 @@ def test_a_chosen_volume_shows_three_planes_and_its_mask_matches(make_page: Any,
 
     path = volume(tmp_path)
     page = make_page()
-    page.goto("/")
-    page.wait_for_selector("html[data-started]")
+    welcome(page)
     page.set_input_files("#files", path)
     ready(page)
     assert page.inner_text("#scan-name") == "head"
@@ -185,29 +170,26 @@ def test_a_chosen_volume_shows_three_planes_and_its_mask_matches(make_page: Any,
         page.select_option("#planes", planes)
         page.wait_for_timeout(300)
         keep(page, f"planes-{planes}")
+        assert (colours(page)["red"] > 0) == (planes != "render")  # outlines belong to slices
 
 
 def test_a_wrong_file_says_what_is_wrong_in_the_page(make_page: Any, tmp_path: Path) -> None:
     page = make_page()
-    page.goto("/")
-    page.wait_for_selector("html[data-started]")
+    welcome(page)
     wrong = tmp_path / "slice_1.tif"
     wrong.write_text("this is no picture", encoding="utf-8")
     page.set_input_files("#files", wrong)
     page.wait_for_selector("#problems >> text=slice_1.tif")
     assert page.is_visible("#welcome")
     keep(page, "problem")
-    refused = [text for text in make_page.wrong if "422" in text]
-    assert len(refused) == 1  # the browser's own line about the refused upload
-    make_page.wrong.remove(refused[0])
+    refused(make_page, 422)
 
 
 def test_slices_are_dropped_with_their_masks(make_page: Any, tmp_path: Path) -> None:
     from server_kit import slices_of_sample
 
     page = make_page(locale="zh-CN")
-    page.goto("/")
-    page.wait_for_selector("html[data-started]")
+    welcome(page)
     page.set_input_files("#files", slices_of_sample(tmp_path))
     ready(page)
     assert page.inner_text("#scan-name") == SAMPLE.id
@@ -220,26 +202,3 @@ def test_slices_are_dropped_with_their_masks(make_page: Any, tmp_path: Path) -> 
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Tab")
     assert page.is_visible("#tip-dice")
-
-
-def test_a_dicom_study_gives_a_seg(make_page: Any, tmp_path: Path) -> None:
-    import dicom_kit
-
-    from glioseg.io import read_scan
-
-    scan = read_scan(SAMPLES / SAMPLE.id)
-    for name, words in (("flair", "Ax T2 FLAIR"), ("post", "Ax T1 POST")):
-        voxels = scan.channel(name).transpose(2, 1, 0).astype(np.uint16)
-        dicom_kit.series(tmp_path, voxels, name=words)
-    page = make_page()
-    page.goto("/")
-    page.set_input_files("#files", sorted(tmp_path.glob("*.dcm")))
-    ready(page)
-    keep(page, "dicom")
-    assert page.inner_text("#scan-name") == "dicom"
-    with page.expect_download() as waiting:
-        page.click("[data-t=dl_seg]")
-    waiting.value.save_as(tmp_path / "mask" / "seg.dcm")
-    assert read_mask(tmp_path / "mask" / "seg.dcm").voxels.any()
-    page.locator("#downloads").scroll_into_view_if_needed()
-    keep(page, "dicom-downloads")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from glioseg.errors import Fault, InputError
 from glioseg.io.dicom.headers import Frame, read_frames
-from glioseg.io.dicom.match import NONE, choose, describe, named
+from glioseg.io.dicom.match import NONE, SeriesFault, choose, describe, listing, named
 from glioseg.io.dicom.series import find_series
 from glioseg.io.names import listed, name_of, scan_of_sequence, sequence_of, stem_of
 from glioseg.io.sources import Source
@@ -68,7 +68,8 @@ def find_dicom(
         folder = common_folder(frame.file for frame in frames)
         alone = {frame.file for frame in frames}
         chosen, wrong = choose(series, str(alone.pop() if len(alone) == 1 else folder), wanted)
-        faults += wrong
+        listed_series = listing(chosen, series)
+        faults += [SeriesFault(one.where, one.expected, one.found, one.cure, listed_series) for one in wrong]
         if wrong:
             continue
         names = [name for name in ("flair", "pre", "post") if name in chosen]
@@ -76,12 +77,14 @@ def find_dicom(
         id = _id(frames, folder, files)
         note = describe(chosen, series)
         paths, sequences = zip(*pairs, strict=True)
-        sources.append(Source(id, "dicom", paths, sequences, note=note))
+        sources.append(Source(id, "dicom", paths, sequences, note=note, series=listed_series))
     for name, value in wanted.items():
         if studies and name not in met and value.casefold() != NONE:
-            titles = listed((each.title for frames in studies.values() for each in find_series(frames)), 8)
+            there = [each for frames in studies.values() for each in find_series(frames)]
+            titles = listed((each.title for each in there), 8)
             cure = "Give its SeriesInstanceUID or the whole of its SeriesDescription."
-            faults.append(Fault(f"--series {name}={value}", "a series of that name", titles, cure))
+            asked = f"--series {name}={value}"
+            faults.append(SeriesFault(asked, "a series of that name", titles, cure, listing({}, there)))
             sources = []  # what was asked for is not there: nothing is segmented in its place
     return sources, faults
 

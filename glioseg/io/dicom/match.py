@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from glioseg.errors import Fault
 from glioseg.io.dicom.headers import Frame
@@ -129,6 +129,45 @@ def describe(chosen: Mapping[str, Series], series: Sequence[Series]) -> str:
     used = ", ".join(f"{chosen[name].title} as {name}" for name in ("flair", "pre", "post") if name in chosen)
     rest = [each.title for each in series if each not in chosen.values()]
     return used + (f"; left aside: {listed(rest, 4)}" if rest else "")
+
+
+@dataclass(frozen=True)
+class FoundSeries:
+    """A series of a study, for a person who chooses.
+
+    Attributes:
+        key: what ``--series flair=...`` takes to mean this one.
+        title: ``series 4 'AX FLAIR'``; nothing of the patient.
+        images: how many.
+        plane: ``axial``, ``coronal``, ``sagittal``, or ``""`` where the headers do not say.
+        sequence: ``flair``, ``pre`` or ``post`` if it is taken for that, or ``None``.
+    """
+
+    key: str
+    title: str
+    images: int
+    plane: str
+    sequence: str | None
+
+
+@dataclass(frozen=True)
+class SeriesFault(Fault):
+    """A fault that goes away when a person says which series is which.
+
+    Attributes:
+        series: those there are.
+    """
+
+    series: tuple[FoundSeries, ...] = ()
+
+
+def listing(chosen: Mapping[str, Series], series: Sequence[Series]) -> tuple[FoundSeries, ...]:
+    """The series of a study, each with what it is taken for."""
+    taken = {id(each): name for name, each in chosen.items()}
+    return tuple(
+        FoundSeries(each.key, each.title, len(each.frames), each.plane, taken.get(id(each)))
+        for each in series
+    )
 
 
 def _best(series: Sequence[Series], flair: Series | None) -> list[Series]:

@@ -21,7 +21,7 @@ from glioseg.io.dicom.series import Series, find_series
 from glioseg.io.names import is_hidden, listed
 from glioseg.io.pictures import as_labels, as_mask
 from glioseg.io.turn import Affine, Turn, orient
-from glioseg.scan import CHANNELS, Grid, LabelMap, Mask, Scan
+from glioseg.scan import CHANNELS, Grid, LabelMap, Made, Mask, Scan
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +33,14 @@ class Native(Turn):
         header: pydicom's dataset of what the first file says of patient and study.
         affine: from (column, row, slice) to RAS+ millimetres.
         anonymise: whether what is written for this grid names no patient.
+        made: how the masks that are written for this grid came about.
     """
 
     series: Series
     header: Any
     affine: Affine
     anonymise: bool = False
+    made: Made = "automatic"
 
 
 def read(path: Path, id: str) -> Scan:
@@ -137,6 +139,13 @@ def anonymised(grid: Grid) -> Grid:
     if not isinstance(grid.native, Native):
         return grid
     return replace(grid, native=replace(grid.native, anonymise=True))
+
+
+def marked(grid: Grid, made: Made) -> Grid:
+    """The same grid, so that a SEG written for it says how its mask came about."""
+    if not isinstance(grid.native, Native):
+        return grid
+    return replace(grid, native=replace(grid.native, made=made))
 
 
 def dicom_files(path: Path) -> list[Path]:

@@ -20,10 +20,17 @@ from glioseg.files import written_whole
 from glioseg.io.dicom.anonymise import UNDATED, Uids, about_patient
 from glioseg.io.dicom.detect import require_dicom
 from glioseg.io.dicom.headers import calm
-from glioseg.scan import Grid
+from glioseg.scan import Grid, Made
 
 if TYPE_CHECKING:
     from glioseg.io.dicom.reader import Native
+
+KINDS: dict[Made, tuple[str, str]] = {
+    "automatic": ("AUTOMATIC", "Lesion found by glioseg; not for clinical use"),
+    "corrected": ("SEMIAUTOMATIC", "Lesion found by glioseg, corrected by hand; not for clinical use"),
+    "given": ("MANUAL", "Lesion mask that came with the scan; not for clinical use"),
+}
+"""SegmentAlgorithmType and ContentDescription (at most 64 letters) by how a mask came about."""
 
 
 def write_segments(voxels: npt.NDArray[np.uint8], grid: Grid, path: Path, titles: Mapping[int, str]) -> Path:
@@ -68,7 +75,8 @@ def _segmentation(voxels: npt.NDArray[np.uint8], native: Native, titles: Mapping
     single = all(frame.frames == 1 for frame in frames)
     pixels = numbered if single else numbered[in_file]
     content = hashlib.sha256(pixels.tobytes()).hexdigest()
-    seed = (frames[0].instance, content, "\n".join(titles.values()), __version__)
+    kind, said = KINDS[native.made]
+    seed = (frames[0].instance, content, "\n".join(titles.values()), __version__, kind)
     algorithm = highdicom.AlgorithmIdentificationSequence(
         name="glioseg", version=__version__, family=codes.DCM.ArtificialIntelligence
     )
@@ -78,8 +86,8 @@ def _segmentation(voxels: npt.NDArray[np.uint8], native: Native, titles: Mapping
             segment_label=title,
             segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
             segmented_property_type=codes.SCT.Lesion,
-            algorithm_type="AUTOMATIC",
-            algorithm_identification=algorithm,
+            algorithm_type=kind,
+            algorithm_identification=None if kind == "MANUAL" else algorithm,
         )
         for number, title in enumerate(titles.values(), 1)
     ]
@@ -98,7 +106,7 @@ def _segmentation(voxels: npt.NDArray[np.uint8], native: Native, titles: Mapping
         software_versions=__version__,
         device_serial_number="none",
         content_label="LESION",
-        content_description="Lesion found by glioseg; not for clinical use",
+        content_description=said,
         series_description="glioseg lesion mask",
         transfer_syntax_uid=ExplicitVRLittleEndian,
         # Every image has its frame, so that the whole grid can be read from the SEG alone.

@@ -72,15 +72,20 @@ def read_segments(path: Path, like: Grid | None) -> tuple[npt.NDArray[np.uint8],
     return _on(path, voxels, series, like)
 
 
+def is_segmentation(path: Path) -> bool:
+    """Whether a DICOM file is a SEG. One that cannot be read is not."""
+    try:
+        return str(open_header(path, ["SOPClassUID"]).get("SOPClassUID", "")) in SEGMENTATIONS
+    except InputError:
+        return False
+
+
 def _only_file(path: Path) -> Path:
     from glioseg.io.dicom.reader import dicom_files
 
     if not path.is_dir():
         return path
-    found = []
-    for file in dicom_files(path):
-        if str(open_header(file, ["SOPClassUID"]).get("SOPClassUID", "")) in SEGMENTATIONS:
-            found.append(file)
+    found = [file for file in dicom_files(path) if is_segmentation(file)]
     if len(found) != 1:
         raise InputError(Fault(path, "one DICOM SEG", str(len(found)), "Give the SEG itself."))
     return found[0]

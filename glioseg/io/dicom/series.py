@@ -75,6 +75,11 @@ class Series:
         return (words if words and whole else self.uid) + (f"#{self.place}" if self.place else "")
 
     @property
+    def key(self) -> str:
+        """As :attr:`choice`, and of this series alone: two may have one description."""
+        return f"{self.uid}#{self.place}" if self.uid and self.place else self.uid or self.choice
+
+    @property
     def where(self) -> str:
         """Its folder, or its only file, and its title."""
         files = self.files

@@ -1,10 +1,12 @@
 // Calls to the server. Whatever is wrong becomes a Refusal with the server's faults.
 export class Refusal extends Error {
-  constructor(status, faults, retryAfter = 0) {
+  // series: of a DICOM study, those a person may choose from to cure it.
+  constructor(status, faults, { retryAfter = 0, series = null } = {}) {
     super(faults.map((fault) => `${fault.where}: ${fault.found}`).join("; "));
     this.status = status;
     this.faults = faults;
     this.retryAfter = retryAfter;
+    this.series = series;
   }
 }
 
@@ -16,7 +18,8 @@ function lost() {
 
 function refusal(status, text, retryAfter) {
   try {
-    return new Refusal(status, JSON.parse(text).faults, Number(retryAfter || 0));
+    const { faults, series } = JSON.parse(text);
+    return new Refusal(status, faults, { retryAfter: Number(retryAfter || 0), series });
   } catch {
     return lost();
   }
@@ -57,8 +60,10 @@ export function remove(path) {
 }
 
 // fetch cannot tell how far an upload is.
-export function upload(files, onProgress, signal) {
+// series: of a DICOM study, ["flair=KEY", ...].
+export function upload(files, series, onProgress, signal) {
   const form = new FormData();
+  for (const choice of series) form.append("series", choice);
   for (const file of files) form.append("files", file, file.path || file.webkitRelativePath || file.name);
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();

@@ -1,14 +1,16 @@
 // Files that are dropped or chosen; folders are walked.
 export function acceptDrops(target, onFiles) {
-  const stop = (event) => event.preventDefault();
-  document.addEventListener("dragover", (event) => {
-    stop(event);
-    document.body.classList.add("dragging");
+  // In the capture phase: NiiVue keeps what happens over its canvas to itself.
+  const on = (kind, listener) => document.addEventListener(kind, listener, true);
+  const dragging = (yes) => document.body.classList.toggle("dragging", yes);
+  on("dragover", (event) => {
+    event.preventDefault();
+    dragging(true);
   });
-  document.addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("dragging"));
-  document.addEventListener("drop", async (event) => {
-    stop(event);
-    document.body.classList.remove("dragging");
+  on("dragleave", (event) => event.relatedTarget || dragging(false));
+  on("drop", async (event) => {
+    event.preventDefault();
+    dragging(false);
     const entries = [...(event.dataTransfer?.items || [])].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
     const files = entries.length ? (await Promise.all(entries.map(walk))).flat() : [...(event.dataTransfer?.files || [])];
     if (files.length) onFiles(files);

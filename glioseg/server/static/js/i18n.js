@@ -1,4 +1,5 @@
 // Two languages, switched without a reload. Elements name their words: data-t for text, data-t-label for aria-label.
+import { inChinese } from "./faults.js";
 import { WORDS } from "./words.js";
 
 const KEY = "glioseg-language";
@@ -17,6 +18,11 @@ function stored() {
 export function t(key, values = {}) {
   const text = WORDS[language][key] ?? WORDS.en[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+// What the server said, in the language of the page.
+export function said(text) {
+  return language === "zh" ? inChinese(text) : text;
 }
 
 export function currentLanguage() {

@@ -4,6 +4,7 @@ import { acceptDrops } from "./drop.js";
 import { onLanguage, t } from "./i18n.js";
 import { element, header, showProblems } from "./page.js";
 import { showDownloads, showNumbers } from "./panel.js";
+import { SeriesForm } from "./series.js";
 import { Strip } from "./strip.js";
 import { View } from "./view.js";
 
@@ -15,11 +16,16 @@ const strip = new Strip($("strip"), (slice) => view.setSlice(slice));
 let scan = null;
 let numbers = null;
 let stopping = null;
+let files = []; // of the scan that is open: another choice of series sends them again
+const seriesForm = new SeriesForm($("series"), openFiles);
 
 header("/");
 radios($("channels"), "channel", Object.fromEntries(CHANNELS.map((name) => [name, name])), chooseChannel);
 radios($("tools"), "tool", TOOLS, chooseTool);
-acceptDrops(document, (files) => open((signal) => upload(files, uploading, signal)));
+acceptDrops(document, (dropped) => {
+  files = dropped;
+  openFiles([]);
+});
 onLanguage(refreshTexts);
 begin();
 
@@ -32,21 +38,26 @@ function radios(box, group, words, choose) {
 
 async function begin() {
   try {
+    const wanted = new URLSearchParams(location.search).get("scan");
+    const { demo } = document.documentElement.dataset;
+    if (wanted) open(() => getJson(`/api/scans/${encodeURIComponent(wanted)}`));
+    else if (demo) openSample(demo);
     const { samples } = await getJson("/api/samples");
     $("samples").replaceChildren(
       ...samples.map(({ name }) => element("button", { type: "button", class: "sample", onclick: () => openSample(name) }, name)),
     );
-    const wanted = new URLSearchParams(location.search).get("scan");
-    const { demo } = await getJson("/api/health");
-    if (wanted) open(() => getJson(`/api/scans/${encodeURIComponent(wanted)}`));
-    else if (demo && samples.length) openSample(samples[0].name);
     document.documentElement.dataset.started = "true";
   } catch (error) {
     fail(error);
   }
 }
 
+function openFiles(series) {
+  open((signal) => upload(files, series, uploading, signal));
+}
+
 function openSample(name) {
+  files = [];
   open((signal) => post(`/api/samples/${encodeURIComponent(name)}`, undefined, signal));
 }
 
@@ -56,13 +67,16 @@ async function open(get) {
   delete document.documentElement.dataset.ready;
   close();
   $("problems").hidden = true;
+  seriesForm.hide();
   $("welcome").hidden = true;
   for (const id of ["stage", "slices", "panel"]) $(id).hidden = false;
   $("panel").inert = true;
   working(t("reading"));
-  view.start().catch(() => {}); // view.open says what is wrong
+  // Shaders compile beside an upload. They keep the page from all else: what is answered at once goes first.
+  const starting = setTimeout(() => view.start().catch(() => {}), 150); // view.open says what is wrong
   try {
     scan = await get(stop.signal);
+    clearTimeout(starting);
     working(t("loading"));
     $("scan-name").textContent = scan.name;
     delete $("scan-name").dataset.t;
@@ -71,16 +85,18 @@ async function open(get) {
     const segmenting = scan.state === "done" ? getJson(`/api/scans/${scan.id}/numbers`) : segment(stop.signal);
     segmenting.catch(() => {}); // awaited below; until then a failure is not unhandled
     await view.open(scan);
-    if (scan.truth) await view.loadMask("true");
+    if (scan.state !== "done") view.draw();
     numbers = await segmenting;
     if (scan.state !== "done") scan = await getJson(`/api/scans/${scan.id}`);
     await showResult();
+    await painted();
     document.documentElement.dataset.ready = "true";
   } catch (error) {
     if (stop !== stopping) return;
     close();
     $("welcome").hidden = false;
     fail(error);
+    if (error.series) seriesForm.show(error.series);
   } finally {
     if (stop === stopping) {
       $("work").hidden = true;
@@ -113,11 +129,13 @@ async function segment(signal) {
 }
 
 async function showResult() {
+  view.hold();
   await view.loadMask("predicted");
   $("panel").inert = false;
   $("close-scan").hidden = false;
   $("channel-flair").checked = $("tool-window").checked = true;
   $("show-true").closest("label").hidden = !scan.truth;
+  $("choose-series").hidden = !(files.length && scan.series.length > 1);
   $("show-heat").closest("label").hidden = !scan.probability;
   $("show-heat").checked = false;
   $("heat-row").hidden = true;
@@ -127,8 +145,14 @@ async function showResult() {
   const counts = numbers.per_slice.predicted;
   view.setSlice(counts.some(Boolean) ? counts.indexOf(Math.max(...counts)) : Math.floor(scan.shape[0] / 2));
   view.setShown("predicted", $("show-predicted").checked);
+  view.draw();
   refreshTexts();
   $("slice").focus({ preventScroll: true });
+}
+
+// What was drawn stands on the screen a frame later; a page in the background has no frames.
+function painted() {
+  return document.hidden ? null : new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
 }
 
 function close() {
@@ -164,8 +188,8 @@ function uploading(share) {
 
 function fail(error) {
   if (error.name === "AbortError") return;
-  if (error instanceof Refusal) showProblems($("problems"), error);
-  else throw error;
+  showProblems($("problems"), error);
+  if (!(error instanceof Refusal)) throw error; // one of our own: the console says where
 }
 
 function tellSlice(slice) {
@@ -251,8 +275,10 @@ $("zoom-out").addEventListener("click", () => view.zoomBy(0.8));
 $("zoom-reset").addEventListener("click", () => view.reset());
 $("undo").addEventListener("click", () => view.undo());
 $("work-cancel").addEventListener("click", () => stopping?.abort());
+$("choose-series").addEventListener("click", () => seriesForm.show(scan.series));
 $("close-scan").addEventListener("click", () => {
   close();
+  seriesForm.hide();
   delete document.documentElement.dataset.ready;
   $("welcome").hidden = false;
   $("files").focus();

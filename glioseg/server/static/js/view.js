@@ -7,6 +7,16 @@ const HEADER = 352; // bytes before the voxels of a view layer
 const DRAG = { window: 9, pan: 3, crosshair: 8 };
 const PLANES = { axial: 0, multi: 3, render: 4 };
 
+// NiiVue is large: it comes while the page already talks to the server.
+function library() {
+  const script = document.getElementById("niivue-library");
+  if (window.niivue) return null;
+  return new Promise((resolve, reject) => {
+    script.addEventListener("load", resolve);
+    script.addEventListener("error", () => reject(new Error(`${script.src} did not load`)));
+  });
+}
+
 export class View {
   constructor(canvas, lines) {
     this.canvas = canvas;
@@ -22,24 +32,37 @@ export class View {
     this.masks = {};
     this.images = {};
     this.quiet = false;
+    this.coming = {};
     new ResizeObserver(() => this.nv?.resizeListener()).observe(canvas);
   }
 
+  // What is there is loaded side by side; nothing is drawn before draw().
   async open(scan) {
     this.close();
     this.scan = scan;
     const [count, height, width] = scan.shape;
-    Object.assign(this, { count, height, width, images: {}, masks: {}, slice: Math.floor(count / 2), heat: null });
+    Object.assign(this, { count, height, width, images: {}, masks: {}, coming: {}, slice: Math.floor(count / 2), heat: null });
+    const layers = ["flair", scan.truth && "true", scan.state === "done" && "predicted"].filter(Boolean);
+    for (const layer of layers) this._bytes(layer).catch(() => {}); // whoever uses it meets the failure
     await this.start();
-    this.quiet = true; // one drawing at the end instead of one a step
+    this.hold();
     this.nv.opts.isOrientationTextVisible = scan.axial;
     this.nv.setPan2Dxyzmm([0, 0, 0, 1]);
     await this.setChannel("flair");
-    this.nv.createEmptyDrawing();
     this.setPlanes("axial");
     this.setTool("window");
-    this.quiet = false;
     this.setSlice(this.slice);
+    if (scan.truth) await this.loadMask("true");
+  }
+
+  // One drawing at the end instead of one a step: without a graphics card each takes a while.
+  hold() {
+    this.quiet = true;
+  }
+
+  draw() {
+    this.quiet = false;
+    this.nv.drawScene();
   }
 
   close() {
@@ -60,10 +83,7 @@ export class View {
   }
 
   async _start() {
-    if (!document.createElement("canvas").getContext("webgl2")) {
-      const [expected, found, cure] = ["WebGL 2", t("nothing"), t("webgl_cure")];
-      throw new Refusal(0, [{ where: t("browser"), expected, found, cure }]);
-    }
+    await library();
     const nv = new niivue.Niivue({
       isRadiologicalConvention: true,
       dragAndDropEnabled: false,
@@ -80,9 +100,6 @@ export class View {
       maxDrawUndoBitmaps: 12,
       isColorbar: false,
     });
-    await nv.attachToCanvas(this.canvas);
-    this.nv = nv;
-    nv.drawOpacity = 0;
     const draw = nv.drawScene.bind(nv);
     nv.drawScene = () => {
       if (this.quiet) return "";
@@ -90,6 +107,20 @@ export class View {
       this._paintLines();
       return text;
     };
+    this.hold(); // there is nothing to draw yet
+    nv.meshShaders = []; // there are no meshes either, and each shader takes time to compile
+    try {
+      await nv.attachToCanvas(this.canvas);
+    } catch (error) {
+      if (nv.gl) throw error;
+      const [expected, found, cure] = ["WebGL 2", t("nothing"), t("webgl_cure")];
+      throw new Refusal(0, [{ where: t("browser"), expected, found, cure }]);
+    }
+    this.nv = nv;
+    // NiiVue computes gradients with every layer and every window, for a light in the 3-D view that is not used
+    // here. Without a graphics card that takes longer than all the rest; a shader of one colour takes nothing.
+    nv.blurShader = nv.sobelFirstOrderShader = { use: (gl) => nv.rectShader.use(gl), uniforms: {} };
+    nv.drawOpacity = 0;
     nv.onLocationChange = () => this._followCrosshair();
     nv.onIntensityChange = () => this._tellWindow();
     this.canvas.addEventListener("pointerdown", () => (this.stroking = this.nv.opts.drawingEnabled));
@@ -97,11 +128,15 @@ export class View {
     this.canvas.addEventListener("pointerleave", () => this._strokeEnded());
   }
 
+  // Each layer is asked for once, as early as possible.
+  _bytes(layer) {
+    return (this.coming[layer] ??= getBytes(`/api/scans/${this.scan.id}/view/${layer}`));
+  }
+
   async _image(layer) {
     if (!this.images[layer]) {
-      const path = `/api/scans/${this.scan.id}/view/${layer}`;
       const bounds = this.scan.windows[layer];
-      const options = { name: `${layer}.nii`, url: `${layer}.nii`, buffer: await getBytes(path), colormap: "gray" };
+      const options = { name: `${layer}.nii`, url: `${layer}.nii`, buffer: await this._bytes(layer), colormap: "gray" };
       if (layer === "probability") Object.assign(options, { colormap: "inferno", cal_min: 0.05, cal_max: 1 });
       else if (bounds) Object.assign(options, { cal_min: bounds.low, cal_max: bounds.high });
       this.images[layer] = await niivue.NVImage.loadFromUrl(options);
@@ -138,7 +173,7 @@ export class View {
   }
 
   async loadMask(name) {
-    const bytes = new Uint8Array(await getBytes(`/api/scans/${this.scan.id}/view/${name}`), HEADER);
+    const bytes = new Uint8Array(await this._bytes(name), HEADER);
     this.lines.forget(name);
     if (name === "true") this.masks.true = bytes;
     else {
@@ -268,10 +303,11 @@ export class View {
   _paintLines() {
     if (!this.scan) return;
     const layers = [];
-    if (this.shown.true && this.masks.true) {
+    const lines = this.planes !== "render"; // NiiVue still knows the place of the last axial slice in 3-D
+    if (lines && this.shown.true && this.masks.true) {
       layers.push({ name: "true", mask: this.masks.true, colour: "#00e34b", width: 3 });
     }
-    if (this.shown.predicted && this.masks.predicted && this.nv.drawBitmap) {
+    if (lines && this.shown.predicted && this.masks.predicted && this.nv.drawBitmap) {
       if (this.nv.opts.drawingEnabled) this.lines.forget("predicted"); // it may be changing under the brush
       layers.push({ name: "predicted", mask: this.nv.drawBitmap, colour: "#ff2b2b", width: 1.5 });
     }
