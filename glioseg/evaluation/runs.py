@@ -285,7 +285,7 @@ def stored_trust(run: RunFolder, scan: Scan, mask: Mask) -> Trust | None:
 
     Returns:
         The expected DSC, which is ``None`` for an empty mask, and the doubts, as a prediction has them;
-        ``None`` when the run stored no promised DSC, or its model is not there any more.
+        ``None`` when the run stored no expected DSC, or its model is not there any more.
 
     Raises:
         InputError: scores or model are damaged.
@@ -295,11 +295,10 @@ def stored_trust(run: RunFolder, scan: Scan, mask: Mask) -> Trust | None:
     from glioseg.inference.runtime import OnnxRuntime
 
     evaluation = read_evaluation(run)
-    if evaluation is None or scan.id not in evaluation.promised_dice or not run.model.is_file():
+    if evaluation is None or scan.id not in evaluation.expected_dice or not run.model.is_file():
         return None
-    promised = evaluation.promised_dice[scan.id]
+    expected = evaluation.expected_dice[scan.id]
     model = read_description(run.model, OnnxRuntime(run.model, threads=1).metadata)
-    expected = None if promised is None else model.calibration(promised)
     images = model.prepare(scan).images
     found = doubts(scan, mask.voxels, expected, model.appearance, images[..., images.shape[-1] // 2])
     return Trust(expected, found, model.postprocess)
