@@ -240,6 +240,8 @@ export class View {
 
   setPlanes(planes) {
     this.planes = planes;
+    // In 3-D NiiVue still knows the place of the last axial slice, where an outline has no business.
+    this.lines.canvas.hidden = planes === "render";
     this.nv.opts.crosshairWidth = planes === "axial" ? 0 : 0.3;
     this.nv.setSliceType(PLANES[planes]);
     this.setFill(this.fill ?? 0);
@@ -303,11 +305,10 @@ export class View {
   _paintLines() {
     if (!this.scan) return;
     const layers = [];
-    const lines = this.planes !== "render"; // NiiVue still knows the place of the last axial slice in 3-D
-    if (lines && this.shown.true && this.masks.true) {
+    if (this.shown.true && this.masks.true) {
       layers.push({ name: "true", mask: this.masks.true, colour: "#00e34b", width: 3 });
     }
-    if (lines && this.shown.predicted && this.masks.predicted && this.nv.drawBitmap) {
+    if (this.shown.predicted && this.masks.predicted && this.nv.drawBitmap) {
       if (this.nv.opts.drawingEnabled) this.lines.forget("predicted"); // it may be changing under the brush
       layers.push({ name: "predicted", mask: this.nv.drawBitmap, colour: "#ff2b2b", width: 1.5 });
     }
