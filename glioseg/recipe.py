@@ -107,6 +107,9 @@ class ScheduleChoice(_Table):
     warmup: float = Field(
         default=0.25, ge=0, lt=1, description="share of the steps in which it rises (one_cycle)"
     )
+    final: float = Field(
+        default=0.0, ge=0, lt=1, description="rate at the end, as a share of the greatest (one_cycle, cosine)"
+    )
     patience: int = Field(default=5, ge=1, description="epochs without progress before a step (plateau)")
     factor: float = Field(default=0.5, gt=0, lt=1, description="what a step multiplies the rate by (plateau)")
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from glioseg.errors import InputError, TrainingError  # noqa: E402
 from glioseg.recipe import Recipe, SamplingChoice, TrainChoice, load_recipe  # noqa: E402
 from glioseg.samples import SAMPLES  # noqa: E402
 from glioseg.training.data import EpochBatches, draw_epoch, validation_loader  # noqa: E402
+from glioseg.training.module import SegmentationModule  # noqa: E402
 from glioseg.training.run import RunFolder  # noqa: E402
 from glioseg.training.train import Hardware, train  # noqa: E402
 
@@ -166,6 +168,36 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory, tiny_settings: list[str])
     assert "Best validation mean DSC: 0." in done.stdout
     assert f"Next: glioseg evaluate {run}" in done.stdout
     return run
+
+
+@pytest.mark.parametrize(
+    ("name", "final", "peak"),
+    [("one_cycle", 0.0, 20), ("one_cycle", 0.3, 20), ("cosine", 0.0, 0), ("cosine", 0.3, 0)],
+)
+def test_the_rate_rises_and_falls_as_the_schedule_says(name: str, final: float, peak: int) -> None:
+    recipe = load_recipe(
+        "default",
+        [
+            "network.arguments.pretrained=none",
+            f"schedule.name={name}",
+            f"schedule.final={final}",
+            "optimizer.rate=2e-3",
+        ],
+    )
+    steps = 100
+    configured: Any = SegmentationModule(recipe, (), steps).configure_optimizers()
+    optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
+    rates = []
+    for _ in range(steps):
+        rates.append([group["lr"] for group in optimizer.param_groups])
+        optimizer.step()
+        if len(rates) < steps:
+            schedule.step()
+    for group, greatest in zip(np.transpose(rates), (5e-4, 5e-4, 2e-3, 2e-3), strict=True):
+        assert group.argmax() == pytest.approx(peak, abs=1)
+        assert group.max() == pytest.approx(greatest, rel=0.01)
+        assert group[-1] == pytest.approx(final * greatest, rel=0.05, abs=2e-6)
+        assert (np.diff(group[peak + 1 :]) < 0).all()
 
 
 class TestRun:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,10 @@ from glioseg.recipe import PostprocessChoice, Recipe
 from glioseg.scan import CHANNELS
 
 LOG_EVERY = 10
+FIRST_DIVISOR = 25.0
+"""What the greatest rate is divided by at the beginning of one_cycle, as PyTorch has it."""
+LEAST_FINAL = 4e-6
+"""Share of the greatest rate at its end where the recipe says 0, as PyTorch has it."""
 
 
 class SegmentationModule(lightning.LightningModule):
@@ -156,9 +161,17 @@ class SegmentationModule(lightning.LightningModule):
                 total_steps=self.steps,
                 pct_start=schedule.warmup,
                 cycle_momentum=False,
+                div_factor=FIRST_DIVISOR,
+                final_div_factor=1 / (FIRST_DIVISOR * (schedule.final or LEAST_FINAL)),
             )
         else:
-            stepped = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.steps)
+            # A share of each group's own rate, which CosineAnnealingLR cannot give.
+            stepped = torch.optim.lr_scheduler.LambdaLR(
+                optimizer,
+                lambda step: (
+                    schedule.final + (1 - schedule.final) * (1 + math.cos(math.pi * step / self.steps)) / 2
+                ),
+            )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": stepped, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
