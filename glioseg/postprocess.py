@@ -94,11 +94,14 @@ def keep_components(
 
     if not mask.any():
         return mask
-    labels, count = ndimage.label(mask)
+    # Only the box that holds everything: labels and counts of a whole volume would be its largest arrays.
+    (box,) = ndimage.find_objects(mask.view(np.uint8))
+    labels, count = ndimage.label(mask[box])
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sizes[0] = 0
     keep = sizes >= max(minimum_voxels, 1, minimum_share * sizes.max())
     if largest:
         keep[np.arange(count + 1) != sizes.argmax()] = False
-    kept: BoolArray = keep[labels]
+    kept: BoolArray = np.zeros(mask.shape, bool)
+    kept[box] = keep[labels]
     return kept
