@@ -12,6 +12,9 @@ from glioseg.draw.outlines import Picture, enlarge, overlay
 from glioseg.errors import Fault, InputError
 from glioseg.scan import Grid, Mask, Scan
 
+SAMPLED_FROM = 4_000_000
+"""Voxels from which every second row and column is enough to find black and white."""
+
 
 def grey(
     scan: Scan, channel: str = "flair", window: tuple[float, float] = (0.5, 99.5)
@@ -37,7 +40,10 @@ def grey(
         )
     voxels = scan.channel(channel)
     drawn = np.zeros(voxels.shape, dtype=np.uint8)
-    values = voxels[np.isfinite(voxels)].astype(np.float64)
+    # Every voxel of a large volume would take more memory than the volume itself.
+    step = 1 + (voxels.size > SAMPLED_FROM)
+    sample = voxels[:, ::step, ::step]
+    values = sample[np.isfinite(sample)].astype(np.float64)
     if not values.size or values.min() == values.max():
         return drawn
     low = np.percentile(values, window[0])
