@@ -15,11 +15,11 @@ from known_models import known_model
 from PIL import Image
 from scipy import ndimage
 
-from glioseg.dataset.find import Case, find_cases
+from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.errors import InputError
 from glioseg.evaluation.evaluate import REFERENCE, choose_patients, evaluate, picked_by
 from glioseg.inference.predictor import Predictor, load_predictor
-from glioseg.metrics import Scores
+from glioseg.metrics import Scores, check_same_protocol
 from glioseg.prepare import Preparation
 from glioseg.recipe import PostprocessChoice
 
@@ -120,6 +120,33 @@ def test_scores_are_those_counted_by_hand(predictor, made_cases) -> None:
     hits, free = np.sum(list(found.false_positive_slices.values()), axis=0)
     assert found.false_positive_rate == pytest.approx(hits / free)
     assert found.own["dice"].mean == pytest.approx(np.mean(list(told.values())))
+
+
+def test_flair_alone_leaves_t1_out_and_says_so(tmp_path) -> None:
+    from glioseg.samples import sample_cases
+
+    trained = load_predictor(threads=1)
+    seen = []
+
+    class Watched(Predictor):
+        def __call__(self, scan):
+            seen.append(scan)
+            return super().__call__(scan)
+
+    case = sample_cases()[0]
+    watched = Watched(trained.runtime, trained.description)
+    alone = evaluate(watched, [case], flair_alone=True)
+    whole = evaluate(trained, [case])
+    (scan,) = seen
+    assert scan.filled == ("pre", "post")
+    for name in ("pre", "post"):
+        np.testing.assert_array_equal(scan.channel(name), read_case(case)[0].channel("flair"))
+    assert alone.own["dice"].values != whole.own["dice"].values
+    assert alone.own["dice"].mean > 0.7
+    assert "FLAIR alone" in alone.own["dice"].protocol.describe()
+    assert "FLAIR" not in whole.own["dice"].protocol.describe()
+    with pytest.raises(InputError, match="sequences"):
+        check_same_protocol(alone.reference, whole.reference)
 
 
 def test_end_slices_do_not_move_the_grid_of_the_reference_protocol(predictor, tmp_path) -> None:

@@ -21,6 +21,9 @@ def evaluate(
         bool, typer.Option("--best", "--flips", help="Average with the mirrored slices.")
     ] = False,
     fast: Annotated[bool, typer.Option("--fast", help="8-bit network.")] = False,
+    flair_alone: Annotated[
+        bool, typer.Option("--flair-alone", help="Leave out T1, as if there were FLAIR alone.")
+    ] = False,
     pictures: Annotated[bool, typer.Option(help="Draw a PNG a slice and a GIF a patient.")] = True,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
     patient_rule: Annotated[
@@ -47,6 +50,7 @@ def evaluate(
         folder,
         checkpoint=picked_by(predictor.description, cases),
         command=command_line(),
+        flair_alone=flair_alone,
         pictures=pictures,
         progress=lambda patient, score: typer.echo(f"{patient}  DSC {score:.4f}"),
     )

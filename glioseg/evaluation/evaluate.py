@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from glioseg.files import make_folder, write_json, write_text
 from glioseg.inference.confidence import Evidence
 from glioseg.inference.model_file import ModelDescription
 from glioseg.inference.predictor import Prediction, Predictor
+from glioseg.io import with_all_channels
 from glioseg.labels import Labels
 from glioseg.metrics import Protocol, Scores, dice, measure
 from glioseg.postprocess import to_mask
@@ -101,6 +103,8 @@ class Evaluation:
 
 
 OWN_METRICS = ("dice", "iou", "sensitivity", "precision")
+FLAIR_ALONE = "FLAIR alone"
+"""What a protocol says of scans whose other sequences were left out."""
 JUDGED = ("certainty", "border", "expected_dice")
 """Columns of ``metrics.csv`` that the model said of its masks without the truth."""
 
@@ -112,6 +116,7 @@ def evaluate(
     *,
     checkpoint: str = "given",
     command: str = "",
+    flair_alone: bool = False,
     pictures: bool = True,
     progress: Callable[[str, float], None] | None = None,
 ) -> Evaluation:
@@ -124,6 +129,7 @@ def evaluate(
             ``masks/``; nothing is written without it.
         checkpoint: who picked the weights, for the protocol.
         command: what repeats this, for the record.
+        flair_alone: leave the other sequences out, as if they had never been taken.
         pictures: draw a PNG a slice and a GIF a patient.
         progress: called with each patient and its DSC on its own grid.
 
@@ -143,6 +149,9 @@ def evaluate(
     classes: dict[str, dict[str, float]] = {title: {} for title in labels.titles}
     for case in cases:
         scan, truth, true_labels = _truth(case, labels)
+        if flair_alone:
+            flair = scan.channel("flair")[..., None]
+            scan = with_all_channels(replace(scan, voxels=flair, channels=("flair",), filled=()))
         prediction = predictor(scan)
         if true_labels is not None and prediction.labels is not None:
             for title, label in zip(labels.titles, labels.values, strict=True):
@@ -160,23 +169,24 @@ def evaluate(
             _write_case(out, scan, prediction, truth, pictures)
         if progress is not None:
             progress(case.id, values["dice"][case.id])
-    patients = tuple(reference)
-    own_choice = predictor.description.postprocess
-    own = {
-        name: Scores(_protocol(name, patients, checkpoint, "own", own_choice), found, command)
-        for name, found in values.items()
-    }
-    scores = Scores(
-        _protocol(
-            "dice", patients, checkpoint, "reference-256", REFERENCE_POSTPROCESS, "all but first and last"
-        ),
-        reference,
-        command,
+    facts = partial(
+        Protocol,
+        patients=tuple(reference),
+        checkpoint=checkpoint,
+        sequences=FLAIR_ALONE if flair_alone else "all",
     )
-    by_class = {
-        title: Scores(_protocol("dice", patients, checkpoint, "own", own_choice), found, command)
-        for title, found in classes.items()
-    }
+    choice = predictor.description.postprocess
+    on_own_grid = partial(facts, threshold=choice.threshold, postprocessing=choice.describe())
+    own = {name: Scores(on_own_grid(metric=name), found, command) for name, found in values.items()}
+    as_published = facts(
+        metric="dice",
+        grid="reference-256",
+        threshold=REFERENCE_POSTPROCESS.threshold,
+        postprocessing=REFERENCE_POSTPROCESS.describe(),
+        slices="all but first and last",
+    )
+    scores = Scores(as_published, reference, command)
+    by_class = {title: Scores(on_own_grid(metric="dice"), found, command) for title, found in classes.items()}
     evaluation = Evaluation(own, scores, slices, by_class, evidence, expected)
     if out is not None:
         write_evaluation(evaluation, out)
@@ -275,25 +285,6 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     dsc_plot(evaluation.own["dice"], out / "dsc.png")
     dsc_plot(evaluation.reference, out / "dsc_reference.png")
     write_json(out / "metrics.json", evaluation.to_dict())
-
-
-def _protocol(
-    metric: str,
-    patients: tuple[str, ...],
-    checkpoint: str,
-    grid: str,
-    choice: PostprocessChoice,
-    slices: str = "all",
-) -> Protocol:
-    return Protocol(
-        metric=metric,
-        patients=patients,
-        checkpoint=checkpoint,
-        grid=grid,
-        threshold=choice.threshold,
-        postprocessing=choice.describe(),
-        slices=slices,
-    )
 
 
 def _truth(case: Case, labels: Labels) -> tuple[Scan, Mask, LabelMap | None]:

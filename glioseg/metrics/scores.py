@@ -31,6 +31,7 @@ class Protocol:
         threshold: probabilities of at least this are lesion.
         postprocessing: what was done to the mask, ``"largest face-connected 3-D component"`` or ``"none"``.
         slices: which slices were kept (``"all"``).
+        sequences: which sequences the network saw (``"all"``, ``"FLAIR alone"``).
         empty: rule for two empty masks; the metric's own by default.
         unit: what the metric counts; follows from the metric.
         measured_in: ``"mm"`` or ``"voxels"`` for metrics with a length, otherwise ``""``.
@@ -47,6 +48,7 @@ class Protocol:
     threshold: float = 0.5
     postprocessing: str = "none"
     slices: str = "all"
+    sequences: str = "all"
     empty: EmptyRule | None = None
     unit: Unit | None = None
     measured_in: Literal["", "mm", "voxels"] = ""
@@ -92,12 +94,13 @@ class Protocol:
         """The protocol as one sentence."""
         tolerance = "" if self.tolerance is None else f" within {self.tolerance:g} {self.measured_in}"
         length = f" in {self.measured_in}" if self.declaration.is_length else ""
+        sequences = "" if self.sequences == "all" else f"{self.sequences}, "
         grid = "the scan's own grid" if self.grid == "own" else f"grid {self.grid}"
         empty = self.empty or self.declaration.empty.both
         patients = f"{len(self.patients)} patient{'' if len(self.patients) == 1 else 's'}"
         return (
             f"{self.declaration.title}{length}{tolerance}, counted by {self.unit}, on {grid}, "
-            f"{self.slices} slices, probability >= {self.threshold:g}, "
+            f"{self.slices} slices, {sequences}probability >= {self.threshold:g}, "
             f"postprocessing: {self.postprocessing}, two empty masks {_EMPTY[empty]}, "
             f"{patients}, checkpoint: {self.checkpoint}."
         )

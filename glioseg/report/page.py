@@ -134,6 +134,7 @@ class Page:
             for key, text in {
                 "unit": protocol.unit,
                 "slices": protocol.slices,
+                "sequences": protocol.sequences,
                 "postprocessing": protocol.postprocessing,
                 "empty": protocol.empty,
                 "checkpoint": protocol.checkpoint,

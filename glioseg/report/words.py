@@ -273,7 +273,7 @@ CHINESE: dict[str, str] = {
 }
 
 PROTOCOL_CHINESE = (
-    "{metric}，单位 {unit}，网格 {grid}，切片 {slices}，概率 >= {threshold}，后处理：{postprocessing}，"
+    "{metric}，单位 {unit}，网格 {grid}，切片 {slices}，序列 {sequences}，概率 >= {threshold}，后处理：{postprocessing}，"
     "两个空掩膜：{empty}，{patients} 名患者，检查点：{checkpoint}。"
 )
 """A protocol in one Chinese sentence; in English it describes itself."""
@@ -283,6 +283,7 @@ PHRASES: dict[str, str] = {
     "volume": "体积",
     "reference-256": "参考协议的 256 像素网格",
     "all": "全部",
+    "FLAIR alone": "仅 FLAIR",
     "all but first and last": "除首末两张外全部",
     "none": "无",
     "largest face-connected 3-D component": "保留最大的面连通三维连通域",
