@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from glioseg.errors import WrongKindError
 from glioseg.recipe import PostprocessChoice
-from glioseg.scan import BoolArray
+from glioseg.scan import BoolArray, bounding_box
 
 
 def probabilities(logits: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -95,7 +95,7 @@ def keep_components(
     if not mask.any():
         return mask
     # Only the box that holds everything: labels and counts of a whole volume would be its largest arrays.
-    (box,) = ndimage.find_objects(mask.view(np.uint8))
+    box = bounding_box(mask)
     labels, count = ndimage.label(mask[box])
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sizes[0] = 0

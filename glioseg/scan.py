@@ -165,6 +165,16 @@ class LabelMap:
         return Mask(voxels, self.grid, self.id)
 
 
+def bounding_box(mask: BoolArray) -> tuple[slice, ...]:
+    """The smallest box that holds all that is set in a mask that is not empty."""
+    box = []
+    for axis in range(mask.ndim):
+        others = tuple(other for other in range(mask.ndim) if other != axis)
+        present = np.flatnonzero(mask.any(axis=others))
+        box.append(slice(int(present[0]), int(present[-1]) + 1))
+    return tuple(box)
+
+
 def check_boolean(array: npt.NDArray[Any], what: str) -> None:
     """Refuse anything but a boolean array, and say what to do about it.
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from glioseg.scan import BoolArray, check_boolean
+from glioseg.scan import BoolArray, bounding_box, check_boolean
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,21 +71,11 @@ def largest_component(mask: BoolArray, spacing: tuple[float, float, float] | Non
         raise ValueError(f"a mask has (slices, height, width), not {mask.shape}")
     if not mask.any():
         return None
-    whole = _box(mask)
+    whole = bounding_box(mask)
     component, components = _largest(mask[whole])
-    inner = _box(component)
+    inner = bounding_box(component)
     offset = tuple(int(outer.start + part.start) for outer, part in zip(whole, inner, strict=True))
     return Lesion(component[inner], (offset[0], offset[1], offset[2]), components, spacing)
-
-
-def _box(mask: BoolArray) -> tuple[slice, ...]:
-    """The smallest box that holds all that is set."""
-    box = []
-    for axis in range(mask.ndim):
-        others = tuple(other for other in range(mask.ndim) if other != axis)
-        present = np.flatnonzero(mask.any(axis=others))
-        box.append(slice(int(present[0]), int(present[-1]) + 1))
-    return tuple(box)
 
 
 def _largest(mask: BoolArray) -> tuple[BoolArray, int]:
