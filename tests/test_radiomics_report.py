@@ -24,6 +24,7 @@ from glioseg.radiomics.clinical import read_clinical
 from glioseg.radiomics.report import write_report
 from glioseg.radiomics.study import radiogenomics
 from glioseg.radiomics.table import find_masks, measure_all, sources_of
+from glioseg.radiomics.wording import warnings
 from glioseg.report.document import Heading, Notes, Paragraph, Picture, Table, to_html, to_markdown
 from glioseg.samples import SAMPLES, sample_cases
 from glioseg.scan import Grid, Mask
@@ -77,6 +78,25 @@ def predicted(data, tmp_path_factory):
         wider = truth.voxels | np.roll(truth.voxels, 1, axis=2)
         write_mask(Mask(wider & (number != 4), scan.grid, case.id), run / "masks")
     return run
+
+
+def test_a_small_category_is_named_once_with_its_smallest_size(data, tmp_path):
+    """A mask of one slice has an outline but no ellipsoid: its category is smaller for one feature."""
+    for number, case in enumerate(find_cases(data)):
+        scan, truth = read_case(case)
+        flat = truth.voxels.copy()
+        if number == 6:
+            flat[:2] = flat[3:] = False
+        write_mask(Mask(flat, scan.grid, case.id), tmp_path)
+    study = radiogenomics(data, tmp_path, columns=["COCCluster"], **FAST)
+    (said,) = [remark for remark in warnings(study) if remark.startswith("Categories")]
+    sizes = re.findall(r"COCCluster = (\d) \((\d)\)", said)
+    assert [category for category, _ in sizes] == ["0", "1", "2"]
+    by_feature = [{level.name: level.patients for level in test.levels} for test in study.tests.paper]
+    assert len({str(each) for each in by_feature}) > 1
+    assert {category: int(size) for category, size in sizes} == {
+        category: min(each[category] for each in by_feature) for category, _ in sizes
+    }
 
 
 @pytest.fixture(scope="module")

@@ -59,12 +59,13 @@ def summary(study: Study) -> str:
 def warnings(study: Study) -> list[str]:
     """What a reader must know before believing a p-value of this study."""
     tests = [test for test in study.tests.paper if isinstance(test.fisher, MonteCarlo)]
-    few = dict.fromkeys(
-        f"{test.column} = {level.name} ({level.patients})"
-        for test in tests
-        for level in test.levels
-        if level.patients < FEW
-    )
+    # A feature that is not defined for some patients makes a category smaller: the smallest counts.
+    sizes: dict[str, int] = {}
+    for test in tests:
+        for level in test.levels:
+            category = f"{test.column} = {level.name}"
+            sizes[category] = min(level.patients, sizes.get(category, level.patients))
+    few = [f"{category} ({patients})" for category, patients in sizes.items() if patients < FEW]
     remarks = [
         f"""Many tests: {len(tests)} in the first family. At p < {SIGNIFICANT}, about
         {SIGNIFICANT * len(tests):.1f} of them would come out by chance alone if nothing were associated. Read
