@@ -13,10 +13,13 @@ from glioseg.dataset.find import find_cases, read_case
 from glioseg.errors import InputError, WrongKindError
 from glioseg.metrics import dice
 from glioseg.prepare import Frame, Preparation, neighbour_channels, stack_neighbours
+from glioseg.prepare.tissue import LINEAR, normalise_tissue
 from glioseg.scan import CHANNELS, Grid, Scan
 
 REFERENCE = Preparation(name="reference", size=256, drop_ends=True)
 DEFAULT = Preparation()
+TISSUE = Preparation(name="tissue")
+PREPARATIONS = ("default", "tissue", "reference")
 
 
 def scan_of(voxels, channels=CHANNELS) -> Scan:
@@ -289,7 +292,7 @@ def test_a_large_scan_comes_back(labelled) -> None:
     assert dice(prepared.frame.restore(prepared.frame.coverage(mask)) >= 0.5, mask) > 0.98
 
 
-@pytest.mark.parametrize("name", ["default", "reference"])
+@pytest.mark.parametrize("name", PREPARATIONS)
 def test_a_frame_alone_is_that_of_the_prepared_scan(name, labelled) -> None:
     for drop_ends in (False, True):
         preparation = Preparation(name=name, size=96, drop_ends=drop_ends)
@@ -311,7 +314,7 @@ def test_a_frame_refuses_what_is_not_on_its_grid() -> None:
         frame.restore(np.zeros((3, 16, 16), np.float32))
     with pytest.raises(WrongKindError, match="must be boolean, not uint8"):
         frame.to_prepared(np.full((3, 20, 30), 255, np.uint8))
-    for name in ("default", "reference"):
+    for name in PREPARATIONS:
         with pytest.raises(WrongKindError, match="must be boolean, not uint8"):
             Preparation(name=name).target(np.full((3, 20, 30), 255, np.uint8), frame)
 
@@ -344,7 +347,7 @@ def test_ends_are_dropped_only_where_something_is_left() -> None:
 
 
 @settings(max_examples=25)
-@given(st.floats(1e-3, 1e3), st.sampled_from(("default", "reference")))
+@given(st.floats(1e-3, 1e3), st.sampled_from(PREPARATIONS))
 def test_the_unit_of_the_intensities_does_not_matter(factor: float, name: str) -> None:
     preparation = Preparation(name=name, size=48)
     voxels = head()
@@ -382,7 +385,8 @@ def z_scored(voxels, inside, outside):
     "kind", ["uint8", "uint16", "float", "shifted below 0", "z-scored, air 0", "z-scored, air least"]
 )
 @pytest.mark.parametrize("id", ["TCGA_CS_4944_20010208", "TCGA_HT_7692_19960724"])
-def test_the_background_is_the_darkest(kind: str, id: str, labelled) -> None:
+@pytest.mark.parametrize("preparation", [DEFAULT, TISSUE], ids=["default", "tissue"])
+def test_the_background_is_the_darkest(kind: str, id: str, preparation: Preparation, labelled) -> None:
     scan, _ = labelled[id]
     inside = scan.channel("flair") > 25
     stripped = scan.voxels * inside[..., None]
@@ -394,13 +398,51 @@ def test_the_background_is_the_darkest(kind: str, id: str, labelled) -> None:
         "z-scored, air 0": z_scored(stripped, inside, 0),
         "z-scored, air least": z_scored(stripped, inside, -10),
     }[kind]
-    prepared = DEFAULT(scan_of(voxels))
+    prepared = preparation(scan_of(voxels))
     air, tissue = background_and_head(prepared, inside)
     assert len(air) > 1000
     assert len(tissue) > 1000
     assert (air.max(axis=0) <= tissue.min(axis=0) + 1e-5).all()
     np.testing.assert_allclose(np.ptp(air, axis=0), 0, atol=1e-4, err_msg="air is one value")
     assert np.isfinite(prepared.images).all()
+
+
+def test_brain_tissue_has_the_same_intensities_whatever_else_is_bright(labelled) -> None:
+    for scan, truth in labelled.values():
+        prepared = TISSUE(scan)
+        frame = prepared.frame
+        lesion = frame.to_prepared(truth.voxels)
+        brain = np.broadcast_to(ellipse((128, 128), (64, 64), (40, 30)), lesion.shape) & ~lesion
+        for channel in range(3):
+            assert abs(np.median(prepared.images[..., channel][brain])) < 0.25
+
+
+def test_bright_scalp_does_not_change_the_intensities_of_the_brain(labelled) -> None:
+    for scan, _ in labelled.values():
+        flair = TISSUE.frame(scan).coverage(scan.channel("flair") / np.float32(255))
+        inner = ellipse((128, 128), (64, 64), (50, 40))
+        bright = np.where(inner, flair, 3 * flair)
+        for channel in (flair, bright):
+            normalise_tissue(channel)
+        np.testing.assert_array_equal(bright[:, inner], flair[:, inner])
+
+
+@given(st.integers(0, 100), st.floats(0, 0.2), st.floats(5, 60))
+def test_a_lesion_and_fluid_hardly_move_the_scale_of_tissue(seed: int, share: float, width: float) -> None:
+    generator = np.random.default_rng(seed)
+    tissue = generator.normal(300, width, (2, 64, 64, 1))
+    other = generator.random(tissue.shape)
+    mixed = np.where(other < share, 900, np.where(other > 1 - share, 100, tissue)).astype(np.float32)
+    images = TISSUE.model_copy(update={"size": 64})(framed(mixed)).images[..., 0]
+    middle = images[:, 24:40, 24:40]
+    own = middle[np.abs(middle) < 1.5]
+    assert abs(np.median(own)) < 0.2
+    assert 0.5 / LINEAR < own.std() < 1.6 / LINEAR
+
+
+def framed(voxels) -> Scan:
+    """A FLAIR scan of these voxels with black pixels around, so that there is a head to be found."""
+    return scan_of(np.pad(voxels, ((0, 0), (8, 8), (8, 8), (0, 0))), ("flair",))
 
 
 def test_one_sequence_is_enough() -> None:
@@ -424,7 +466,7 @@ def test_the_head_is_looked_for_in_flair() -> None:
 def test_a_constant_slice_within_a_scan_does_no_harm(value: int) -> None:
     voxels = head(6)
     voxels[2] = value
-    for name in ("default", "reference"):
+    for name in PREPARATIONS:
         prepared = Preparation(name=name, size=64)(scan_of(voxels))
         assert prepared.images.shape[0] == 6
         assert np.isfinite(prepared.images).all()
@@ -442,7 +484,7 @@ def test_a_constant_channel_beside_flair_does_no_harm() -> None:
         Preparation(name="reference", size=64)(scan_of(voxels * np.array([1, 1, 0], np.float32)))
 
 
-@pytest.mark.parametrize("name", ["default", "reference"])
+@pytest.mark.parametrize("name", PREPARATIONS)
 @pytest.mark.parametrize("value", [0, 7, 255, -3])
 def test_a_scan_without_a_head_is_refused_by_name(name: str, value: int) -> None:
     scan = scan_of(np.full((3, 64, 64, 3), value, np.int16))
@@ -461,7 +503,7 @@ def test_next_to_nothing_in_a_slice_is_refused_for_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 64, 64), (1, 20, 200), (2, 300, 31), (1, 8, 8), (40, 32, 32)])
-@pytest.mark.parametrize("name", ["default", "reference"])
+@pytest.mark.parametrize("name", PREPARATIONS)
 def test_scans_of_any_shape(shape, name) -> None:
     voxels = head(*shape)
     prepared = Preparation(name=name, size=48)(scan_of(voxels))
@@ -474,7 +516,7 @@ def test_slices_are_prepared_alike_however_many_there_are() -> None:
     """More slices than are resized at a time, and the same ones again, change nothing."""
     voxels = head(5)
     several = np.tile(voxels, (14, 1, 1, 1))
-    for name in ("default", "reference"):
+    for name in PREPARATIONS:
         preparation = Preparation(name=name, size=48)
         images = preparation(scan_of(several)).images
         assert images.shape[0] == 70
@@ -518,9 +560,9 @@ def test_names_of_the_channels() -> None:
 def test_a_fingerprint_changes_with_every_setting() -> None:
     choices = [
         Preparation(name=name, size=size, drop_ends=drop_ends)
-        for name in ("default", "reference")
+        for name in PREPARATIONS
         for size in (128, 256)
         for drop_ends in (False, True)
     ]
-    assert len({choice.fingerprint for choice in choices}) == len(choices) == 8
+    assert len({choice.fingerprint for choice in choices}) == len(choices) == 12
     assert replace(DEFAULT.frame(scan_of(head())), size=64) != DEFAULT.frame(scan_of(head()))

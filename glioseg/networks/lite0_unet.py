@@ -29,6 +29,9 @@ STAGES = (
 SKIP_STAGES = (0, 1, 2, 4, 6)
 """Stages whose outputs go to the decoder: strides 2, 4, 8, 16, 32 with 16, 24, 40, 112, 320 channels."""
 
+MIRRORED_SKIPS = 2
+"""Deepest skips that the decoder sees mirrored too, beside the deepest features."""
+
 NORM_EPSILON = 1e-3  # TensorFlow's, with which the weights were trained
 
 
@@ -44,6 +47,8 @@ class Lite0UNet(nn.Module):
             anything else is the path of a state dict of the encoder.
         decoder: channels of the decoder at strides 16, 8, 4, 2 and 1.
         dropout: rate before the last convolution.
+        mirrored: whether the decoder also sees the features at strides 8, 16 and 32 mirrored left to right:
+            the two halves of a brain are alike, a lesion is on one side. The head should be in the middle.
 
     Attributes:
         start: a sentence that says where the weights of the encoder come from.
@@ -60,8 +65,10 @@ class Lite0UNet(nn.Module):
         pretrained: str = "imagenet",
         decoder: tuple[int, ...] = (128, 64, 48, 32, 16),
         dropout: float = 0.0,
+        mirrored: bool = False,
     ) -> None:
         super().__init__()
+        self.mirrored = mirrored
         if len(decoder) != 5:
             raise TypeError(f"decoder needs five channel counts, not {len(decoder)}")
         self.encoder = Lite0Encoder(in_channels)
@@ -71,6 +78,8 @@ class Lite0UNet(nn.Module):
             self.start = f"The EfficientNet-Lite0 encoder starts from {pretrained}."
         below = STAGES[SKIP_STAGES[-1]][4]
         skips = [STAGES[stage][4] for stage in reversed(SKIP_STAGES[:-1])] + [0]
+        if mirrored:
+            below, skips[:MIRRORED_SKIPS] = 2 * below, [2 * width for width in skips[:MIRRORED_SKIPS]]
         blocks = []
         for skip, width in zip(skips, decoder, strict=True):
             blocks.append(_DecoderBlock(below, skip, width))
@@ -83,6 +92,9 @@ class Lite0UNet(nn.Module):
         """Logits ``(batch, classes, height, width)``; height and width must be multiples of 32."""
         *skips, deep = self.encoder(images)
         skips_up: list[Tensor | None] = [*reversed(skips), None]
+        if self.mirrored:
+            deep = _with_mirrored(deep)
+            skips_up[:MIRRORED_SKIPS] = [_with_mirrored(skip) for skip in skips[: -MIRRORED_SKIPS - 1 : -1]]
         for block, skip in zip(self.decoder, skips_up, strict=True):
             deep = block(deep, skip)
         logits: Tensor = self.head(self.dropout(deep))
@@ -212,6 +224,10 @@ class _DecoderBlock(nn.Module):
             up = torch.cat((up, skip), dim=1)
         features: Tensor = self.convolutions(up)
         return features
+
+
+def _with_mirrored(features: Tensor) -> Tensor:
+    return torch.cat((features, features.flip(-1)), dim=1)
 
 
 def _imagenet_file() -> Path:

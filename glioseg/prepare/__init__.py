@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from glioseg.prepare.default import default_frame, prepare_default
+from glioseg.prepare.default import default_frame, prepare_default, prepare_tissue
 from glioseg.prepare.frame import Array, Frame
 from glioseg.prepare.neighbours import neighbour_channels, stack_neighbours
 from glioseg.prepare.reference import prepare_reference, reference_frame
@@ -24,6 +24,8 @@ __all__ = ["Frame", "Preparation", "Prepared", "neighbour_channels", "stack_neig
 
 PREPARATION_VERSION = 2
 """Raised whenever the arrays that a preparation makes change, so that caches are made anew."""
+
+PREPARATIONS = {"default": prepare_default, "tissue": prepare_tissue, "reference": prepare_reference}
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +46,14 @@ class Preparation(BaseModel):
 
     ``default`` finds the head in FLAIR, cuts a square around it, keeps every slice and
     normalises each channel from its foreground: clipped between background and the 99.8th
-    percentile, then z-scored. ``reference`` is the published protocol (:mod:`glioseg.prepare.reference`).
+    percentile, then z-scored. ``tissue`` does the same in units of brain tissue
+    (:mod:`glioseg.prepare.tissue`). ``reference`` is the published protocol
+    (:mod:`glioseg.prepare.reference`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Literal["default", "reference"] = "default"
+    name: Literal["default", "tissue", "reference"] = "default"
     size: int = Field(default=128, ge=16, le=1024)
     drop_ends: bool = Field(
         default=False, description="leave out the first and last slice, as the reference protocol does"
@@ -69,8 +73,7 @@ class Preparation(BaseModel):
         """
         count = scan.voxels.shape[0]
         first, last = self._kept(count)
-        prepare = prepare_reference if self.name == "reference" else prepare_default
-        images, frame = prepare(scan, scan.voxels[first:last], self.size)
+        images, frame = PREPARATIONS[self.name](scan, scan.voxels[first:last], self.size)
         return Prepared(images, self._in_scan(frame, count, first))
 
     def frame(self, scan: Scan) -> Frame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 from glioseg.errors import InputError
 from glioseg.prepare.frame import Array, Frame, chunks, extent, forth_matrix, no_head
+from glioseg.prepare.tissue import normalise_tissue
 from glioseg.scan import BoolArray, Scan
 
 HEAD_THRESHOLD = 0.12
@@ -17,6 +19,17 @@ HEAD_THRESHOLD = 0.12
 
 def prepare_default(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[Array, Frame]:
     """Cut the head out of every slice and z-score each channel from its foreground."""
+    return _prepare(scan, voxels, size, _normalise)
+
+
+def prepare_tissue(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[Array, Frame]:
+    """Cut the head out of every slice and bring each channel to units of brain tissue."""
+    return _prepare(scan, voxels, size, normalise_tissue)
+
+
+def _prepare(
+    scan: Scan, voxels: npt.NDArray[Any], size: int, normalise: Callable[[Array], None]
+) -> tuple[Array, Frame]:
     frame = default_frame(scan, voxels, size)
     slices, height, width, channels = voxels.shape
     top, left, side = frame.top, frame.left, frame.side
@@ -33,7 +46,7 @@ def prepare_default(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[Ar
             if air is not None:
                 values[_is(values, air)] = 0
             images[part, :, :, channel] = rows @ values @ columns.T
-        _normalise(images[..., channel])
+        normalise(images[..., channel])
     return images, frame
 
 
