@@ -92,6 +92,12 @@ class TestEpoch:
                     assert np.ptp(times) <= 1
             np.testing.assert_allclose(counts / 400, expected, atol=0.15)
 
+    @pytest.mark.parametrize("balance", [0.0, 0.3, 0.5, 1.0])
+    def test_every_epoch_is_as_long_so_that_the_schedule_ends_with_the_training(self, balance: float) -> None:
+        data = cases(*([1.0] * count + [0.0] * 9 for count in (1, 2, 3, 5, 8, 13, 21)))
+        choice = SamplingChoice(name="all_lesion", patient_balance=balance)
+        assert {len(draw_epoch(choice, data, 3, epoch)) for epoch in range(100)} == {85}
+
     def test_every_slice_is_a_permutation(self) -> None:
         drawn = draw_epoch(SamplingChoice(name="every_slice"), self.data, 0, 0)
         assert sorted(map(tuple, drawn.tolist())) == [

@@ -53,10 +53,15 @@ def draw_epoch(choice: SamplingChoice, cases: Sequence[PreparedCase], seed: int,
 
 
 def _balanced(slices: Slices, balance: float, generator: np.random.Generator) -> Slices:
-    """As many slices, in proportion to ``n ** (1 - balance)`` of a patient that has ``n`` of them."""
+    """As many slices, in proportion to ``n ** (1 - balance)`` of a patient that has ``n`` of them.
+
+    Shares are rounded at random, but so that every epoch has the same number: the schedule counts steps.
+    """
     patients, counts = np.unique(slices[:, 0], return_counts=True)
-    weights = counts ** (1 - balance)
-    wanted = np.floor(len(slices) * weights / weights.sum() + generator.random(len(patients))).astype(int)
+    shares = np.cumsum(counts ** (1 - balance))
+    ends = np.floor(len(slices) * shares / shares[-1] + generator.random()).astype(int)
+    ends[-1] = len(slices)
+    wanted = np.diff(ends, prepend=0)
     return np.concatenate(
         [
             np.resize(generator.permutation(slices[slices[:, 0] == patient]), (count, 2))
