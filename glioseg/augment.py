@@ -24,7 +24,12 @@ CARVE_MARGIN = 0.03
 """How far around a lesion the tissue goes with it, as a share of the image's side."""
 
 UNIFORMS = 24
-"""Uniform numbers drawn per image. A new kind takes unused ones, so that old runs stay the same."""
+"""Uniform numbers drawn per image before all else."""
+LATE_UNIFORMS = 1
+"""Uniform numbers drawn after all else: a new kind has its own here, so that old runs stay the same."""
+
+SOFT_EDGE = 0.015
+"""Half width of the border in which a faded lesion passes into what is around it, as a share of the side."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Draws:
     """Random numbers of a batch, on the CPU.
 
     Attributes:
-        uniform: ``(batch, UNIFORMS)`` in 0..1.
+        uniform: ``(batch, UNIFORMS + LATE_UNIFORMS)`` in 0..1.
         elastic: ``(batch, 2, grid, grid)`` standard normal.
         seeds: ``(batch,)`` for noise that has the size of the image.
     """
@@ -58,11 +63,12 @@ class Augmentation:
             generator = np.random.Generator(
                 np.random.Philox(key=[(seed << 32 | epoch) & (2**64 - 1), position])
             )
-            rows.append(generator.random(UNIFORMS, np.float32))
+            early = generator.random(UNIFORMS, np.float32)
             bends.append(
                 generator.standard_normal((2, self.choice.elastic_grid, self.choice.elastic_grid), np.float32)
             )
             seeds.append(int(generator.integers(2**62)))
+            rows.append(np.append(early, generator.random(LATE_UNIFORMS, np.float32)))
         return Draws(torch.from_numpy(np.stack(rows)), torch.from_numpy(np.stack(bends)), tuple(seeds))
 
     def __call__(
@@ -83,6 +89,8 @@ class Augmentation:
         uniform = draws.uniform.to(images.device)
         if self.choice.carve_mix and len(images) > 1:
             images, targets = self._mix(images, targets, uniform)
+        if self.choice.fade:
+            images = self._fade(images, targets, uniform)
         images = self._drop_sequences(images, uniform)
         if size is not None or any(
             (
@@ -115,12 +123,18 @@ class Augmentation:
         mirrored = (chance < self.choice.carve_mix / 2)[:, None, None, None]
         other = torch.where(mirrored, other.flip(-1), other)
         others = torch.where(mirrored, others.flip(-1), others)
-        lesion = others if targets.shape[1] == 1 else 1 - others[:, :1]
-        margin = max(1, round(CARVE_MARGIN * images.shape[-1]))
-        region = F.max_pool2d((lesion > 0).to(images.dtype), 4 * margin + 1, 1, 2 * margin)
-        weight = F.avg_pool2d(region, 2 * margin + 1, 1, margin, count_include_pad=False)
+        weight = _soft_region(_lesion(others), 2 * CARVE_MARGIN, CARVE_MARGIN)
         weight = weight * (chance < self.choice.carve_mix)[:, None, None, None]
         return torch.lerp(images, other, weight), torch.lerp(targets, others, weight)
+
+    def _fade(self, images: Tensor, targets: Tensor, uniform: Tensor) -> Tensor:
+        """Make the lesion of every other image fainter: values move towards 0, which is average tissue.
+
+        Lesions that are hardly brighter than the brain are rare in training, and what networks miss.
+        """
+        share = self.choice.fade * (2 * uniform[:, 24] - 1).clamp_min(0)
+        weight = _soft_region(_lesion(targets), SOFT_EDGE, SOFT_EDGE)
+        return images * (1 - share[:, None, None, None] * weight)
 
     def _drop_sequences(self, images: Tensor, uniform: Tensor) -> Tensor:
         if not self.choice.missing or images.shape[1] < 3:
@@ -192,6 +206,18 @@ class Augmentation:
             soft = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
             images = torch.where((uniform[:, 21] < self.choice.blur)[:, None, None, None], soft, images)
         return images
+
+
+def _lesion(targets: Tensor) -> Tensor:
+    """Share of lesion, of any class, in each pixel."""
+    return targets if targets.shape[1] == 1 else 1 - targets[:, :1]
+
+
+def _soft_region(lesion: Tensor, margin: float, edge: float) -> Tensor:
+    """1 on the lesion and ``margin`` around it, falling to 0 across twice ``edge``; shares of the side."""
+    around, half = (max(1, round(share * lesion.shape[-1])) for share in (margin, edge))
+    region = F.max_pool2d((lesion > 0).to(lesion.dtype), 2 * around + 1, 1, around)
+    return F.avg_pool2d(region, 2 * half + 1, 1, half, count_include_pad=False)
 
 
 def _sample(values: Tensor, grid: Tensor, mode: str) -> Tensor:

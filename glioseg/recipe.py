@@ -84,6 +84,9 @@ class AugmentChoice(_Table):
     carve_mix: float = Field(
         default=0.0, ge=0, le=1, description="probability of getting the lesion of another image of the batch"
     )
+    fade: float = Field(
+        default=0.0, ge=0, le=1, description="greatest share of a lesion's contrast that is taken away"
+    )
     targets: Literal["linear", "nearest"] = Field(
         default="linear", description="interpolation of the target: nearest keeps a hard mask hard"
     )

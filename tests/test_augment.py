@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glioseg.augment import UNIFORMS, Augmentation, Draws
+from glioseg.augment import LATE_UNIFORMS, UNIFORMS, Augmentation, Draws
 from glioseg.prepare import Preparation, stack_neighbours
 from glioseg.recipe import AugmentChoice, load_recipe, recipe_names
 
@@ -61,7 +61,7 @@ def centre(target):
 
 def draws_of(count=1, grid=5, **uniform):
     """Draws in the middle of their range (which change nothing), but for those named by place."""
-    values = torch.full((count, UNIFORMS), 0.5)
+    values = torch.full((count, UNIFORMS + LATE_UNIFORMS), 0.5)
     for place, value in uniform.items():
         values[:, int(place.removeprefix("u"))] = value
     return Draws(values, torch.zeros(count, 2, grid, grid), tuple(range(count)))
@@ -108,7 +108,7 @@ def test_draws_are_uniform_and_normal():
     draws = Augmentation(EVERYTHING).draw(7, 3, range(4000))
     np.testing.assert_allclose(draws.uniform.mean(0), 0.5, atol=0.03)
     np.testing.assert_allclose(draws.uniform.std(0), 12**-0.5, atol=0.02)
-    correlation = np.corrcoef(draws.uniform.numpy().T) - np.eye(UNIFORMS)
+    correlation = np.corrcoef(draws.uniform.numpy().T) - np.eye(UNIFORMS + LATE_UNIFORMS)
     assert abs(correlation).max() < 0.1
     assert abs(float(draws.elastic.mean())) < 0.02
     assert float(draws.elastic.std()) == pytest.approx(1, abs=0.02)
@@ -375,6 +375,33 @@ def test_an_image_alone_has_nobody_to_get_a_lesion_from(batch):
     one = batch[0][:1], batch[1][:1]
     for before, after in zip(one, augment(*one, augment.draw(0, 0, [0])), strict=True):
         assert torch.equal(before, after)
+
+
+@pytest.mark.parametrize(("draw", "left"), [(1.0, 0.2), (0.75, 0.6), (0.5, 1.0), (0.1, 1.0)])
+def test_a_faded_lesion_keeps_its_place_and_loses_contrast_to_tissue(draw, left):
+    images, targets = two_discs()
+    images = images - torch.tensor([1.0, 2.0])[:, None, None, None]
+    faded, after = Augmentation(AugmentChoice(fade=0.8))(images, targets, draws_of(2, **{"24": draw}))
+    assert torch.equal(after, targets)
+    lesion = targets[1, 0] > 0
+    torch.testing.assert_close(faded[1, :, lesion], left * images[1, :, lesion])
+    assert not faded[:, :, disc(radius=10, column=-16)[0, 0] < 0.01].any()
+    assert torch.equal(faded[0], images[0])
+
+
+def test_every_other_image_is_faded(batch):
+    images, targets = batch
+    count = len(images)
+    augment = Augmentation(AugmentChoice(fade=0.7))
+    with_lesion = targets.flatten(1).any(1)
+    changed = [
+        (augment(images, targets, augment.draw(0, epoch, np.arange(count)))[0] != images).flatten(1).any(1)
+        for epoch in range(100)
+    ]
+    share = torch.stack(changed).float().mean(0)
+    assert (share[~with_lesion] == 0).all()
+    assert with_lesion.any()
+    assert float(share[with_lesion].mean()) == pytest.approx(0.5, abs=0.08)
 
 
 def test_missing_sequences_are_filled_with_flair_one_or_both(batch):
