@@ -15,7 +15,7 @@ from glioseg.networks import (
     export,
 )
 from glioseg.networks.export import INPUT, export_onnx
-from glioseg.networks.quantise import quantise
+from glioseg.networks.quantise import FLOAT_NODES, quantise
 
 
 @pytest.fixture(autouse=True)
@@ -126,3 +126,11 @@ def test_an_8_bit_network_computes_nearly_the_same_in_a_smaller_file(tmp_path, c
     )
     assert np.corrcoef(exact.ravel(), near.ravel())[0, 1] > 0.97
     assert not np.array_equal(exact, near)
+    rounded = {
+        output for node in content.graph.node if node.op_type == "DequantizeLinear" for output in node.output
+    }
+    first, second, third, fourth = [node for node in content.graph.node if node.op_type == "Conv"][:4]
+    for convolution in (first, second, third):
+        assert convolution.name.startswith(FLOAT_NODES), "the stem and the first block stay in float32"
+        assert not rounded & set(convolution.input)
+    assert rounded >= set(fourth.input)
