@@ -3,10 +3,12 @@
     python scripts/keep_cross_validation.py fold runs/lgg/fold-2 kaggle_3m docs/cross-validation/fold-2
     python scripts/keep_cross_validation.py masks docs/cross-validation kaggle_3m out_of_fold
     python scripts/keep_cross_validation.py summary docs/cross-validation kaggle_3m
+    python scripts/keep_cross_validation.py fast kaggle_3m runs/lgg/fold-*
 
 ``fold`` wants an evaluated run (``glioseg evaluate RUN DATA``). ``masks`` writes a mask of every patient, as
 ``glioseg radiogenomics --masks`` reads them. ``summary`` prints the table for the README, and writes the
-calibration of the expected DSC, the plots, and a picture of each patient with a DSC below 0.7.
+calibration of the expected DSC, the plots, and a picture of each patient with a DSC below 0.7. ``fast``
+prints what 8 bits cost the patients that each run never saw.
 """
 
 from __future__ import annotations
@@ -15,19 +17,24 @@ import csv
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
 import typer
+from ship_model import middle_slices
 
+from glioseg.dataset.cache import prepare_cases
 from glioseg.dataset.find import find_cases, read_case
 from glioseg.draw import contact_sheet, reliability_plot
 from glioseg.evaluation.calibration import assess
 from glioseg.files import make_folder, write_json
 from glioseg.inference.confidence import UNCERTAIN_BELOW, evidence
-from glioseg.inference.predictor import load_predictor
+from glioseg.inference.predictor import Predictor, load_predictor
+from glioseg.inference.runtime import OnnxRuntime, OpenVino
 from glioseg.io import write_mask
-from glioseg.metrics import bootstrap_interval
+from glioseg.metrics import bootstrap_interval, dice
+from glioseg.networks.quantise import quantise
 from glioseg.postprocess import to_mask
 from glioseg.recipe import load_recipe
 from glioseg.scan import BoolArray, Mask
@@ -97,6 +104,29 @@ def summary(kept: Path, data: Path) -> None:
             shown = [int(position) for position in somewhere[evenly.astype(int)]]
             contact_sheet(scan, mask, truth, kept / f"{case.id}.png", positions=shown)
             print(f"{case.id}: DSC {true[case.id]:.3f}")
+
+
+@app.command()
+def fast(data: Path, runs: list[Path]) -> None:
+    """Print the mean DSC of patients out of fold: exact, in 8 bits in ONNX Runtime, and in OpenVINO."""
+    cases = {case.id: case for case in find_cases(data)}
+    scores = []
+    for run in map(RunFolder.open, runs):
+        split = run.manifest["split"]
+        exact = load_predictor(run.path)
+        prepared = prepare_cases([cases[patient] for patient in split["train"]], exact.description.prepare)
+        with TemporaryDirectory() as folder:
+            slices = middle_slices(prepared, exact.description.neighbours)
+            small = quantise(run.model, Path(folder) / "int8.onnx", slices)
+            rounded = [Predictor(kind(small), exact.description) for kind in (OnnxRuntime, OpenVino)]
+        for patient in split["validation"]:
+            scan, truth = read_case(cases[patient])
+            assert truth is not None
+            scores.append([dice(each(scan).mask.voxels, truth.voxels) for each in (exact, *rounded)])
+    means = np.mean(scores, axis=0)
+    print(
+        f"{len(scores)} patients: exact {means[0]:.4f}, ONNX Runtime {means[1]:.4f}, OpenVINO {means[2]:.4f}"
+    )
 
 
 def _kept(folder: Path) -> Iterator[tuple[str, npt.NDArray[np.float32], BoolArray]]:

@@ -46,7 +46,7 @@ def main() -> None:
         )
         _describe(whole, arguments.name, arguments.crossval)
         file = store_in_half(whole, WEIGHTS / f"{arguments.name}.onnx")
-        slices = _middle_slices(prepared, recipe.input.neighbours)
+        slices = middle_slices(prepared, recipe.input.neighbours)
         fast = quantise(whole, WEIGHTS / f"{arguments.name}-int8.onnx", slices)
     index_file = WEIGHTS / "index.json"
     index = json.loads(index_file.read_text(encoding="utf-8"))
@@ -69,7 +69,7 @@ def _describe(model: Path, name: str, crossval: Path | None) -> None:
     onnx.save(content, model)
 
 
-def _middle_slices(cases: list[PreparedCase], neighbours: int) -> list[npt.NDArray[np.float32]]:
+def middle_slices(cases: list[PreparedCase], neighbours: int) -> list[npt.NDArray[np.float32]]:
     """Three slices of every third training patient, to see how large activations become."""
     return [
         stack_neighbours(case.images, len(case.images) // 2 + np.array([-3, 0, 3]), neighbours)
