@@ -480,6 +480,7 @@ def test_a_constant_channel_beside_flair_does_no_harm() -> None:
         prepared = DEFAULT(scan_of(voxels))
         assert np.isfinite(prepared.images).all()
         np.testing.assert_array_equal(prepared.images[..., :2], DEFAULT(scan_of(head())).images[..., :2])
+        assert np.abs(TISSUE(scan_of(voxels)).images).max() < 5
     with pytest.raises(InputError, match="channel 'post' is constant"):
         Preparation(name="reference", size=64)(scan_of(voxels * np.array([1, 1, 0], np.float32)))
 

@@ -48,7 +48,8 @@ def normalise_tissue(channel: Array) -> None:
         return
     centre, deviation = _shorth(values[:: -(-values.size // MOST_VALUES)])
     channel -= np.float32(centre)
-    channel /= np.float32(LINEAR * max(deviation, 1e-6 * centre))
+    # A channel of one value has no width.
+    channel /= np.float32(LINEAR * (deviation if deviation > 1e-6 * centre else centre))
     np.arcsinh(channel, out=channel)
 
 
