@@ -21,7 +21,7 @@ BASE = "http://127.0.0.1:8765"
 
 
 def bright_flair_model(path: Path) -> Path:
-    """Write an ``.onnx`` file whose logit is four times the normalised FLAIR value minus 1.5."""
+    """Write an ``.onnx`` file whose logit is four times the z-scored FLAIR value minus 1.5."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -30,7 +30,7 @@ def bright_flair_model(path: Path) -> Path:
     from glioseg.recipe import load_recipe
     from glioseg.scan import CHANNELS
 
-    recipe = load_recipe("default")
+    recipe = load_recipe("default", ["prepare.name=default"])
     names = neighbour_channels(CHANNELS, recipe.input.neighbours)
     weights = np.zeros((1, len(names), 1, 1), np.float32)
     weights[0, CHANNELS.index("flair")] = 4

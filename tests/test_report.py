@@ -164,7 +164,7 @@ def test_cost_is_that_of_the_published_network(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from glioseg.evaluation.cost import measure_cost
 
-    settings = ["prepare.size=256", "input.neighbours=1", "network.arguments.pretrained=none"]
+    settings = ["prepare.size=256", "network.arguments.pretrained=none", "network.arguments.mirrored=false"]
     cost = measure_cost(load_recipe("default", settings), tmp_path / "none.onnx", 1)
     assert cost.parameters / 1e6 == pytest.approx(3.8, abs=0.05)
     assert cost.gmacs == pytest.approx(1.9, abs=0.05)

@@ -38,6 +38,8 @@ NORM_EPSILON = 1e-3  # TensorFlow's, with which the weights were trained
 class Lite0UNet(nn.Module):
     """EfficientNet-Lite0 encoder with a light decoder; 3.8 million parameters, 1.9 GMAC at 256 x 256.
 
+    With ``mirrored`` 4.4 million and 2.1 GMAC.
+
     Args:
         in_channels: input channels. The ImageNet stem has 3: their mean serves every channel, scaled so
             that activations keep their size.
