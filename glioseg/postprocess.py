@@ -36,7 +36,7 @@ def to_labels(
 
     Args:
         probability: ``(classes, slices, height, width)`` in 0..1, without background.
-        choice: threshold; components are kept for each class on its own.
+        choice: threshold; components are kept and holes filled for each class on its own.
         values: label of each class.
 
     Returns:
@@ -47,7 +47,8 @@ def to_labels(
     labels = np.zeros(there.shape, np.uint8)
     for number, value in enumerate(values):
         mask = there & (likeliest == number)
-        labels[_clean(mask, choice)] = value
+        # A hole of one class may be another: necrosis within a rim.
+        labels[_clean(mask, choice) & (mask | ~there)] = value
     return labels
 
 
@@ -56,7 +57,7 @@ def to_mask(probability: npt.NDArray[Any], choice: PostprocessChoice) -> BoolArr
 
     Args:
         probability: ``(slices, height, width)`` in 0..1.
-        choice: threshold, and which components are kept.
+        choice: threshold, which components are kept, and whether holes are filled.
 
     Returns:
         Boolean array of the same shape. Components are 3-D and connected through voxel faces.
@@ -74,9 +75,9 @@ def to_mask(probability: npt.NDArray[Any], choice: PostprocessChoice) -> BoolArr
 
 
 def _clean(mask: BoolArray, choice: PostprocessChoice) -> BoolArray:
-    if choice.keeps_all:
-        return mask
-    return keep_components(mask, choice.largest_component, choice.minimum_voxels, choice.minimum_share)
+    if not choice.keeps_all_components:
+        mask = keep_components(mask, choice.largest_component, choice.minimum_voxels, choice.minimum_share)
+    return fill_holes(mask) if choice.fill_holes else mask
 
 
 def keep_components(
@@ -105,3 +106,18 @@ def keep_components(
     kept: BoolArray = np.zeros(mask.shape, bool)
     kept[box] = keep[labels]
     return kept
+
+
+def fill_holes(mask: BoolArray) -> BoolArray:
+    """Fill what is enclosed in each slice: outlines drawn by hand have no holes.
+
+    Args:
+        mask: ``(slices, height, width)``. A hole is what no path through pixel faces joins to the border.
+    """
+    from scipy import ndimage
+
+    filled: BoolArray = mask.copy()
+    for position in np.flatnonzero(mask.any(axis=(1, 2))):
+        box = bounding_box(mask[position])
+        filled[position][box] = ndimage.binary_fill_holes(mask[position][box])
+    return filled

@@ -155,21 +155,24 @@ class PostprocessChoice(_Table):
     minimum_share: float = Field(
         default=0, ge=0, le=1, description="drop 3-D components smaller than this share of the largest"
     )
+    fill_holes: bool = Field(default=False, description="then fill what a slice's outline encloses")
 
     @property
-    def keeps_all(self) -> bool:
-        """Whether the mask is what reaches the threshold and nothing else."""
+    def keeps_all_components(self) -> bool:
+        """Whether no component is dropped."""
         return not self.largest_component and self.minimum_voxels <= 1 and not self.minimum_share
 
     def describe(self) -> str:
         """What is done to a mask after the threshold, for protocols; ``none`` if nothing is."""
-        if self.keeps_all:
-            return "none"
+        filled = "holes filled in each slice" if self.fill_holes else ""
+        if self.keeps_all_components:
+            return filled or "none"
         rules = [f"of at least {self.minimum_voxels} voxels"] if self.minimum_voxels > 1 else []
         if self.minimum_share and not self.largest_component:
             rules.append(f"of at least {self.minimum_share:g} of the largest")
         kind = "largest face-connected 3-D component" if self.largest_component else "3-D components"
-        return " ".join((kind, " and ".join(rules))).strip()
+        kept = " ".join((kind, " and ".join(rules))).strip()
+        return f"{kept}; {filled}" if filled else kept
 
 
 class Recipe(_Table):

@@ -221,6 +221,11 @@ def test_scores_carry_their_protocol(predictor, made_cases) -> None:
             PostprocessChoice(minimum_voxels=9, minimum_share=0.1),
             "3-D components of at least 9 voxels and of at least 0.1 of the largest",
         ),
+        (
+            PostprocessChoice(largest_component=True, fill_holes=True),
+            "largest face-connected 3-D component; holes filled in each slice",
+        ),
+        (PostprocessChoice(fill_holes=True), "holes filled in each slice"),
     ],
 )
 def test_the_protocol_says_what_was_done_to_the_mask(predictor, made_cases, choice, words) -> None:

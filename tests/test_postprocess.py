@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from glioseg.errors import WrongKindError
-from glioseg.postprocess import keep_components, probabilities, to_mask
+from glioseg.postprocess import fill_holes, keep_components, probabilities, to_labels, to_mask
 from glioseg.recipe import PostprocessChoice
 
 shapes = array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=5)
@@ -168,3 +168,38 @@ def test_a_mask_is_thresholded_and_then_cleaned_by_all_its_rules(
     assert all(size >= max(minimum, share * max(whole)) for size in sizes)
     if largest:
         assert len(sizes) <= 1
+
+
+# ---------------------------------------------------------------- holes
+
+
+@given(masks)
+def test_a_hole_is_what_no_path_joins_to_the_border(mask) -> None:
+    filled = fill_holes(mask)
+    for before, after in zip(mask, filled, strict=True):
+        # One pixel of outside all around joins everything that is not enclosed.
+        around = components(np.pad(~before, 1, constant_values=True)[None])
+        outside = from_places(next(one for one in around if (0, 0, 0) in one), (1, *np.add(before.shape, 2)))
+        np.testing.assert_array_equal(after, ~outside[0, 1:-1, 1:-1])
+
+
+def test_holes_are_filled_after_components_are_dropped() -> None:
+    ring = np.zeros((1, 5, 5), bool)
+    ring[0, ::4] = ring[0, :, ::4] = True
+    inner = ring.copy()
+    inner[0, 2, 2] = True
+    choice = PostprocessChoice(fill_holes=True, largest_component=True)
+    for mask in (ring, inner):
+        assert to_mask(mask.astype(np.float32), choice).all()
+    assert not to_mask(ring.astype(np.float32), PostprocessChoice(largest_component=True)).all()
+
+
+def test_a_class_within_another_is_no_hole() -> None:
+    probability = np.zeros((2, 1, 5, 5), np.float32)
+    probability[0] = 0.9
+    probability[:, 0, 2, 2] = 0, 0.9
+    probability[0, 0, 1, 1] = 0
+    labels = to_labels(probability, PostprocessChoice(fill_holes=True), (1, 4))
+    expected = np.ones((1, 5, 5))
+    expected[0, 2, 2] = 4
+    np.testing.assert_array_equal(labels, expected)
