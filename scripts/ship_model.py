@@ -3,7 +3,8 @@
     python scripts/ship_model.py RUN NAME "one line about it" --crossval runs/default-5-fold
 
 Writes ``glioseg/weights/NAME.onnx`` (weights as 16-bit floats) and puts NAME first in ``index.json``; the
-models that were there stay loadable by name. Its card, ``glioseg/weights/NAME.md``, is written by hand,
+models that were there stay loadable by name (and the recipe of each, ``glioseg/recipes/NAME.toml``, once
+``default`` is another). Its card, ``glioseg/weights/NAME.md``, is written by hand,
 from what ``glioseg evaluate NAME DATA`` measures. ``--crossval``, the folder of ``glioseg crossval``, gives
 the calibration of the expected DSC.
 """
