@@ -1,0 +1,29 @@
+"""Score one predicted mask against one drawn by hand, in any format that glioseg reads.
+
+    glioseg predict --flair FLAIR.nii.gz --post T1POST.nii.gz -o out
+    python scripts/score_mask.py out/masks/FLAIR_mask.nii.gz tumour_labels.nii.gz
+
+``glioseg evaluate`` scores data sets; this is for a volume from elsewhere. Every label that is not 0 counts
+as lesion.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from glioseg.io import read_labels, read_mask
+from glioseg.metrics import dice
+
+
+def main(predicted: Path, truth: Path) -> None:
+    """Print the DSC and both sizes."""
+    drawn = read_labels(truth).mask()
+    found = read_mask(predicted, like=drawn.grid)
+    score = dice(found.voxels, drawn.voxels)
+    print(f"DSC {score:.3f}; voxels: {found.voxels.sum():,} predicted, {drawn.voxels.sum():,} drawn")
+
+
+if __name__ == "__main__":
+    typer.run(main)
