@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from glioseg.prepare.default import default_frame, prepare_default, prepare_tissue
+from glioseg.prepare.default import default_frame, prepare_default, prepare_even_tissue, prepare_tissue
 from glioseg.prepare.frame import Array, Frame
 from glioseg.prepare.neighbours import neighbour_channels, stack_neighbours
 from glioseg.prepare.reference import prepare_reference, reference_frame
@@ -25,7 +25,12 @@ __all__ = ["Frame", "Preparation", "Prepared", "neighbour_channels", "stack_neig
 PREPARATION_VERSION = 2
 """Raised whenever the arrays that a preparation makes change, so that caches are made anew."""
 
-PREPARATIONS = {"default": prepare_default, "tissue": prepare_tissue, "reference": prepare_reference}
+PREPARATIONS = {
+    "default": prepare_default,
+    "tissue": prepare_tissue,
+    "even_tissue": prepare_even_tissue,
+    "reference": prepare_reference,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +52,14 @@ class Preparation(BaseModel):
     ``default`` finds the head in FLAIR, cuts a square around it, keeps every slice and
     normalises each channel from its foreground: clipped between background and the 99.8th
     percentile, then z-scored. ``tissue`` does the same in units of brain tissue
-    (:mod:`glioseg.prepare.tissue`). ``reference`` is the published protocol
+    (:mod:`glioseg.prepare.tissue`), ``even_tissue`` takes out the shading of the coils before that
+    (:mod:`glioseg.prepare.shading`). ``reference`` is the published protocol
     (:mod:`glioseg.prepare.reference`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Literal["default", "tissue", "reference"] = "default"
+    name: Literal["default", "tissue", "even_tissue", "reference"] = "default"
     size: int = Field(default=128, ge=16, le=1024)
     drop_ends: bool = Field(
         default=False, description="leave out the first and last slice, as the reference protocol does"

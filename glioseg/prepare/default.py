@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from glioseg.errors import InputError
 from glioseg.prepare.frame import Array, Frame, chunks, extent, forth_matrix, no_head
+from glioseg.prepare.shading import correct_shading
 from glioseg.prepare.tissue import normalise_tissue
 from glioseg.scan import BoolArray, Scan
 
@@ -25,6 +26,16 @@ def prepare_default(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[Ar
 def prepare_tissue(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[Array, Frame]:
     """Cut the head out of every slice and bring each channel to units of brain tissue."""
     return _prepare(scan, voxels, size, normalise_tissue)
+
+
+def prepare_even_tissue(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[Array, Frame]:
+    """The same, the shading of the coils taken out first."""
+
+    def normalise(channel: Array) -> None:
+        correct_shading(channel)
+        normalise_tissue(channel)
+
+    return _prepare(scan, voxels, size, normalise)
 
 
 def _prepare(

@@ -1,0 +1,131 @@
+"""Take out the shading that coils leave: near one, healthy tissue is as bright as a lesion elsewhere.
+
+The logarithm of the shading is a polynomial of the place, fitted to how the logarithm of the intensities
+rises from a block of tissue to the next. Within tissue that is shading and little else; at the outline of a
+lesion or of a ventricle it is steep, and counts little. So a lesion stays as bright against its surroundings
+as it was, however large it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.prepare.frame import Array
+from glioseg.scan import BoolArray
+
+DEGREE = 3
+"""Of the polynomial, over all three axes."""
+POWERS = tuple(
+    (along, down, across)
+    for along in range(DEGREE + 1)
+    for down in range(DEGREE + 1 - along)
+    for across in range(DEGREE + 1 - along - down)
+    if along + down + across
+)
+"""Of the slice, row and column of each term; a constant is no shading."""
+
+BLOCKS = 32
+"""Blocks a side whose means are compared."""
+INNER = 0.34, 0.26
+"""Half axes of the ellipse that is mostly brain, down and across, as shares of the square around the head."""
+BRAIN = 0.46, 0.40
+"""Half axes of the ellipse that holds the brain and little of the scalp."""
+TISSUE = 0.2
+"""Share of the upper quartile within the inner ellipse below which a block has air, bone or fluid in it."""
+STEEPEST = 0.4
+"""Rise of the logarithm from block to block that shading never has."""
+USUAL = 0.06
+"""Rise beyond the fitted one that counts a quarter."""
+ROUNDS = 10
+"""Of the fit, each with weights from the one before."""
+MOST_RISES = 15_000
+"""Rises that are fitted at most."""
+FEWEST_RISES = 400
+"""Rises below which there is nothing to tell shading from."""
+STRONGEST = 0.7
+"""Logarithm of the shading that is taken out at most, where the polynomial runs away outside the brain."""
+
+
+def correct_shading(channel: Array) -> None:
+    """Divide one channel ``(slices, size, size)`` by its shading, in place; on average tissue stays as it is.
+
+    Args:
+        channel: values of at least 0, with 0 for air.
+    """
+    logs, tissue = _blocks(channel)
+    axes = _places(logs.shape)
+    terms = [axes[0] ** i * axes[1] ** j * axes[2] ** k for i, j, k in POWERS]
+    slopes, rises = [], []
+    for axis in range(3):
+        low, high = (
+            tuple(part if axis == other else slice(None) for other in range(3))
+            for part in (slice(None, -1), slice(1, None))
+        )
+        both = tissue[low] & tissue[high]
+        rise = (logs[high] - logs[low])[both]
+        gentle = np.abs(rise) < STEEPEST
+        rises.append(rise[gentle])
+        own = [np.broadcast_to(term, logs.shape) for term in terms]
+        slopes.append(np.stack([(term[high] - term[low])[both][gentle] for term in own], axis=-1))
+    slope, rise = np.concatenate(slopes), np.concatenate(rises)
+    if len(rise) < FEWEST_RISES:
+        return
+    step = -(-len(rise) // MOST_RISES)
+    coefficients = _fit(slope[::step], rise[::step])
+    table = np.zeros((DEGREE + 1,) * 3)
+    table[tuple(np.transpose(POWERS))] = coefficients
+    table[0, 0, 0] = -_polynomial(table, logs.shape)[tissue].mean()
+    shading = _polynomial(table, channel.shape)
+    np.clip(shading, -STRONGEST, STRONGEST, out=shading)
+    channel /= np.exp(shading, out=shading)
+
+
+def _blocks(channel: Array) -> tuple[Array, BoolArray]:
+    """Logarithm of the mean of each block ``(slices, blocks, blocks)``, and which blocks are tissue."""
+    slices, size = channel.shape[:2]
+    side = max(1, size // BLOCKS)
+    count = size // side
+    parts = channel[:, : count * side, : count * side].reshape(slices, count, side, count, side)
+    means = parts.mean(axis=(2, 4), dtype=np.float32)
+    typical = np.percentile(means[:, _ellipse(count, INNER)], 75)
+    tissue: BoolArray = (parts.min(axis=(2, 4)) > TISSUE * typical) & _ellipse(count, BRAIN)
+    return np.log(np.where(tissue, means, 1)), tissue
+
+
+def _fit(slope: npt.NDArray[np.float64], rise: Array) -> npt.NDArray[Any]:
+    """Coefficients with ``slope @ coefficients`` near ``rise``; what is far off counts little."""
+    weights = np.ones(len(rise))
+    keep_small = 1e-6 * len(rise) * np.eye(slope.shape[1])  # terms that a single slice does not tell
+    for _ in range(ROUNDS):
+        weighted = slope * weights[:, None]
+        coefficients = np.linalg.solve(weighted.T @ slope + keep_small, weighted.T @ rise)
+        weights = 1 / (1 + ((rise - slope @ coefficients) / USUAL) ** 2) ** 2
+    return coefficients
+
+
+def _polynomial(table: npt.NDArray[np.float64], shape: tuple[int, ...]) -> Array:
+    """Values of a polynomial, its coefficients by the powers of slice, row and column, on a grid."""
+    along, down, across = (
+        np.vander(places.ravel(), DEGREE + 1, increasing=True).astype(np.float32) for places in _places(shape)
+    )
+    in_slice = np.einsum("si,ijk->sjk", along, table.astype(np.float32))
+    values: Array = down @ in_slice @ across.T
+    return values
+
+
+def _places(shape: tuple[int, ...]) -> tuple[npt.NDArray[np.float64], ...]:
+    """Slice, row and column of each place from -1 to 1, to be broadcast; a slice alone is in the middle."""
+    slices, height, width = shape
+    along = np.linspace(-1, 1, slices) if slices > 1 else np.zeros(1)
+    down, across = ((np.arange(count) + 0.5) / count * 2 - 1 for count in (height, width))
+    return along[:, None, None], down[None, :, None], across[None, None, :]
+
+
+def _ellipse(count: int, halves: tuple[float, float]) -> BoolArray:
+    """Pixels ``(count, count)`` within an ellipse in the middle, its half axes shares of the side."""
+    places = (np.arange(count) + 0.5) / count - 0.5
+    within: BoolArray = (places[:, None] / halves[0]) ** 2 + (places / halves[1]) ** 2 < 1
+    return within
