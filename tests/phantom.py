@@ -9,7 +9,8 @@ from glioseg.scan import CHANNELS, Grid, Scan
 
 DEFAULT = Preparation()
 TISSUE = Preparation(name="tissue")
-PREPARATIONS = ("default", "tissue", "reference")
+EVEN = Preparation(name="even_tissue")
+PREPARATIONS = ("default", "tissue", "even_tissue", "reference")
 
 
 def scan_of(voxels, channels=CHANNELS) -> Scan:
