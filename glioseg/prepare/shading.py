@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.prepare.frame import Array
+from glioseg.prepare.tissue import INNER, ellipse
 from glioseg.scan import BoolArray
 
 DEGREE = 3
@@ -29,8 +30,6 @@ POWERS = tuple(
 
 BLOCKS = 32
 """Blocks a side whose means are compared."""
-INNER = 0.34, 0.26
-"""Half axes of the ellipse that is mostly brain, down and across, as shares of the square around the head."""
 BRAIN = 0.46, 0.40
 """Half axes of the ellipse that holds the brain and little of the scalp."""
 TISSUE = 0.2
@@ -90,8 +89,8 @@ def _blocks(channel: Array) -> tuple[Array, BoolArray]:
     count = size // side
     parts = channel[:, : count * side, : count * side].reshape(slices, count, side, count, side)
     means = parts.mean(axis=(2, 4), dtype=np.float32)
-    typical = np.percentile(means[:, _ellipse(count, INNER)], 75)
-    tissue: BoolArray = (parts.min(axis=(2, 4)) > TISSUE * typical) & _ellipse(count, BRAIN)
+    typical = np.percentile(means[:, ellipse(count, INNER)], 75)
+    tissue: BoolArray = (parts.min(axis=(2, 4)) > TISSUE * typical) & ellipse(count, BRAIN)
     return np.log(np.where(tissue, means, 1)), tissue
 
 
@@ -122,10 +121,3 @@ def _places(shape: tuple[int, ...]) -> tuple[npt.NDArray[np.float64], ...]:
     along = np.linspace(-1, 1, slices) if slices > 1 else np.zeros(1)
     down, across = ((np.arange(count) + 0.5) / count * 2 - 1 for count in (height, width))
     return along[:, None, None], down[None, :, None], across[None, None, :]
-
-
-def _ellipse(count: int, halves: tuple[float, float]) -> BoolArray:
-    """Pixels ``(count, count)`` within an ellipse in the middle, its half axes shares of the side."""
-    places = (np.arange(count) + 0.5) / count - 0.5
-    within: BoolArray = (places[:, None] / halves[0]) ** 2 + (places / halves[1]) ** 2 < 1
-    return within

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.prepare.frame import Array
+from glioseg.scan import BoolArray
 
 INNER = 0.34, 0.26
 """Half axes of the ellipse that is mostly brain, down and across, as shares of the square around the head."""
@@ -33,13 +34,7 @@ def normalise_tissue(channel: Array) -> None:
     Args:
         channel: values with 0 for air.
     """
-    height, width = channel.shape[1:]
-    rows, columns = np.ogrid[:height, :width]
-    down, across = (
-        (places + 0.5 - count / 2) / (share * count)
-        for places, count, share in ((rows, height, INNER[0]), (columns, width, INNER[1]))
-    )
-    inner = channel[:, (down**2 + across**2) < 1]
+    inner = channel[:, ellipse(channel.shape[1], INNER)]
     if not inner.any():
         inner = channel
     values = inner[inner > AIR * np.percentile(inner, 90)]
@@ -60,3 +55,16 @@ def _shorth(values: npt.NDArray[np.float32]) -> tuple[float, float]:
     widths = ordered[half:] - ordered[: len(ordered) - half]
     start = int(widths.argmin())
     return float(ordered[start + half // 2]), float(widths[start]) / NORMAL_HALF
+
+
+def ellipse(size: int, halves: tuple[float, float]) -> BoolArray:
+    """Pixels ``(size, size)`` within an ellipse in the middle.
+
+    Args:
+        size: pixels a side.
+        halves: half axes down and across, as shares of the side.
+    """
+    places = np.arange(size) + 0.5 - size / 2
+    down, across = (places / (share * size) for share in halves)
+    within: BoolArray = (down[:, None] ** 2 + across**2) < 1
+    return within
