@@ -12,6 +12,7 @@ from glioseg.dataset.split import REFERENCE_VALIDATION
 from glioseg.inference.model_file import KEY, WEIGHTS, model_summaries
 from glioseg.inference.predictor import load_predictor
 from glioseg.metrics import dice
+from glioseg.recipe import load_recipe
 from glioseg.samples import sample_cases
 from glioseg.scan import Mask
 
@@ -51,6 +52,16 @@ class TestEachModel:
             scores.append(dice(predictor(scan).mask.voxels, truth.voxels))
         assert min(scores) > 0.8
         assert np.mean(scores) > 0.85
+
+
+@pytest.mark.parametrize("name", list(model_summaries()))
+def test_there_is_a_recipe_for_each_model(name: str) -> None:
+    newest = next(iter(model_summaries()))
+    recipe = load_recipe("default" if name == newest else name)
+    description = load_predictor(name).description
+    assert recipe.prepare == description.prepare
+    assert recipe.input.neighbours == description.neighbours
+    assert recipe.postprocess == description.postprocess
 
 
 def test_weights_stored_in_half_compute_alike(tmp_path) -> None:
