@@ -44,7 +44,9 @@ MOST_RISES = 15_000
 """Rises that are fitted at most."""
 FEWEST_RISES = 400
 """Rises below which there is nothing to tell shading from."""
-STRONGEST = 0.7
+FULL_SLICE = 0.3
+"""Share of the most tissue in a slice below which one at an end is not fitted, but shaded as the next one."""
+STRONGEST = 0.6
 """Logarithm of the shading that is taken out at most, where the polynomial runs away outside the brain."""
 
 
@@ -55,7 +57,9 @@ def correct_shading(channel: Array) -> None:
         channel: values of at least 0, with 0 for air.
     """
     logs, tissue = _blocks(channel)
-    axes = _places(logs.shape)
+    full = _full_slices(tissue)
+    tissue[: full.start] = tissue[full.stop :] = False
+    axes = _places(logs.shape, full)
     terms = [axes[0] ** i * axes[1] ** j * axes[2] ** k for i, j, k in POWERS]
     slopes, rises = [], []
     for axis in range(3):
@@ -76,8 +80,8 @@ def correct_shading(channel: Array) -> None:
     coefficients = _fit(slope[::step], rise[::step])
     table = np.zeros((DEGREE + 1,) * 3)
     table[tuple(np.transpose(POWERS))] = coefficients
-    table[0, 0, 0] = -_polynomial(table, logs.shape)[tissue].mean()
-    shading = _polynomial(table, channel.shape)
+    table[0, 0, 0] = -_polynomial(table, _places(logs.shape, full))[tissue].mean()
+    shading = _polynomial(table, _places(channel.shape, full))
     np.clip(shading, -STRONGEST, STRONGEST, out=shading)
     channel /= np.exp(shading, out=shading)
 
@@ -105,19 +109,31 @@ def _fit(slope: npt.NDArray[np.float64], rise: Array) -> npt.NDArray[Any]:
     return coefficients
 
 
-def _polynomial(table: npt.NDArray[np.float64], shape: tuple[int, ...]) -> Array:
-    """Values of a polynomial, its coefficients by the powers of slice, row and column, on a grid."""
+def _full_slices(tissue: BoolArray) -> slice:
+    """The slices between the first and the last that show much of the brain."""
+    counts = tissue.sum(axis=(1, 2))
+    full = np.flatnonzero(counts >= FULL_SLICE * counts.max())
+    return slice(int(full[0]), int(full[-1]) + 1)
+
+
+def _polynomial(table: npt.NDArray[np.float64], places: tuple[npt.NDArray[np.float64], ...]) -> Array:
+    """Values of a polynomial, its coefficients by the powers of slice, row and column."""
     along, down, across = (
-        np.vander(places.ravel(), DEGREE + 1, increasing=True).astype(np.float32) for places in _places(shape)
+        np.vander(axis.ravel(), DEGREE + 1, increasing=True).astype(np.float32) for axis in places
     )
     in_slice = np.einsum("si,ijk->sjk", along, table.astype(np.float32))
     values: Array = down @ in_slice @ across.T
     return values
 
 
-def _places(shape: tuple[int, ...]) -> tuple[npt.NDArray[np.float64], ...]:
-    """Slice, row and column of each place from -1 to 1, to be broadcast; a slice alone is in the middle."""
+def _places(shape: tuple[int, ...], full: slice) -> tuple[npt.NDArray[np.float64], ...]:
+    """Slice, row and column of each place from -1 to 1, to be broadcast.
+
+    The full slices go from -1 to 1, those beyond are where the nearest full one is; one alone is at 0.
+    """
     slices, height, width = shape
-    along = np.linspace(-1, 1, slices) if slices > 1 else np.zeros(1)
-    down, across = ((np.arange(count) + 0.5) / count * 2 - 1 for count in (height, width))
+    count = full.stop - full.start
+    ends = np.clip(np.arange(slices) - full.start, 0, count - 1)
+    along = ends / (count - 1) * 2 - 1 if count > 1 else np.zeros(slices)
+    down, across = ((np.arange(side) + 0.5) / side * 2 - 1 for side in (height, width))
     return along[:, None, None], down[None, :, None], across[None, None, :]
