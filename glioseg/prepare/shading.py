@@ -59,28 +59,17 @@ def correct_shading(channel: Array) -> None:
     logs, tissue = _blocks(channel)
     full = _full_slices(tissue)
     tissue[: full.start] = tissue[full.stop :] = False
-    axes = _places(logs.shape, full)
-    terms = [axes[0] ** i * axes[1] ** j * axes[2] ** k for i, j, k in POWERS]
-    slopes, rises = [], []
-    for axis in range(3):
-        low, high = (
-            tuple(part if axis == other else slice(None) for other in range(3))
-            for part in (slice(None, -1), slice(1, None))
-        )
-        both = tissue[low] & tissue[high]
-        rise = (logs[high] - logs[low])[both]
-        gentle = np.abs(rise) < STEEPEST
-        rises.append(rise[gentle])
-        own = [np.broadcast_to(term, logs.shape) for term in terms]
-        slopes.append(np.stack([(term[high] - term[low])[both][gentle] for term in own], axis=-1))
-    slope, rise = np.concatenate(slopes), np.concatenate(rises)
+    places = _places(logs.shape, full)
+    slope, rise = _rises(
+        logs, tissue, [places[0] ** i * places[1] ** j * places[2] ** k for i, j, k in POWERS]
+    )
     if len(rise) < FEWEST_RISES:
         return
     step = -(-len(rise) // MOST_RISES)
     coefficients = _fit(slope[::step], rise[::step])
     table = np.zeros((DEGREE + 1,) * 3)
     table[tuple(np.transpose(POWERS))] = coefficients
-    table[0, 0, 0] = -_polynomial(table, _places(logs.shape, full))[tissue].mean()
+    table[0, 0, 0] = -_polynomial(table, places)[tissue].mean()
     shading = _polynomial(table, _places(channel.shape, full))
     np.clip(shading, -STRONGEST, STRONGEST, out=shading)
     channel /= np.exp(shading, out=shading)
@@ -96,6 +85,25 @@ def _blocks(channel: Array) -> tuple[Array, BoolArray]:
     typical = np.percentile(means[:, ellipse(count, INNER)], 75)
     tissue: BoolArray = (parts.min(axis=(2, 4)) > TISSUE * typical) & ellipse(count, BRAIN)
     return np.log(np.where(tissue, means, 1)), tissue
+
+
+def _rises(
+    logs: Array, tissue: BoolArray, terms: list[npt.NDArray[np.float64]]
+) -> tuple[npt.NDArray[np.float64], Array]:
+    """How each term ``(rises, terms)`` and the logarithm ``(rises,)`` rise from block to block of tissue."""
+    slopes, rises = [], []
+    for axis in range(3):
+        low, high = (
+            tuple(part if axis == other else slice(None) for other in range(3))
+            for part in (slice(None, -1), slice(1, None))
+        )
+        both = tissue[low] & tissue[high]
+        rise = (logs[high] - logs[low])[both]
+        gentle = np.abs(rise) < STEEPEST
+        rises.append(rise[gentle])
+        whole = [np.broadcast_to(term, logs.shape) for term in terms]
+        slopes.append(np.stack([(term[high] - term[low])[both][gentle] for term in whole], axis=-1))
+    return np.concatenate(slopes), np.concatenate(rises)
 
 
 def _fit(slope: npt.NDArray[np.float64], rise: Array) -> npt.NDArray[Any]:
