@@ -9,8 +9,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -18,6 +19,9 @@ from glioseg.dataset.find import Case, read_case
 from glioseg.inference.model_file import WEIGHTS
 from glioseg.samples import sample_cases
 from glioseg.scan import Mask, Scan
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # How long an example takes depends on what else the machine does.
 settings.register_profile("glioseg", deadline=None)
@@ -57,6 +61,21 @@ def labelled(cases: dict[str, Case]) -> dict[str, tuple[Scan, Mask]]:
         assert truth is not None
         read[id] = scan, truth
     return read
+
+
+@pytest.fixture(scope="session")
+def lesion_batch(labelled: dict[str, tuple[Scan, Mask]]) -> tuple[Tensor, Tensor]:
+    """Six slices of a real scan with their neighbours' FLAIR, and the share of lesion."""
+    import torch
+
+    from glioseg.prepare import Preparation, stack_neighbours
+
+    scan, truth = labelled["TCGA_CS_4944_20010208"]
+    preparation = Preparation(size=48)
+    prepared = preparation(scan)
+    chosen = np.flatnonzero(truth.voxels.any(axis=(1, 2)))[:6]
+    targets = preparation.target(truth.voxels, prepared.frame)[chosen, None].clip(0, 1)
+    return torch.from_numpy(stack_neighbours(prepared.images, chosen, 1)), torch.from_numpy(targets)
 
 
 @pytest.fixture(scope="session")
