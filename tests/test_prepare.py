@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -31,6 +32,18 @@ def test_every_slice_is_kept_and_the_whole_head_is_shown(labelled) -> None:
             inside = prepared.images[..., channel][foreground]
             assert abs(inside.mean()) < 0.5
             assert 0.5 < inside.std() < 1.5
+
+
+@pytest.mark.parametrize("name", PREPARATIONS)
+def test_memory_is_little_more_than_what_comes_out(name) -> None:
+    scan = scan_of(head(128, 128, 128))
+    prepare = Preparation(name=name, size=128)
+    prepare(scan_of(head(3, 128, 128)))  # what is imported and remembered once does not count
+    tracemalloc.start()
+    images = prepare(scan).images
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * images.nbytes
 
 
 def test_ends_are_dropped_only_where_something_is_left() -> None:

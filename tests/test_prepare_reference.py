@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from phantom import head, scan_of
 
 from glioseg.dataset.find import find_cases, read_case
 from glioseg.prepare import Preparation
+from glioseg.prepare.reference import percentiles
 
 REFERENCE = Preparation(name="reference", size=256, drop_ends=True)
 
@@ -130,3 +134,8 @@ def test_the_reference_crops_slices_without_head() -> None:
     restored = frame.restore(np.ones((4, 64, 64), np.float32))
     assert not restored[[0, 5]].any()
     assert restored[1:5].any(axis=(1, 2)).all()
+
+
+@given(arrays(np.float32, st.integers(1, 60), elements=st.sampled_from([0, 0, 0, 0.5, 1, 7, 90])))
+def test_percentiles_without_the_zeros_are_those_of_all(values) -> None:
+    np.testing.assert_allclose(percentiles(values, (10, 99)), np.percentile(values, (10, 99)), atol=1e-5)

@@ -177,12 +177,19 @@ def _open(patient: str, folder: Path) -> PreparedCase | None:
     """The arrays of a folder if they are all there and whole, else ``None``."""
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-        targets = np.load(folder / "targets.npy", mmap_mode="r", allow_pickle=False)
-        if _checksum(images) != meta["images"] or _checksum(targets) != meta["targets"]:
+        # Read to be checked, and mapped to be kept: what is read through a map stays in memory.
+        if _checksum(np.load(folder / "images.npy", allow_pickle=False)) != meta["images"]:
+            return None
+        targets = np.load(folder / "targets.npy", allow_pickle=False)
+        if _checksum(targets) != meta["targets"]:
             return None
         lesion = targets if targets.ndim == 3 else 255 - targets[..., 0]
-        return PreparedCase(patient, images, targets, lesion.sum(axis=(1, 2), dtype=np.int64) / 255)
+        areas = lesion.sum(axis=(1, 2), dtype=np.int64) / 255
+        images, targets = (
+            np.load(folder / name, mmap_mode="r", allow_pickle=False)
+            for name in ("images.npy", "targets.npy")
+        )
+        return PreparedCase(patient, images, targets, areas)
     except Exception:  # whatever NumPy runs into in a damaged header
         return None
 

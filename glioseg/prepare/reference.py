@@ -32,27 +32,33 @@ def prepare_reference(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[
     columns = spline[:, x.start - left : x.stop - left]
     kept = voxels[frame.first : frame.last, y, x]
     images = np.empty((len(kept), size, size, voxels.shape[3]), np.float32)
-    for part in chunks(len(images)):
-        crop = kept[part].astype(np.float32)
-        crop[crop < 0.1 * peak] = 0
-        for channel in range(crop.shape[3]):
-            images[part, :, :, channel] = rows @ crop[..., channel] @ columns.T
+    for channel in range(voxels.shape[3]):
+        for part in chunks(len(images)):
+            images[part, :, :, channel] = _resized(kept[part, :, :, channel], 0.1 * peak, rows, columns)
     np.clip(images, 0, peak, out=images)
 
-    low, high = np.percentile(images, (10, 99))
+    low, high = percentiles(images, (10, 99))
     if high <= low:
         raise InputError(no_head(scan, f"the 10th and the 99th percentile are both {low:g}"))
     np.clip(images, low, high, out=images)
     images -= np.float32(low)
     images /= np.float32(high - low)
     mean = images.mean(axis=(0, 1, 2), dtype=np.float64)
-    deviation = images.std(axis=(0, 1, 2), dtype=np.float64)
+    # Not images.std, which makes a float64 copy of everything.
+    squares = sum(((image - mean) ** 2).sum(axis=(0, 1)) for image in images)
+    deviation = np.sqrt(squares / images[..., 0].size)
     if (deviation == 0).any():
         name = scan.channels[int(np.argmin(deviation))]
         raise InputError(no_head(scan, f"channel '{name}' is constant"))
     images -= mean.astype(np.float32)
     images /= deviation.astype(np.float32)
     return images, frame
+
+
+def _resized(crop: npt.NDArray[Any], threshold: float, rows: Array, columns: Array) -> npt.NDArray[Any]:
+    values = crop.astype(np.float32)
+    values[values < threshold] = 0
+    return rows @ values @ columns.T
 
 
 def reference_frame(scan: Scan, voxels: npt.NDArray[Any], size: int) -> Frame:
@@ -71,6 +77,17 @@ def reference_frame(scan: Scan, voxels: npt.NDArray[Any], size: int) -> Frame:
     side = max(height, width)
     top, left = y[0] - (side - height) // 2, x[0] - (side - width) // 2
     return Frame(voxels.shape[:3], z[0], z[1], top, left, side, size)
+
+
+def percentiles(images: Array, shares: tuple[float, ...]) -> npt.NDArray[np.floating[Any]]:
+    """``np.percentile`` of values of at least 0, most of them 0: in half the time, without a copy of all."""
+    above = images[images > 0]
+    zeros = images.size - above.size
+    kept = min(zeros, 1)
+    values = np.concatenate((np.zeros(kept, images.dtype), above))
+    ranks = np.array(shares) / 100 * (images.size - 1) - (zeros - kept)
+    places = 100 * np.clip(ranks, 0, None) / max(values.size - 1, 1)
+    return np.percentile(values, places, overwrite_input=True)
 
 
 @lru_cache(maxsize=64)

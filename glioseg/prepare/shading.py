@@ -59,14 +59,13 @@ def correct_shading(channel: Array) -> None:
     logs, tissue = _blocks(channel)
     full = _full_slices(tissue)
     tissue[: full.start] = tissue[full.stop :] = False
-    places = _places(logs.shape, full)
-    slope, rise = _rises(
-        logs, tissue, [places[0] ** i * places[1] ** j * places[2] ** k for i, j, k in POWERS]
-    )
+    low, high, rise = _rises(logs, tissue)
     if len(rise) < FEWEST_RISES:
         return
     step = -(-len(rise) // MOST_RISES)
-    coefficients = _fit(slope[::step], rise[::step])
+    places = _places(logs.shape, full)
+    slope = _terms(places, high[::step]) - _terms(places, low[::step])
+    coefficients = _fit(slope, rise[::step])
     table = np.zeros((DEGREE + 1,) * 3)
     table[tuple(np.transpose(POWERS))] = coefficients
     table[0, 0, 0] = -_polynomial(table, places)[tissue].mean()
@@ -87,23 +86,30 @@ def _blocks(channel: Array) -> tuple[Array, BoolArray]:
     return np.log(np.where(tissue, means, 1)), tissue
 
 
-def _rises(
-    logs: Array, tissue: BoolArray, terms: list[npt.NDArray[np.float64]]
-) -> tuple[npt.NDArray[np.float64], Array]:
-    """How each term ``(rises, terms)`` and the logarithm ``(rises,)`` rise from block to block of tissue."""
-    slopes, rises = [], []
+def _rises(logs: Array, tissue: BoolArray) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array]:
+    """Where tissue goes on in the next block: both places ``(rises, 3)``, and the rise of the logarithm."""
+    lows, highs, rises = [], [], []
     for axis in range(3):
-        low, high = (
+        ahead = np.eye(3, dtype=np.intp)[axis]
+        before, after = (
             tuple(part if axis == other else slice(None) for other in range(3))
             for part in (slice(None, -1), slice(1, None))
         )
-        both = tissue[low] & tissue[high]
-        rise = (logs[high] - logs[low])[both]
+        low = np.argwhere(tissue[before] & tissue[after])
+        rise = logs[tuple((low + ahead).T)] - logs[tuple(low.T)]
         gentle = np.abs(rise) < STEEPEST
+        lows.append(low[gentle])
+        highs.append(lows[-1] + ahead)
         rises.append(rise[gentle])
-        whole = [np.broadcast_to(term, logs.shape) for term in terms]
-        slopes.append(np.stack([(term[high] - term[low])[both][gentle] for term in whole], axis=-1))
-    return np.concatenate(slopes), np.concatenate(rises)
+    return np.concatenate(lows), np.concatenate(highs), np.concatenate(rises)
+
+
+def _terms(
+    places: tuple[npt.NDArray[np.float64], ...], where: npt.NDArray[np.intp]
+) -> npt.NDArray[np.float64]:
+    """The terms of the polynomial at some blocks, ``(blocks, terms)``."""
+    along, down, across = (axis.ravel()[index] for axis, index in zip(places, where.T, strict=True))
+    return np.stack([along**i * down**j * across**k for i, j, k in POWERS], axis=-1)
 
 
 def _fit(slope: npt.NDArray[np.float64], rise: Array) -> npt.NDArray[Any]:
