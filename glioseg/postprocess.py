@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,9 @@ import numpy.typing as npt
 from glioseg.errors import WrongKindError
 from glioseg.recipe import PostprocessChoice
 from glioseg.scan import BoolArray, bounding_box
+
+Flair = Callable[[], npt.NDArray[Any]]
+"""Makes the prepared FLAIR ``(slices, height, width)`` on the grid of the mask, 0 for average brain."""
 
 
 def probabilities(logits: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -30,7 +33,10 @@ def class_probabilities(logits: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 
 def to_labels(
-    probability: npt.NDArray[Any], choice: PostprocessChoice, values: Sequence[int]
+    probability: npt.NDArray[Any],
+    choice: PostprocessChoice,
+    values: Sequence[int],
+    flair: Flair | None = None,
 ) -> npt.NDArray[np.uint8]:
     """Class of each voxel: the likeliest one where all classes together reach the threshold.
 
@@ -38,6 +44,7 @@ def to_labels(
         probability: ``(classes, slices, height, width)`` in 0..1, without background.
         choice: threshold; components are kept and holes filled for each class on its own.
         values: label of each class.
+        flair: for ``choice.minimum_contrast``; called if there are several components.
 
     Returns:
         uint8 array ``(slices, height, width)``; 0 is background.
@@ -48,16 +55,19 @@ def to_labels(
     for number, value in enumerate(values):
         mask = there & (likeliest == number)
         # A hole of one class may be another: necrosis within a rim.
-        labels[_clean(mask, choice) & (mask | ~there)] = value
+        labels[_clean(mask, choice, flair) & (mask | ~there)] = value
     return labels
 
 
-def to_mask(probability: npt.NDArray[Any], choice: PostprocessChoice) -> BoolArray:
+def to_mask(
+    probability: npt.NDArray[Any], choice: PostprocessChoice, flair: Flair | None = None
+) -> BoolArray:
     """Threshold a probability map and clean it up.
 
     Args:
         probability: ``(slices, height, width)`` in 0..1.
         choice: threshold, which components are kept, and whether holes are filled.
+        flair: for ``choice.minimum_contrast``; called if there are several components.
 
     Returns:
         Boolean array of the same shape. Components are 3-D and connected through voxel faces.
@@ -71,25 +81,40 @@ def to_mask(probability: npt.NDArray[Any], choice: PostprocessChoice) -> BoolArr
         if np.isnan(probability).any():
             raise WrongKindError("expected probabilities in 0..1, not NaN")
         raise WrongKindError("expected probabilities in 0..1; are these logits? Use probabilities() first")
-    return _clean(probability >= choice.threshold, choice)
+    return _clean(probability >= choice.threshold, choice, flair)
 
 
-def _clean(mask: BoolArray, choice: PostprocessChoice) -> BoolArray:
+def _clean(mask: BoolArray, choice: PostprocessChoice, flair: Flair | None) -> BoolArray:
     if not choice.keeps_all_components:
-        mask = keep_components(mask, choice.largest_component, choice.minimum_voxels, choice.minimum_share)
+        mask = keep_components(
+            mask,
+            choice.largest_component,
+            choice.minimum_voxels,
+            choice.minimum_share,
+            choice.minimum_contrast,
+            flair,
+        )
     return fill_holes(mask) if choice.fill_holes else mask
 
 
 def keep_components(
-    mask: BoolArray, largest: bool = False, minimum_voxels: int = 0, minimum_share: float = 0.0
+    mask: BoolArray,
+    largest: bool = False,
+    minimum_voxels: int = 0,
+    minimum_share: float = 0.0,
+    minimum_contrast: float = 0.0,
+    flair: Flair | None = None,
 ) -> BoolArray:
-    """Keep the face-connected 3-D components that are large enough.
+    """Keep the face-connected 3-D components that are large enough, and enough like the largest.
 
     Args:
         mask: ``(slices, height, width)``.
         largest: only the largest.
         minimum_voxels: at least so many voxels.
         minimum_share: at least this share of the voxels of the largest.
+        minimum_contrast: at least this share of the mean FLAIR of the largest, if that is brighter than
+            average brain. Healthy tissue taken for a second lesion is seldom as bright as the first.
+        flair: wanted for ``minimum_contrast``; called if several components are left.
     """
     from scipy import ndimage
 
@@ -103,6 +128,12 @@ def keep_components(
     keep = sizes >= max(minimum_voxels, 1, minimum_share * sizes.max())
     if largest:
         keep[np.arange(count + 1) != sizes.argmax()] = False
+    if minimum_contrast and keep.sum() > 1:
+        if flair is None:
+            raise ValueError("minimum_contrast wants the FLAIR that the mask was found in")
+        contrast = np.nan_to_num(ndimage.mean(flair()[box], labels, np.arange(count + 1)))
+        if contrast[sizes.argmax()] > 0:
+            keep &= contrast >= minimum_contrast * contrast[sizes.argmax()]
     kept: BoolArray = np.zeros(mask.shape, bool)
     kept[box] = keep[labels]
     return kept

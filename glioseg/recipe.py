@@ -155,12 +155,24 @@ class PostprocessChoice(_Table):
     minimum_share: float = Field(
         default=0, ge=0, le=1, description="drop 3-D components smaller than this share of the largest"
     )
+    minimum_contrast: float = Field(
+        default=0,
+        ge=0,
+        le=1,
+        description="drop 3-D components that on FLAIR stand out from the brain by less than this share of "
+        "what the largest does",
+    )
     fill_holes: bool = Field(default=False, description="then fill what a slice's outline encloses")
 
     @property
     def keeps_all_components(self) -> bool:
         """Whether no component is dropped."""
-        return not self.largest_component and self.minimum_voxels <= 1 and not self.minimum_share
+        return (
+            not self.largest_component
+            and self.minimum_voxels <= 1
+            and not self.minimum_share
+            and not self.minimum_contrast
+        )
 
     def describe(self) -> str:
         """What is done to a mask after the threshold, for protocols; ``none`` if nothing is."""
@@ -170,6 +182,8 @@ class PostprocessChoice(_Table):
         rules = [f"of at least {self.minimum_voxels} voxels"] if self.minimum_voxels > 1 else []
         if self.minimum_share and not self.largest_component:
             rules.append(f"of at least {self.minimum_share:g} of the largest")
+        if self.minimum_contrast and not self.largest_component:
+            rules.append(f"with at least {self.minimum_contrast:g} of the largest one's contrast on FLAIR")
         kind = "largest face-connected 3-D component" if self.largest_component else "3-D components"
         kept = " ".join((kind, " and ".join(rules))).strip()
         return f"{kept}; {filled}" if filled else kept

@@ -16,6 +16,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,7 +26,7 @@ import typer
 from ship_model import middle_slices
 
 from glioseg.dataset.cache import prepare_cases
-from glioseg.dataset.find import find_cases, read_case
+from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.draw import contact_sheet, reliability_plot
 from glioseg.evaluation.calibration import assess
 from glioseg.files import make_folder, write_json
@@ -36,8 +37,9 @@ from glioseg.io import write_mask
 from glioseg.metrics import bootstrap_interval, dice
 from glioseg.networks.quantise import quantise
 from glioseg.postprocess import to_mask
+from glioseg.prepare import Preparation
 from glioseg.recipe import load_recipe
-from glioseg.scan import BoolArray, Mask
+from glioseg.scan import Mask, Scan
 from glioseg.training.run import RunFolder
 
 STEPS = 255
@@ -73,11 +75,8 @@ def fold(run: Path, data: Path, out: Path) -> None:
 @app.command()
 def masks(kept: Path, data: Path, out: Path) -> None:
     """Write the out-of-fold mask of every patient."""
-    found = {patient: mask for patient, _, mask in _kept(kept)}
-    for case in find_cases(data):
-        if case.id in found:
-            scan = read_case(case)[0]
-            write_mask(Mask(found[case.id], scan.grid, case.id), out, case.id)
+    for case, _, mask in _kept(kept, data):
+        write_mask(mask, out, case.id)
 
 
 @app.command()
@@ -88,22 +87,24 @@ def summary(kept: Path, data: Path) -> None:
     for name, rows in {**folds, "all": patients}.items():
         print(_line(name.removeprefix("fold-"), rows))
     true = {patient: float(row["dice"]) for patient, row in patients.items()}
-    found = {patient: (probability, mask) for patient, probability, mask in _kept(kept)}
-    reliability = assess({patient: evidence(*pair) for patient, pair in found.items()}, true)
+    clues, poor = {}, []
+    for case, probability, mask in _kept(kept, data):
+        clues[case.id] = evidence(probability, mask.voxels)
+        if true[case.id] < EXPLAINED_BELOW:
+            poor.append((case, mask))
+    reliability = assess(clues, true)
     if reliability is not None:
         reliability_plot(reliability.expected, reliability.true, UNCERTAIN_BELOW, kept / "reliability.png")
         write_json(kept / "calibration.json", reliability.to_dict())
         print(reliability.sentence())
-    for case in find_cases(data):
-        if true.get(case.id, 1) < EXPLAINED_BELOW:
-            scan, truth = read_case(case)
-            mask = Mask(found[case.id][1], scan.grid, case.id)
-            assert truth is not None
-            somewhere = np.flatnonzero((mask.voxels | truth.voxels).any(axis=(1, 2)))
-            evenly = np.linspace(0, len(somewhere) - 1, min(SHOWN, len(somewhere))).round()
-            shown = [int(position) for position in somewhere[evenly.astype(int)]]
-            contact_sheet(scan, mask, truth, kept / f"{case.id}.png", positions=shown)
-            print(f"{case.id}: DSC {true[case.id]:.3f}")
+    for case, mask in poor:
+        scan, truth = read_case(case)
+        assert truth is not None
+        somewhere = np.flatnonzero((mask.voxels | truth.voxels).any(axis=(1, 2)))
+        evenly = np.linspace(0, len(somewhere) - 1, min(SHOWN, len(somewhere))).round()
+        shown = [int(position) for position in somewhere[evenly.astype(int)]]
+        contact_sheet(scan, mask, truth, kept / f"{case.id}.png", positions=shown)
+        print(f"{case.id}: DSC {true[case.id]:.3f}")
 
 
 @app.command()
@@ -129,14 +130,23 @@ def fast(data: Path, runs: list[Path]) -> None:
     )
 
 
-def _kept(folder: Path) -> Iterator[tuple[str, npt.NDArray[np.float32], BoolArray]]:
+def _kept(folder: Path, data: Path) -> Iterator[tuple[Case, npt.NDArray[np.float32], Mask]]:
     """Each patient with its probability map and its mask."""
+    cases = {case.id: case for case in find_cases(data)}
     for fold in sorted(folder.glob("fold-*")):
-        choice = load_recipe(fold / "recipe.toml").postprocess
+        recipe = load_recipe(fold / "recipe.toml")
         with np.load(fold / "probability.npz") as stored:
             for patient in stored.files:
                 probability = stored[patient].astype(np.float32) / STEPS
-                yield patient, probability, to_mask(probability, choice)
+                scan = read_case(cases[patient])[0]
+                flair = partial(_prepared_flair, scan, recipe.prepare)
+                mask = to_mask(probability, recipe.postprocess, flair)
+                yield cases[patient], probability, Mask(mask, scan.grid, patient)
+
+
+def _prepared_flair(scan: Scan, prepare: Preparation) -> npt.NDArray[np.float32]:
+    prepared = prepare(scan)
+    return prepared.frame.restore(prepared.images[..., scan.channels.index("flair")])
 
 
 def _scores(folder: Path) -> dict[str, dict[str, str]]:

@@ -170,6 +170,61 @@ def test_a_mask_is_thresholded_and_then_cleaned_by_all_its_rules(
         assert len(sizes) <= 1
 
 
+PIECES = np.zeros((1, 3, 9), bool)
+PIECES[0, :, :4] = PIECES[0, :, 5:7] = PIECES[0, 0, 8] = True
+"""Three pieces in a row: 12, 6 and 1 voxels."""
+
+
+def flair_of(*brightness) -> np.ndarray:
+    """FLAIR of these pieces, from left to right; elsewhere brighter than any of them."""
+    flair = np.full(PIECES.shape, 99.0, np.float32)
+    for columns, value in zip((slice(0, 4), slice(5, 7), slice(8, 9)), brightness, strict=True):
+        flair[:, :, columns] = value
+    return np.where(PIECES, flair, 99)
+
+
+@pytest.mark.parametrize(
+    ("brightness", "kept"),
+    [
+        ((2, 1, 0.9), (True, True, False)),
+        ((2, 0.9, 1), (True, False, True)),
+        ((2, -1, 9), (True, False, True)),
+        ((0, 5, -5), (True, True, True)),  # the largest does not stand out: nothing to compare with
+        ((-1, -2, 0.1), (True, True, True)),
+    ],
+)
+def test_pieces_much_fainter_than_the_largest_are_dropped(brightness, kept) -> None:
+    choice = PostprocessChoice(minimum_contrast=0.5)
+    mask = to_mask(PIECES.astype(np.float32), choice, lambda: flair_of(*brightness))
+    assert (mask[0, 0, 0], mask[0, 0, 5], mask[0, 0, 8]) == kept
+    assert (mask <= PIECES).all()
+    np.testing.assert_array_equal(
+        to_labels(PIECES[None].astype(np.float32), choice, [7], lambda: flair_of(*brightness)) == 7, mask
+    )
+
+
+def test_the_rule_is_named_in_what_a_score_says_of_itself() -> None:
+    choice = PostprocessChoice(minimum_share=0.1, minimum_contrast=0.5, fill_holes=True)
+    assert choice.describe() == (
+        "3-D components of at least 0.1 of the largest and with at least 0.5 of the largest one's "
+        "contrast on FLAIR; holes filled in each slice"
+    )
+
+
+def test_flair_is_asked_for_only_where_it_decides() -> None:
+    def never() -> np.ndarray:
+        raise AssertionError
+
+    faint = PostprocessChoice(minimum_contrast=0.5)
+    one = np.ones((2, 3, 3), np.float32)
+    assert to_mask(one, faint, never).all()
+    assert not to_mask(one * 0, faint, never).any()
+    alone = faint.model_copy(update={"largest_component": True})
+    assert to_mask(PIECES.astype(np.float32), alone, never).sum() == 12
+    with pytest.raises(ValueError, match="FLAIR"):
+        to_mask(PIECES.astype(np.float32), faint)
+
+
 # ---------------------------------------------------------------- holes
 
 

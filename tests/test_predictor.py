@@ -10,6 +10,7 @@ import nibabel
 import numpy as np
 import pytest
 from known_models import known_model
+from scipy.ndimage import label
 from scipy.special import expit
 
 import glioseg
@@ -121,6 +122,33 @@ def test_postprocessing_is_the_models_own_and_the_threshold_can_be_chosen(labell
     stricter = load_predictor(path, threshold=0.9)
     assert stricter.description.postprocess == PostprocessChoice(threshold=0.9, largest_component=True)
     assert 0 < stricter(scan).mask.voxels.sum() < largest.sum()
+
+
+def test_pieces_fainter_than_the_largest_go_by_the_prepared_flair(labelled, tmp_path) -> None:
+    scan, _ = labelled[PATIENT]
+    pattern = np.full((64, 64), -9.0)
+    pattern[28:36, 16:28] = 9  # within the brain
+    pattern[28:36, 44:50] = 9
+    files = [
+        known_model(
+            tmp_path / f"{share}.onnx",
+            0,
+            0,
+            pattern=pattern,
+            postprocess=PostprocessChoice(minimum_contrast=share),
+        )
+        for share in (0, 1)
+    ]
+    everything, alike = (load_predictor(file)(scan).mask.voxels for file in files)
+    labels, count = label(everything)
+    assert count == 2
+    prepared = Preparation(size=64)(scan)
+    flair = prepared.frame.restore(prepared.images[..., 1])
+    largest, other = sorted((1, 2), key=lambda number: -(labels == number).sum())
+    assert flair[labels == largest].mean() > 0
+    stays = flair[labels == other].mean() >= flair[labels == largest].mean()
+    np.testing.assert_array_equal(alike, everything if stays else labels == largest)
+    assert not stays
 
 
 # ---------------------------------------------------------------- scans of all kinds

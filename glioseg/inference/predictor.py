@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,20 +90,21 @@ class Predictor:
         started = time.perf_counter()
         prepared = self.description.prepare(scan)
         classes = self._probability(prepared.images)
-        labels = None
+        flair = prepared.images[..., prepared.images.shape[-1] // 2]
+        flair_there = partial(prepared.frame.restore, flair)
+        choice, labels = self.description.postprocess, None
         if self.description.labels.given:
             each = np.stack([prepared.frame.restore(one) for one in classes])
             values = self.description.labels.values
-            labels = LabelMap(to_labels(each, self.description.postprocess, values), scan.grid, scan.id)
+            labels = LabelMap(to_labels(each, choice, values, flair_there), scan.grid, scan.id)
             mask = labels.mask()
             restored, probability = (np.minimum(one.sum(axis=0), 1) for one in (each, classes))
         else:
             probability = classes[0]
             restored = prepared.frame.restore(probability)
-            mask = Mask(to_mask(restored, self.description.postprocess), scan.grid, scan.id)
+            mask = Mask(to_mask(restored, choice, flair_there), scan.grid, scan.id)
         clues = evidence(restored, mask.voxels)
         expected = None if clues is None else self.description.calibration(clues)
-        flair = prepared.images[..., prepared.images.shape[-1] // 2]
         found = doubts(scan, mask.voxels, expected, self.description.appearance, flair)
         return Prediction(
             mask=mask,

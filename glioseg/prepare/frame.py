@@ -76,10 +76,10 @@ class Frame:
         return rows @ values[self.first : self.last].astype(np.float32) @ columns.T
 
     def restore(self, probability: Array) -> Array:
-        """Carry a probability map from the prepared grid back to the scan's own grid.
+        """Carry a probability map, or a prepared channel, back to the scan's own grid.
 
         Args:
-            probability: ``(last - first, size, size)``, values 0..1.
+            probability: ``(last - first, size, size)``.
 
         Returns:
             ``(slices, height, width)`` float32; 0 where the frame does not reach.

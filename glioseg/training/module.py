@@ -124,7 +124,8 @@ class SegmentationModule(lightning.LightningModule):
 
     def _dice(self, predicted: npt.NDArray[Any], true: npt.NDArray[Any]) -> list[float]:
         """DSC of a volume: of the lesion, or of each class."""
-        choice = self.recipe.postprocess
+        # Predicted masks are kept, but not the FLAIR that this rule looks at.
+        choice = self.recipe.postprocess.model_copy(update={"minimum_contrast": 0.0})
         if not self.recipe.labels.given:
             return [dice(to_mask(predicted.astype(np.float32), choice), true)]
         numbers = range(1, self.recipe.labels.channels)
