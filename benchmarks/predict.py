@@ -61,7 +61,7 @@ def against_reference(sources: Sequence[Source], model: str, threads: int, round
         f"glioseg, {find_model(model).stem}": partial(fresh, segment, sources, model, threads),
     }
     with suppress(InputError):
-        fast = find_model(model, fast=True).stem
+        fast = find_model(model, "fast").stem
         runtime = "OpenVINO" if openvino_is_there() else "ONNX Runtime"
         fast_name = f"glioseg --fast, {fast}, {runtime}"
         variants[fast_name] = partial(fresh, segment, sources, model, threads, True)

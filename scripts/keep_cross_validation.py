@@ -4,11 +4,13 @@
     python scripts/keep_cross_validation.py masks docs/cross-validation kaggle_3m out_of_fold
     python scripts/keep_cross_validation.py summary docs/cross-validation kaggle_3m
     python scripts/keep_cross_validation.py fast kaggle_3m runs/lgg/fold-*
+    python scripts/keep_cross_validation.py best kaggle_3m runs/lgg runs/lgg-seed-1
 
 ``fold`` wants an evaluated run (``glioseg evaluate RUN DATA``). ``masks`` writes a mask of every patient, as
 ``glioseg radiogenomics --masks`` reads them. ``summary`` prints the table for the README, and writes the
 calibration of the expected DSC, the plots, and a picture of each patient with a DSC below 0.7. ``fast``
-prints what 8 bits cost the patients that each run never saw.
+prints what 8 bits cost the patients that each run never saw, ``best`` what a second network of each fold
+brings them.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from glioseg.evaluation.calibration import assess
 from glioseg.files import make_folder, write_json
 from glioseg.inference.confidence import UNCERTAIN_BELOW, evidence
 from glioseg.inference.predictor import Predictor, load_predictor
-from glioseg.inference.runtime import OnnxRuntime, OpenVino
+from glioseg.inference.runtime import Greatest, OnnxRuntime, OpenVino
 from glioseg.io import write_mask
 from glioseg.metrics import bootstrap_interval, dice
 from glioseg.networks.quantise import quantise
@@ -128,6 +130,27 @@ def fast(data: Path, runs: list[Path]) -> None:
     print(
         f"{len(scores)} patients: exact {means[0]:.4f}, ONNX Runtime {means[1]:.4f}, OpenVINO {means[2]:.4f}"
     )
+
+
+@app.command()
+def best(data: Path, first: Path, second: Path) -> None:
+    """Print the DSC of patients out of fold: of the first network of each fold, and of both (``--best``)."""
+    cases = {case.id: case for case in find_cases(data)}
+    one, both = [], []
+    for fold in sorted(first.glob("fold-*")):
+        run, other = RunFolder.open(fold), RunFolder.open(second / fold.name)
+        alone = load_predictor(run.path)
+        together = Predictor(Greatest(run.model, other.model), alone.description)
+        for patient in run.manifest["split"]["validation"]:
+            scan, truth = read_case(cases[patient])
+            assert truth is not None
+            for scores, predictor in ((one, alone), (both, together)):
+                scores.append(dice(predictor(scan).mask.voxels, truth.voxels))
+    gain = np.subtract(both, one)
+    low, high = bootstrap_interval(gain)
+    for name, scores in (("one", one), ("both", both)):
+        print(f"{name}: mean {np.mean(scores):.4f}, median {np.median(scores):.4f}, worst {min(scores):.3f}")
+    print(f"{len(gain)} patients, gain {gain.mean():+.4f} ({low:+.4f} to {high:+.4f})")
 
 
 def _kept(folder: Path, data: Path) -> Iterator[tuple[Case, npt.NDArray[np.float32], Mask]]:

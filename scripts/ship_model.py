@@ -6,7 +6,8 @@ Writes ``glioseg/weights/NAME.onnx`` (weights as 16-bit floats) and puts NAME fi
 models that were there stay loadable by name (and the recipe of each, ``glioseg/recipes/NAME.toml``, once
 ``default`` is another). Its card, ``glioseg/weights/NAME.md``, is written by hand,
 from what ``glioseg evaluate NAME DATA`` measures. ``--crossval``, the folder of ``glioseg crossval``, gives
-the calibration of the expected DSC.
+the calibration of the expected DSC. ``--second``, a run with another seed, gives the network that
+``--best`` adds.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from glioseg.inference.model_file import KEY, WEIGHTS, ModelDescription
 from glioseg.networks.half import store_in_half
 from glioseg.networks.quantise import quantise
 from glioseg.prepare import stack_neighbours
-from glioseg.recipe import load_recipe
+from glioseg.recipe import Recipe, load_recipe
 from glioseg.training.result import export_model, trained_network
 from glioseg.training.run import RunFolder
 
@@ -42,19 +43,27 @@ def main() -> None:
     prepared = prepare_cases(cases, recipe.prepare)
     with TemporaryDirectory() as folder:
         whole = Path(folder) / "model.onnx"
-        export_model(
-            trained_network(recipe, run.path / run.manifest["checkpoint"]), run, recipe, prepared, whole
-        )
+        _export(run, recipe, prepared, whole)
         _describe(whole, arguments.name, arguments.crossval)
         file = store_in_half(whole, WEIGHTS / f"{arguments.name}.onnx")
         slices = middle_slices(prepared, recipe.input.neighbours)
         fast = quantise(whole, WEIGHTS / f"{arguments.name}-int8.onnx", slices)
+        files = {"file": file.name, "fast": fast.name}
+        if arguments.second is not None:
+            _export(RunFolder.open(arguments.second), recipe, prepared, whole)
+            _describe(whole, arguments.name, arguments.crossval)
+            files["second"] = store_in_half(whole, WEIGHTS / f"{arguments.name}-second.onnx").name
     index_file = WEIGHTS / "index.json"
     index = json.loads(index_file.read_text(encoding="utf-8"))
     index.pop(arguments.name, None)
-    index = {arguments.name: {"file": file.name, "fast": fast.name, "summary": arguments.summary}, **index}
+    index = {arguments.name: {**files, "summary": arguments.summary}, **index}
     index_file.write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB. Now write {file.with_suffix('.md')}.")
+
+
+def _export(run: RunFolder, recipe: Recipe, prepared: list[PreparedCase], path: Path) -> None:
+    network = trained_network(recipe, run.path / run.manifest["checkpoint"])
+    export_model(network, run, recipe, prepared, path)
 
 
 def _describe(model: Path, name: str, crossval: Path | None) -> None:
@@ -87,6 +96,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("name")
     parser.add_argument("summary")
     parser.add_argument("--crossval", type=Path)
+    parser.add_argument("--second", type=Path)
     parser.add_argument(
         "--postprocess", action="append", default=[], help="a setting chosen after training: key=value"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -100,6 +101,23 @@ def test_flips_average_with_the_mirrored_slices(labelled, tmp_path) -> None:
     np.testing.assert_allclose(load_predictor(path)(scan).prepared, plain, atol=1e-6)
     both = load_predictor(path, flips=True)(scan)
     np.testing.assert_allclose(both.prepared, (plain + mirrored) / 2, atol=1e-6)
+
+
+def test_the_surer_of_two_networks_counts(labelled, tmp_path, monkeypatch) -> None:
+    scan, _ = labelled[PATIENT]
+    for name, channel in (("one", 0), ("other", 2)):
+        known_model(tmp_path / f"{name}.onnx", 1, 0, channel=channel)
+    entry = {"file": "one.onnx", "second": "other.onnx", "summary": "two networks"}
+    (tmp_path / "index.json").write_text(json.dumps({"two": entry, "one": {"file": "one.onnx"}}))
+    monkeypatch.setattr("glioseg.inference.model_file.WEIGHTS", tmp_path)
+    images = Preparation(size=64)(scan).images
+    both = load_predictor("two", best=True)
+    np.testing.assert_allclose(both(scan).prepared, expit(images[..., ::2].max(-1)), atol=1e-6)
+    assert both.fingerprint != load_predictor("two").fingerprint
+    with pytest.raises(InputError, match="two"):
+        load_predictor("one", best=True)
+    with pytest.raises(InputError, match="one of them"):
+        load_predictor("two", best=True, fast=True)
 
 
 def test_a_network_sees_its_neighbours(labelled, tmp_path) -> None:

@@ -17,9 +17,8 @@ def evaluate(
     patients: Annotated[
         str, typer.Option(help="validation (those of the model's own split), all, or a file with one a line.")
     ] = "validation",
-    flips: Annotated[
-        bool, typer.Option("--best", "--flips", help="Average with the mirrored slices.")
-    ] = False,
+    best: Annotated[bool, typer.Option("--best", help="Two networks.")] = False,
+    flips: Annotated[bool, typer.Option("--flips", help="Average with the mirrored slices.")] = False,
     fast: Annotated[bool, typer.Option("--fast", help="8-bit network.")] = False,
     flair_alone: Annotated[
         bool, typer.Option("--flair-alone", help="Leave out T1, as if there were FLAIR alone.")
@@ -37,7 +36,7 @@ def evaluate(
     from glioseg.inference.predictor import load_predictor
     from glioseg.record import command_line
 
-    predictor = load_predictor(model, flips, threads, fast=fast)
+    predictor = load_predictor(model, flips, threads, fast=fast, best=best)
     cases = choose_patients(find_cases(data, patient_rule), patients, predictor.description)
     folder = out
     if folder is None:

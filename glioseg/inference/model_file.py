@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -15,6 +15,11 @@ from glioseg.inference.confidence import Calibration
 from glioseg.labels import Labels
 from glioseg.prepare import Preparation
 from glioseg.recipe import PostprocessChoice, Recipe
+
+Variant = Literal["file", "fast", "second"]
+"""Files of a model that ships, as ``index.json`` calls them."""
+OPTIONS = {"fast": ("--fast", "an 8-bit variant"), "second": ("--best", "a second network")}
+"""The option that wants a variant, and what the variant is."""
 
 KEY = "glioseg"
 """Key of the ONNX metadata that holds the description as JSON."""
@@ -104,24 +109,28 @@ def model_card(name: str) -> str:
     return (WEIGHTS / f"{chosen}.md").read_text(encoding="utf-8")
 
 
-def find_model(model: str | Path, fast: bool = False) -> Path:
+def find_model(model: str | Path, variant: Variant = "file") -> Path:
     """The ``.onnx`` file of a shipped model's name, a run folder, or a file.
 
     Args:
         model: which.
-        fast: its 8-bit variant, which some of the models that ship have.
+        variant: ``fast``, in 8 bits, or ``second``, another network of the same recipe; some of the models
+            that ship have them.
 
     Raises:
         InputError: there is no such model, or it has no such variant.
     """
     index = _index()
     name = next(iter(index)) if str(model) == "default" else str(model)
-    if fast and "fast" not in index.get(name, {}):
-        having = [known for known, entry in index.items() if "fast" in entry]
-        expected = f"one of {', '.join(having)}" if having else "a model with an 8-bit variant"
-        raise InputError(Fault(f"--fast with model '{model}'", expected, "none", "Leave out --fast."))
+    if variant != "file" and variant not in index.get(name, {}):
+        option, kind = {"fast": ("--fast", "an 8-bit variant"), "second": ("--best", "a second network")}[
+            variant
+        ]
+        having = [known for known, entry in index.items() if variant in entry]
+        expected = f"one of {', '.join(having)}" if having else f"a model with {kind}"
+        raise InputError(Fault(f"{option} with model '{model}'", expected, "none", f"Leave out {option}."))
     if name in index:
-        return WEIGHTS / index[name]["fast" if fast else "file"]
+        return WEIGHTS / index[name][variant]
     path = Path(model)
     if path.is_dir():
         inside = path / "model.onnx"

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from glioseg.errors import Fault, InputError
 from glioseg.inference.confidence import Evidence, doubts, evidence
 from glioseg.inference.model_file import ModelDescription, find_model, read_description
-from glioseg.inference.runtime import OnnxRuntime, OpenVino, Runtime, openvino_is_there
+from glioseg.inference.runtime import Greatest, OnnxRuntime, OpenVino, Runtime, openvino_is_there
 from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
 from glioseg.prepare import Frame, neighbour_channels, stack_neighbours
 from glioseg.scan import CHANNELS, LabelMap, Mask, Scan
@@ -56,7 +56,7 @@ class Predictor:
     Args:
         runtime: what computes the network.
         description: how it wants its input and what its output means.
-        flips: average with the left-right mirrored slices; twice the time for slightly better masks.
+        flips: average with the left-right mirrored slices; in twice the time.
         batch: slices per call.
         fingerprint: hash of the weights, if they come from a file.
     """
@@ -145,6 +145,7 @@ def load_predictor(
     threads: int | None = None,
     threshold: float | None = None,
     fast: bool = False,
+    best: bool = False,
 ) -> Predictor:
     """Load a model by name, run folder or file.
 
@@ -154,12 +155,21 @@ def load_predictor(
         threads: threads of the network; all usable cores by default.
         threshold: instead of the model's own.
         fast: the 8-bit variant of a model that ships; in OpenVINO if that is installed.
+        best: both networks of a model that ships with two, in twice the time.
 
     Raises:
         InputError: there is no such model, or its input is not what it says.
     """
-    path = find_model(model, fast)
-    runtime = OpenVino(path, threads) if fast and openvino_is_there() else OnnxRuntime(path, threads)
+    if fast and best:
+        raise InputError(Fault("--fast with --best", "one of them", "both", "Leave one out."))
+    path = find_model(model, "fast" if fast else "file")
+    runtime: OnnxRuntime
+    if best:
+        runtime = Greatest(path, find_model(model, "second"), threads)
+    elif fast and openvino_is_there():
+        runtime = OpenVino(path, threads)
+    else:
+        runtime = OnnxRuntime(path, threads)
     description = read_description(path, runtime.metadata)
     size = description.prepare.size
     expected = (len(neighbour_channels(CHANNELS, description.neighbours)), size, size)

@@ -97,6 +97,28 @@ class OpenVino(OnnxRuntime):
         return logits
 
 
+class Greatest(OnnxRuntime):
+    """Two networks for the same input: a voxel is as likely to be lesion as the surer of them says.
+
+    What one network misses the other may find. Attributes are those of the first; errors those of
+    :class:`OnnxRuntime`.
+
+    Args:
+        path: the first network's ``.onnx`` file.
+        other: the second one's.
+        threads: as for :class:`OnnxRuntime`.
+    """
+
+    def __init__(self, path: Path, other: Path, threads: int | None = None) -> None:
+        super().__init__(path, threads)
+        self.other = OnnxRuntime(other, threads)
+        self.fingerprint += self.other.fingerprint
+
+    def __call__(self, images: Array) -> Array:
+        """The greater logits of a batch."""
+        return np.maximum(super().__call__(images), self.other(images))
+
+
 def openvino_is_there() -> bool:
     """Whether OpenVINO is installed."""
     return find_spec("openvino") is not None
