@@ -183,7 +183,7 @@ class PostprocessChoice(_Table):
         if self.minimum_share and not self.largest_component:
             rules.append(f"of at least {self.minimum_share:g} of the largest")
         if self.minimum_contrast and not self.largest_component:
-            rules.append(f"with at least {self.minimum_contrast:g} of the largest one's contrast on FLAIR")
+            rules.append(f"with at least {self.minimum_contrast:g} of the largest one's contrast")
         kind = "largest face-connected 3-D component" if self.largest_component else "3-D components"
         kept = " ".join((kind, " and ".join(rules))).strip()
         return f"{kept}; {filled}" if filled else kept

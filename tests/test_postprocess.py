@@ -207,7 +207,7 @@ def test_the_rule_is_named_in_what_a_score_says_of_itself() -> None:
     choice = PostprocessChoice(minimum_share=0.1, minimum_contrast=0.5, fill_holes=True)
     assert choice.describe() == (
         "3-D components of at least 0.1 of the largest and with at least 0.5 of the largest one's "
-        "contrast on FLAIR; holes filled in each slice"
+        "contrast; holes filled in each slice"
     )
 
 
