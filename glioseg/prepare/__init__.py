@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from glioseg.prepare.blas import one_blas_thread
 from glioseg.prepare.default import default_frame, prepare_default, prepare_even_tissue, prepare_tissue
 from glioseg.prepare.frame import Array, Frame
 from glioseg.prepare.neighbours import neighbour_channels, stack_neighbours
@@ -71,6 +72,7 @@ class Preparation(BaseModel):
         ends = "-inner" if self.drop_ends else ""
         return f"{self.name}-{self.size}{ends}-v{PREPARATION_VERSION}"
 
+    @one_blas_thread()
     def __call__(self, scan: Scan) -> Prepared:
         """Prepare a scan.
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault
+from glioseg.prepare.blas import one_blas_thread
 from glioseg.scan import BoolArray, Scan, check_boolean
 
 Array = npt.NDArray[np.float32]
@@ -56,6 +57,7 @@ class Frame:
         picked = mask[self.first : self.last][:, rows][:, :, columns]
         return picked & (rows_inside[:, None] & columns_inside[None, :])
 
+    @one_blas_thread()
     def coverage(self, values: npt.NDArray[Any]) -> Array:
         """Carry a mask or a probability map to the prepared grid, averaging over each prepared pixel.
 
@@ -75,6 +77,7 @@ class Frame:
         columns = forth_matrix(self.shape[2], self.left, self.side, self.size)
         return rows @ values[self.first : self.last].astype(np.float32) @ columns.T
 
+    @one_blas_thread()
     def restore(self, probability: Array) -> Array:
         """Carry a probability map, or a prepared channel, back to the scan's own grid.
 
