@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glioseg.prepare.frame import Array
+from glioseg.prepare.frame import Array, chunks
 from glioseg.prepare.tissue import INNER, ellipse
 from glioseg.scan import BoolArray
 
@@ -69,9 +69,11 @@ def correct_shading(channel: Array) -> None:
     table = np.zeros((DEGREE + 1,) * 3)
     table[tuple(np.transpose(POWERS))] = coefficients
     table[0, 0, 0] = -_polynomial(table, places)[tissue].mean()
-    shading = _polynomial(table, _places(channel.shape, full))
-    np.clip(shading, -STRONGEST, STRONGEST, out=shading)
-    channel /= np.exp(shading, out=shading)
+    along, down, across = _places(channel.shape, full)
+    for part in chunks(len(channel)):
+        shading = _polynomial(table, (along[part], down, across))
+        np.clip(shading, -STRONGEST, STRONGEST, out=shading)
+        channel[part] /= np.exp(shading, out=shading)
 
 
 def _blocks(channel: Array) -> tuple[Array, BoolArray]:
