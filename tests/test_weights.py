@@ -9,8 +9,9 @@ import pytest
 
 from glioseg.dataset.find import read_case
 from glioseg.dataset.split import REFERENCE_VALIDATION
-from glioseg.inference.model_file import KEY, WEIGHTS, model_summaries
+from glioseg.inference.model_file import KEY, WEIGHTS, model_summaries, read_description
 from glioseg.inference.predictor import load_predictor
+from glioseg.inference.runtime import OnnxRuntime
 from glioseg.metrics import dice
 from glioseg.recipe import load_recipe
 from glioseg.samples import sample_cases
@@ -54,6 +55,19 @@ class TestEachModel:
         assert np.mean(scores) > 0.85
 
 
+@pytest.mark.parametrize(("variant", "option"), [("fast", "fast"), ("second", "best")])
+def test_the_default_has_each_variant_and_it_finds_the_lesions_too(variant: str, option: str) -> None:
+    name = next(iter(model_summaries()))
+    entry = json.loads((WEIGHTS / "index.json").read_text(encoding="utf-8"))[name]
+    alone = OnnxRuntime(WEIGHTS / entry[variant])
+    assert read_description(WEIGHTS / entry[variant], alone.metadata) == load_predictor(name).description
+    predictor = load_predictor(name, threads=1, **{option: True})
+    for case in sample_cases():
+        scan, truth = read_case(case)
+        assert isinstance(truth, Mask)
+        assert dice(predictor(scan).mask.voxels, truth.voxels) > 0.85
+
+
 @pytest.mark.parametrize("name", list(model_summaries()))
 def test_there_is_a_recipe_for_each_model(name: str) -> None:
     newest = next(iter(model_summaries()))
@@ -66,7 +80,6 @@ def test_there_is_a_recipe_for_each_model(name: str) -> None:
 
 def test_weights_stored_in_half_compute_alike(tmp_path) -> None:
     torch = pytest.importorskip("torch")
-    from glioseg.inference.runtime import OnnxRuntime
     from glioseg.networks import build_network
     from glioseg.networks.export import export_onnx
     from glioseg.networks.half import store_in_half
