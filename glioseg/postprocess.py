@@ -131,7 +131,9 @@ def keep_components(
     if minimum_contrast and keep.sum() > 1:
         if flair is None:
             raise ValueError("minimum_contrast wants the FLAIR that the mask was found in")
-        contrast = np.nan_to_num(ndimage.mean(flair()[box], labels, np.arange(count + 1)))
+        inside = mask[box]
+        sums = np.bincount(labels[inside], weights=flair()[box][inside], minlength=count + 1)
+        contrast = sums / np.maximum(sizes, 1)
         if contrast[sizes.argmax()] > 0:
             keep &= contrast >= minimum_contrast * contrast[sizes.argmax()]
     kept: BoolArray = np.zeros(mask.shape, bool)
