@@ -123,9 +123,7 @@ def find_model(model: str | Path, variant: Variant = "file") -> Path:
     index = _index()
     name = next(iter(index)) if str(model) == "default" else str(model)
     if variant != "file" and variant not in index.get(name, {}):
-        option, kind = {"fast": ("--fast", "an 8-bit variant"), "second": ("--best", "a second network")}[
-            variant
-        ]
+        option, kind = OPTIONS[variant]
         having = [known for known, entry in index.items() if variant in entry]
         expected = f"one of {', '.join(having)}" if having else f"a model with {kind}"
         raise InputError(Fault(f"{option} with model '{model}'", expected, "none", f"Leave out {option}."))

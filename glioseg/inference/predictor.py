@@ -91,18 +91,18 @@ class Predictor:
         prepared = self.description.prepare(scan)
         classes = self._probability(prepared.images)
         flair = prepared.images[..., prepared.images.shape[-1] // 2]
-        flair_there = partial(prepared.frame.restore, flair)
+        flair_on_own_grid = partial(prepared.frame.restore, flair)
         choice, labels = self.description.postprocess, None
         if self.description.labels.given:
             each = np.stack([prepared.frame.restore(one) for one in classes])
             values = self.description.labels.values
-            labels = LabelMap(to_labels(each, choice, values, flair_there), scan.grid, scan.id)
+            labels = LabelMap(to_labels(each, choice, values, flair_on_own_grid), scan.grid, scan.id)
             mask = labels.mask()
             restored, probability = (np.minimum(one.sum(axis=0), 1) for one in (each, classes))
         else:
             probability = classes[0]
             restored = prepared.frame.restore(probability)
-            mask = Mask(to_mask(restored, choice, flair_there), scan.grid, scan.id)
+            mask = Mask(to_mask(restored, choice, flair_on_own_grid), scan.grid, scan.id)
         clues = evidence(restored, mask.voxels)
         expected = None if clues is None else self.description.calibration(clues)
         found = doubts(scan, mask.voxels, expected, self.description.appearance, flair)
