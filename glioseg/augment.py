@@ -9,7 +9,7 @@ generator: a resumed training sees the same images, whatever machine, batch orde
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ SOFT_EDGE = 0.015
 
 @dataclass(frozen=True)
 class Draws:
-    """Random numbers of a batch, on the CPU.
+    """Random numbers of a batch, drawn on the CPU.
 
     Attributes:
         uniform: ``(batch, UNIFORMS + LATE_UNIFORMS)`` in 0..1.
@@ -45,6 +45,15 @@ class Draws:
     uniform: Tensor
     elastic: Tensor
     seeds: tuple[int, ...]
+
+    def pin_memory(self) -> Draws:
+        """The same in memory that a device can read while the host goes on."""
+        return replace(self, uniform=self.uniform.pin_memory(), elastic=self.elastic.pin_memory())
+
+    def to(self, device: torch.device) -> Draws:
+        """The same on a device."""
+        uniform = self.uniform.to(device, non_blocking=True)
+        return Draws(uniform, self.elastic.to(device, non_blocking=True), self.seeds)
 
 
 class Augmentation:
@@ -142,10 +151,11 @@ class Augmentation:
         chance, which = uniform[:, 16], uniform[:, 17]
         drop_pre = (chance < self.choice.missing) & (which < 2 / 3)
         drop_post = (chance < self.choice.missing) & (which > 1 / 3)
-        images = images.clone()
-        images[drop_pre, 0] = images[drop_pre, 1]
-        images[drop_post, 2] = images[drop_post, 1]
-        return images
+        # Chosen without looking at the numbers: a look waits for the device.
+        pre, flair, post = images[:, 0], images[:, 1], images[:, 2]
+        pre = torch.where(drop_pre[:, None, None], flair, pre)
+        post = torch.where(drop_post[:, None, None], flair, post)
+        return torch.cat((torch.stack((pre, flair, post), dim=1), images[:, 3:]), dim=1)
 
     def _move(
         self, images: Tensor, targets: Tensor, uniform: Tensor, bends: Tensor, out: tuple[int, int]
@@ -181,13 +191,17 @@ class Augmentation:
 
     def _shade(self, images: Tensor, uniform: Tensor) -> Tensor:
         """Intensity changes; FLAIR of other slices changes as FLAIR does."""
-        channels = images.shape[1]
-        own = [min(channel, 2) if channel < 3 else 1 for channel in range(channels)]
+
+        def each(three: Tensor) -> Tensor:
+            """Numbers of pre, FLAIR and post as numbers of all channels, ``(batch, channels, 1, 1)``."""
+            around = three[:, 1:2].expand(-1, max(0, images.shape[1] - 3))
+            return torch.cat((three, around), dim=1)[:, : images.shape[1], None, None]
+
         signed = 2 * uniform - 1
         if self.choice.gamma:
             low = images.amin(dim=(2, 3), keepdim=True)
             width = (images.amax(dim=(2, 3), keepdim=True) - low).clamp_min(1e-6)
-            exponent = torch.exp(self.choice.gamma * signed[:, 6:9])[:, own, None, None]
+            exponent = each(torch.exp(self.choice.gamma * signed[:, 6:9]))
             images = ((images - low) / width).clamp_min(0).pow(exponent) * width + low
         if self.choice.bias_field:
             # A plane and a bump, smooth as coil shading is.
@@ -199,9 +213,9 @@ class Augmentation:
             low = images.amin(dim=(2, 3), keepdim=True)
             images = (images - low) * torch.exp(self.choice.bias_field / 2 * field)[:, None] + low
         if self.choice.gain:
-            images = images * (1 + self.choice.gain * signed[:, 12:15])[:, own, None, None]
+            images = images * each(1 + self.choice.gain * signed[:, 12:15])
         if self.choice.offset:
-            images = images + (self.choice.offset * signed[:, 18:21])[:, own, None, None]
+            images = images + each(self.choice.offset * signed[:, 18:21])
         if self.choice.blur:
             soft = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
             images = torch.where((uniform[:, 21] < self.choice.blur)[:, None, None, None], soft, images)
@@ -216,7 +230,11 @@ def _lesion(targets: Tensor) -> Tensor:
 def _soft_region(lesion: Tensor, margin: float, edge: float) -> Tensor:
     """1 on the lesion and ``margin`` around it, falling to 0 across twice ``edge``; shares of the side."""
     around, half = (max(1, round(share * lesion.shape[-1])) for share in (margin, edge))
-    region = F.max_pool2d((lesion > 0).to(lesion.dtype), 2 * around + 1, 1, around)
+    width = 2 * around + 1
+    region = (lesion > 0).to(lesion.dtype)
+    # One side after the other: the same numbers, and a fraction of the comparisons.
+    for window, border in (((width, 1), (around, 0)), ((1, width), (0, around))):
+        region = F.max_pool2d(region, window, 1, border)
     return F.avg_pool2d(region, 2 * half + 1, 1, half, count_include_pad=False)
 
 
@@ -225,9 +243,13 @@ def _sample(values: Tensor, grid: Tensor, mode: str) -> Tensor:
 
 
 def _noise(images: Tensor, seeds: tuple[int, ...]) -> Tensor:
-    """Standard normal of the images' shape, drawn on the CPU so that every device sees the same."""
+    """Standard normal of the images' shape, a function of the seeds and of the kind of device.
+
+    Drawn where the images are: on a CPU it takes longer than a whole step of a fast device.
+    """
+    where = images.device if images.device.type == "cuda" else torch.device("cpu")
     rows: list[Any] = []
     for seed in seeds:
-        generator = torch.Generator().manual_seed(seed)
-        rows.append(torch.randn(images.shape[1:], generator=generator))
+        generator = torch.Generator(where).manual_seed(seed)
+        rows.append(torch.randn(images.shape[1:], generator=generator, device=where))
     return torch.stack(rows).to(images)

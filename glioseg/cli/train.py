@@ -20,12 +20,15 @@ def train(
         Path | None, typer.Option("--out", "-o", help="Run folder. Default: runs/<recipe>-<time>.")
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 (the second GPU) or mps.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Devices a node.")] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="Number of nodes.")] = 1,
     strategy: Annotated[str, typer.Option(help="Lightning's strategy, for instance ddp.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, 32-true, 16-mixed or bf16-mixed.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Stop cleanly in this time, to be resumed.")
+    ] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder for prepared slices.")] = None,
     patient_rule: Annotated[
         str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
@@ -64,7 +67,9 @@ def train(
 
     hardware = Hardware(device, devices, nodes, strategy, precision, threads)
     if resume is not None:
-        run_training(None, None, resume, resume=True, hardware=hardware, cache=cache, echo=typer.echo)
+        run_training(
+            None, None, resume, resume=True, hardware=hardware, cache=cache, minutes=minutes, echo=typer.echo
+        )
         return
     run_training(
         data,
@@ -73,6 +78,7 @@ def train(
         hardware=hardware,
         cache=cache,
         patient_rule=patient_rule,
+        minutes=minutes,
         echo=typer.echo,
     )
 
@@ -91,5 +97,19 @@ def check_device(device: str) -> None:
     from glioseg.errors import Fault, InputError
 
     known = ("auto", "cpu", "cuda", "gpu", "mps")
-    if device not in known:
-        raise InputError(Fault("--device", f"one of {', '.join(known)}", device, "Choose one of them."))
+    kind, colon, number = device.partition(":")
+    if kind not in known or (colon and not (kind == "cuda" and number.isdecimal())):
+        cure = "Choose one of them; cuda:1 is the second GPU."
+        raise InputError(Fault("--device", f"one of {', '.join(known)}", device, cure))
+    if kind in ("auto", "cpu"):
+        return
+    import torch
+
+    there = torch.backends.mps.is_available() if kind == "mps" else torch.cuda.is_available()
+    if not there:
+        found = "no such device that PyTorch can use"
+        raise InputError(Fault("--device", f"a device of the kind {kind}", found, "Leave --device out."))
+    if number and int(number) >= torch.cuda.device_count():
+        raise InputError(
+            Fault("--device", device, f"{torch.cuda.device_count()} GPUs, from cuda:0", "Choose one of them.")
+        )

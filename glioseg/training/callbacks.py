@@ -171,6 +171,41 @@ class Progress(Callback):
 LIVE_EVERY = 5
 
 
+class TimeLimit(Callback):
+    """Ends a training between two epochs when the next one would not fit into the time that is left.
+
+    Args:
+        minutes: from ``started`` on.
+        started: reading of :func:`time.monotonic`.
+
+    Attributes:
+        reached: whether it did.
+    """
+
+    def __init__(self, minutes: float, started: float) -> None:
+        self.end = started + 60 * minutes
+        self.reached = False
+        self.longest = 0.0
+        self.begun = time.monotonic()
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Start the clock of an epoch."""
+        self.begun = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Compare the time left with the longest epoch so far and the time that a result takes."""
+        now = time.monotonic()
+        self.longest = max(self.longest, now - self.begun)
+        last = trainer.current_epoch + 1 >= (trainer.max_epochs or 0)
+        if not last and now + self.longest + RESULT_SECONDS > self.end:
+            self.reached = True
+            trainer.should_stop = True
+
+
+RESULT_SECONDS = 10
+"""What is kept of a time limit for checkpoints and the model file."""
+
+
 class Pictures(Callback):
     """Validation slices to TensorBoard with red (predicted) and green (true) outlines."""
 
@@ -188,14 +223,14 @@ class Pictures(Callback):
         from glioseg.draw import overlay
 
         writer = trainer.logger.experiment  # type: ignore[attr-defined]
-        dataset: Any = trainer.val_dataloaders.dataset  # type: ignore[union-attr]
+        cases: Any = trainer.datamodule.validation_cases  # type: ignore[attr-defined]
         for number, patient in enumerate(pl_module.validation):
             if patient not in pl_module.predicted:
                 continue
             predicted = np.concatenate(pl_module.predicted[patient]) > 0
             true = np.concatenate(pl_module.true[patient]) > 0
             place = int(true.sum(axis=(1, 2)).argmax())
-            image = np.asarray(dataset.cases[number].images[place], np.float32)
+            image = np.asarray(cases[number].images[place], np.float32)
             flair = image[..., image.shape[-1] // 2]
             low, high = float(flair.min()), float(np.percentile(flair, 99.8))
             grey = np.clip((flair - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)

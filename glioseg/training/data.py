@@ -134,29 +134,50 @@ class EpochBatches:
 
 
 def training_loader(
-    recipe: Recipe, cases: Sequence[PreparedCase], epoch: int, rank: int = 0, world: int = 1
+    recipe: Recipe,
+    cases: Sequence[PreparedCase],
+    epoch: int,
+    rank: int = 0,
+    world: int = 1,
+    workers: int = 0,
 ) -> DataLoader[Any]:
-    """Loader of one training epoch."""
+    """Loader of one training epoch; ``workers`` processes load ahead, with 0 the training's own loads."""
     return DataLoader(
         SliceBatches(cases, recipe.input.neighbours),
         batch_sampler=EpochBatches(recipe, cases, epoch, rank, world),
         collate_fn=_as_is,
+        **_loading(workers),
     )
 
 
 def validation_loader(
-    recipe: Recipe, cases: Sequence[PreparedCase], rank: int = 0, world: int = 1
+    recipe: Recipe, cases: Sequence[PreparedCase], rank: int = 0, world: int = 1, workers: int = 0
 ) -> DataLoader[Any]:
     """Loader of all slices of the validation patients; each process has whole patients, each patient once."""
+    return DataLoader(
+        SliceBatches(cases, recipe.input.neighbours),
+        batch_sampler=_Listed(validation_batches(cases, rank, world)),
+        collate_fn=_as_is,
+        **_loading(workers),
+    )
+
+
+def validation_batches(
+    cases: Sequence[PreparedCase], rank: int = 0, world: int = 1
+) -> list[list[tuple[int, int, int]]]:
+    """All slices of this process's patients, in batches of one patient each."""
     batches = []
     for number in range(rank, len(cases), world):
         count = len(cases[number].lesion)
         for start in range(0, count, VALIDATION_SLICES):
             stop = min(start + VALIDATION_SLICES, count)
             batches.append([(place, number, place) for place in range(start, stop)])
-    return DataLoader(
-        SliceBatches(cases, recipe.input.neighbours), batch_sampler=_Listed(batches), collate_fn=_as_is
-    )
+    return batches
+
+
+def _loading(workers: int) -> dict[str, Any]:
+    """Options of a loader: with processes of its own it loads ahead into memory that a device reads from."""
+    return {"num_workers": workers, "pin_memory": True, "prefetch_factor": 4} if workers else {}
 
 
 class _Listed:

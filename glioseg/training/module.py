@@ -53,6 +53,8 @@ class SegmentationModule(lightning.LightningModule):
         self.predicted: dict[str, list[npt.NDArray[Any]]] = {}
         self.true: dict[str, list[npt.NDArray[Any]]] = {}
         self.losses: list[tuple[float, int]] = []
+        # Loss, logits and targets of a patient that may be on their way from the device.
+        self.waiting: list[tuple[str, Tensor, Tensor, Tensor]] = []
         self.dsc: dict[str, float] = {}
         self.class_dsc: dict[str, float] = {}
         self.stuck = 0
@@ -62,18 +64,33 @@ class SegmentationModule(lightning.LightningModule):
         logits: Tensor = self.network(self._laid_out(images))
         return logits
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Move a batch, unless it was made where it is used."""
+        if batch["image"].device == device:
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+    def on_fit_start(self) -> None:
+        """Lay the weights out as the device reads them fastest; the numbers stay what they are."""
+        if self.device.type == "cuda":
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """Augment, predict, loss."""
         seed = self.recipe.train.seed
-        draws = self.augment.draw(seed, self.current_epoch, batch["position"].cpu().numpy())
+        draws = batch.get("draws")
+        if draws is None:
+            draws = self.augment.draw(seed, self.current_epoch, batch["position"].cpu().numpy())
         small = self.current_epoch < self.recipe.train.small_epochs
         size = self.recipe.train.small_size if small else None
-        images, targets = self.augment(batch["image"], batch["target"], draws, size)
+        # Half precision is for the network: places in an image need all of float32.
+        with torch.autocast(self.device.type, enabled=False):
+            images, targets = self.augment(batch["image"], batch["target"], draws, size)
         # Dropout too is a function of (seed, epoch, step).
         torch.manual_seed(seed * 1_000_003 + self.current_epoch * 10_007 + batch_idx)
         logits = self.network(self._laid_out(images))
         loss: Tensor = self.loss(logits, targets)
-        if self.device.type == "cpu" or self.global_step % LOG_EVERY == 0:
+        if self.global_step % log_every(self.device) == 0 or self.device.type == "cpu":
             self._check_finite(loss, batch_idx)
         self.log("loss", loss, on_step=True, on_epoch=False)
         self.log("loss_epoch", loss, on_step=False, on_epoch=True, batch_size=len(images), sync_dist=True)
@@ -82,17 +99,31 @@ class SegmentationModule(lightning.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation."""
         self.predicted, self.true, self.losses = {}, {}, []
+        self.waiting = []
 
-    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         """Predict some slices of one patient and keep masks, not floats."""
         logits = self.network(self._laid_out(batch["image"]))
         loss: Tensor = self.loss(logits, batch["target"])
-        count = len(logits)
-        self.losses.append((float(loss) * count, count))
         patient = self.validation[int(batch["case"][0])]
+        answers = (_on_host(loss), _on_host(logits.float()), _on_host(batch["target"]))
+        self.waiting.append((patient, *answers))
+        # A device goes on while its answers are on their way.
+        if self.device.type == "cpu":
+            self._take_in()
+
+    def _take_in(self) -> None:
+        """Turn the logits that wait into masks."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        for patient, loss, logits, target in self.waiting:
+            self.losses.append((float(loss) * len(logits), len(logits)))
+            self._keep_masks(patient, logits.numpy(), target.numpy())
+        self.waiting = []
+
+    def _keep_masks(self, patient: str, scores: npt.NDArray[Any], target: npt.NDArray[Any]) -> None:
         # The threshold is applied now; components wait until the volume is whole.
         choice = PostprocessChoice(threshold=self.recipe.postprocess.threshold)
-        scores, target = logits.float().cpu().numpy(), batch["target"].cpu().numpy()
         predicted: npt.NDArray[Any]
         true: npt.NDArray[Any]
         if self.recipe.labels.given:
@@ -107,6 +138,7 @@ class SegmentationModule(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """DSC per patient on the prepared grid, their mean, and the diagnosis of a stuck training."""
+        self._take_in()
         own: dict[str, tuple[list[float], float]] = {}
         for patient, parts in self.predicted.items():
             predicted, true = np.concatenate(parts), np.concatenate(self.true[patient])
@@ -139,13 +171,15 @@ class SegmentationModule(lightning.LightningModule):
         choice = self.recipe.optimizer
         groups = _parameter_groups(self.network, choice.rate, choice.encoder_rate, choice.weight_decay)
         optimizer: torch.optim.Optimizer
+        # One kernel for all weights where there is one; on a CPU results stay what they were.
+        fused = True if self.device.type == "cuda" else None
         if choice.name == "sgd":
             optimizer = torch.optim.SGD(
-                groups, lr=choice.rate, momentum=choice.momentum, nesterov=choice.momentum > 0
+                groups, lr=choice.rate, momentum=choice.momentum, nesterov=choice.momentum > 0, fused=fused
             )
         else:
             kind = torch.optim.AdamW if choice.name == "adamw" else torch.optim.Adam
-            optimizer = kind(groups, lr=choice.rate)
+            optimizer = kind(groups, lr=choice.rate, fused=fused)
         schedule = self.recipe.schedule
         if schedule.name == "constant":
             return optimizer
@@ -184,7 +218,7 @@ class SegmentationModule(lightning.LightningModule):
         self.stuck = int(checkpoint.get("glioseg_stuck", 0))
 
     def _laid_out(self, images: Tensor) -> Tensor:
-        if self.recipe.train.channels_last:
+        if self.recipe.train.channels_last or self.device.type == "cuda":
             return images.contiguous(memory_format=torch.channels_last)
         return images
 
@@ -219,6 +253,19 @@ class SegmentationModule(lightning.LightningModule):
                 "(glioseg check shows the census), a learning rate far too high or low, a loss that does "
                 "not take logits. To go on regardless: --set train.stuck_epochs=0."
             )
+
+
+def log_every(device: torch.device) -> int:
+    """Steps from one logged loss to the next: each look at a number waits for the device."""
+    return LOG_EVERY if device.type == "cpu" else 5 * LOG_EVERY
+
+
+def _on_host(values: Tensor) -> Tensor:
+    """The values on the host: from a GPU they arrive by the next time that it is waited for."""
+    if values.device.type != "cuda":
+        return values.detach().cpu()
+    host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    return host.copy_(values.detach(), non_blocking=True)
 
 
 def _parameter_groups(

@@ -17,6 +17,7 @@ import pytorch_lightning as lightning
 import torch
 from filelock import FileLock, Timeout
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.plugins.io import AsyncCheckpointIO
 
 from glioseg.dataset.cache import PreparedCase, fingerprint, prepare_cases
 from glioseg.dataset.find import Case, find_cases
@@ -33,10 +34,12 @@ from glioseg.training.callbacks import (
     MetricsTable,
     Pictures,
     Progress,
+    TimeLimit,
     WholeCheckpointIO,
 )
 from glioseg.training.data import EpochBatches, training_loader, validation_loader
-from glioseg.training.module import LOG_EVERY, SegmentationModule
+from glioseg.training.module import SegmentationModule, log_every
+from glioseg.training.resident import ResidentData, fits
 from glioseg.training.result import save_result
 from glioseg.training.run import RunFolder
 
@@ -52,6 +55,23 @@ class Hardware:
     precision: str = "auto"
     threads: int | None = None
 
+    @property
+    def on_cuda(self) -> bool:
+        """Whether a CUDA GPU does the work."""
+        return self.device.partition(":")[0] in ("auto", "cuda", "gpu") and torch.cuda.is_available()
+
+    @property
+    def accelerator(self) -> str:
+        """Lightning's name of the kind of device."""
+        kind = self.device.partition(":")[0]
+        return "gpu" if kind == "cuda" else kind
+
+    @property
+    def chosen(self) -> int | list[int]:
+        """How many devices, or which one: ``cuda:1`` is the second GPU."""
+        number = self.device.partition(":")[2]
+        return [int(number)] if number else self.devices
+
 
 def train(
     data: Path | None,
@@ -62,6 +82,7 @@ def train(
     hardware: Hardware | None = None,
     cache: Path | None = None,
     patient_rule: str | None = None,
+    minutes: float | None = None,
     echo: Callable[[str], None] = print,
 ) -> RunFolder:
     """Train, or go on with a training.
@@ -74,15 +95,17 @@ def train(
         hardware: device, number of devices, precision, threads.
         cache: folder for prepared slices.
         patient_rule: regular expression that finds the patient in a file name (layout images/ and masks/).
+        minutes: stop between two epochs in this time; the run can then be resumed.
         echo: where lines for the reader go.
 
     Returns:
-        The finished run.
+        The run: finished, or with ``minutes`` perhaps stopped.
 
     Raises:
         InputError: bad data, a bad recipe, or nothing to resume.
         TrainingError: the training went wrong, with a diagnosis.
     """
+    limit = TimeLimit(minutes, time.monotonic()) if minutes is not None else None
     hardware = hardware or Hardware()
     torch.set_num_threads(hardware.threads or torch.get_num_threads())
     keep_freed_memory()
@@ -114,7 +137,7 @@ def train(
         )
     with _alone(run):
         try:
-            _fit(run, recipe, train_cases, validation_cases, resume, hardware, echo)
+            _fit(run, recipe, train_cases, validation_cases, resume, hardware, limit, echo)
         except TrainingError as error:
             if _rank() == 0:
                 run.note(status="failed", failure=str(error))
@@ -243,6 +266,7 @@ def _fit(
     validation_cases: list[PreparedCase],
     resume: bool,
     hardware: Hardware,
+    limit: TimeLimit | None,
     echo: Callable[[str], None],
 ) -> None:
     _quiet_lightning()
@@ -255,7 +279,7 @@ def _fit(
     if start is not None and not resume and _rank() == 0:
         run.note(network_start=start)
         echo(start)
-    data = _Data(recipe, train_cases, validation_cases, world)
+    data = _Data(recipe, train_cases, validation_cases, world, echo)
     table = MetricsTable(run.metrics_file)
     callbacks: list[Callback] = [LearningRate(), table, Progress(table, echo)]
     if recipe.train.ema:
@@ -267,36 +291,50 @@ def _fit(
             callbacks.append(EarlyStopping("val_loss", patience=recipe.train.early_stopping))
         callbacks.append(_keep(run, "best", monitor="val_dsc", mode="max"))
     callbacks.append(_keep(run, "last"))
+    if limit is not None:
+        callbacks.append(limit)
     checkpoint = run.last if resume and run.last.is_file() else None
     step = _step_of(checkpoint)
+    device = torch.device("cuda" if hardware.on_cuda else "cpu")
     trainer = lightning.Trainer(
-        accelerator=hardware.device if hardware.device != "cuda" else "gpu",
-        devices=hardware.devices,
+        accelerator=hardware.accelerator,
+        devices=hardware.chosen,
         num_nodes=hardware.nodes,
         strategy=hardware.strategy,
         precision=_precision(hardware),
-        sync_batchnorm=world > 1 and torch.cuda.is_available() and hardware.device in ("auto", "cuda", "gpu"),
+        sync_batchnorm=world > 1 and hardware.on_cuda,
         max_epochs=recipe.train.epochs,
         gradient_clip_val=recipe.optimizer.clip_norm,
         logger=Curves(run.path, name="", version="", purge_step=step),
         callbacks=callbacks,
-        plugins=[WholeCheckpointIO()],
+        # A fast device does not wait for the disk.
+        plugins=[AsyncCheckpointIO(WholeCheckpointIO()) if device.type == "cuda" else WholeCheckpointIO()],
         use_distributed_sampler=False,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
         limit_val_batches=None if validation_cases else 0,
-        log_every_n_steps=LOG_EVERY,
+        log_every_n_steps=log_every(device),
+        benchmark=device.type == "cuda",
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=run.path,
     )
     trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    if trainer.is_global_zero:
+    if not trainer.is_global_zero:
+        return
+    if limit is not None and limit.reached:
+        run.note(status="stopped")
+        echo(f"The time is up: {len(table.rows)} of {recipe.train.epochs} epochs are done.")
+        echo(f"Next: glioseg train --resume {run.path}")
+    else:
         save_result(run, recipe, train_cases, table.rows, echo)
 
 
 class _Data(lightning.LightningDataModule):
-    """A fresh loader each epoch: which slices it has is a function of (seed, epoch)."""
+    """A fresh loader each epoch: which slices it has is a function of (seed, epoch).
+
+    On a GPU whose memory holds the data set, batches are made there; otherwise processes load ahead.
+    """
 
     def __init__(
         self,
@@ -304,22 +342,41 @@ class _Data(lightning.LightningDataModule):
         train_cases: list[PreparedCase],
         validation_cases: list[PreparedCase],
         world: int,
+        echo: Callable[[str], None],
     ) -> None:
         super().__init__()
         self.recipe, self.train_cases, self.validation_cases = recipe, train_cases, validation_cases
-        self.world = world
+        self.world, self.echo = world, echo
+        self.resident: ResidentData | None = None
+        self.workers = 0
+
+    def setup(self, stage: str) -> None:
+        """Put the data set on the GPU if it fits there."""
+        assert self.trainer is not None
+        device = self.trainer.strategy.root_device
+        if device.type != "cuda" or self.resident is not None:
+            return
+        if fits([*self.train_cases, *self.validation_cases], device):
+            self.resident = ResidentData(self.recipe, self.train_cases, self.validation_cases, device)
+        else:
+            self.workers = min(8, os.cpu_count() or 1)
+            self.echo(f"The data set does not fit on the GPU: {self.workers} processes load it ahead.")
 
     def train_dataloader(self) -> Any:
         """Batches of the running epoch."""
         assert self.trainer is not None
-        return training_loader(
-            self.recipe, self.train_cases, self.trainer.current_epoch, self.trainer.global_rank, self.world
-        )
+        epoch, rank = self.trainer.current_epoch, self.trainer.global_rank
+        if self.resident is not None:
+            return self.resident.training_loader(epoch, rank, self.world)
+        return training_loader(self.recipe, self.train_cases, epoch, rank, self.world, self.workers)
 
     def val_dataloader(self) -> Any:
         """All slices of this process's validation patients."""
         assert self.trainer is not None
-        return validation_loader(self.recipe, self.validation_cases, self.trainer.global_rank, self.world)
+        rank = self.trainer.global_rank
+        if self.resident is not None:
+            return self.resident.validation_loader(rank, self.world)
+        return validation_loader(self.recipe, self.validation_cases, rank, self.world, self.workers)
 
 
 def _keep(run: RunFolder, name: str, monitor: str | None = None, mode: str = "min") -> ModelCheckpoint:
@@ -346,7 +403,7 @@ def _precision(hardware: Hardware) -> Any:
     """Mixed precision only where the hardware is made for it."""
     if hardware.precision != "auto":
         return hardware.precision
-    if hardware.device in ("auto", "cuda", "gpu") and torch.cuda.is_available():
+    if hardware.on_cuda:
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
     return "32-true"
 
