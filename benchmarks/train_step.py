@@ -34,6 +34,12 @@ WARM_UP = 1
 def main() -> None:
     arguments = _arguments()
     require_extra("train", "torch")
+    if arguments.device != "cpu":
+        from benchmarks.gpu_step import on_gpu
+
+        recipes = [("reference", arguments.reference_size), ("default", 160)]
+        on_gpu(recipes, arguments.batch, 10 * arguments.steps, device=arguments.device)
+        return
     start(arguments.threads)
     print(f"batches of {arguments.batch}, {arguments.steps} steps a round, real slices, forward to optimizer")
 
@@ -150,6 +156,9 @@ def _name(recipe: str, size: int, channels_last: bool, keep: bool) -> str:
 
 def _arguments() -> argparse.Namespace:
     made = parser(__doc__)
+    made.add_argument(
+        "--device", default="cpu", choices=["cpu", "cuda"], help="cuda: on a GPU, with its limits"
+    )
     made.add_argument("--sizes", type=int, nargs="+", default=[128, 192, 256], help="of the light network")
     made.add_argument("--reference-size", type=int, default=256, help="of the reference U-Net (256)")
     made.add_argument("--batch", type=int, default=16, help="images a step (16)")
