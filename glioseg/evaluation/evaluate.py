@@ -235,7 +235,7 @@ def picked_by(model: ModelDescription, cases: Sequence[Case]) -> str:
     if model.checkpoint != "best":
         return model.checkpoint
     same = {case.id for case in cases} & set(model.trained_on.get("validation", []))
-    return "best val_dsc on the same patients" if same else "best val_dsc on other patients"
+    return f"best {model.monitor} on {'the same' if same else 'other'} patients"
 
 
 def reference_dice(prediction: Prediction, scan: Scan, truth: Mask, predictor: Predictor) -> float:

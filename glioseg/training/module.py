@@ -17,9 +17,8 @@ from glioseg.losses import build_loss
 from glioseg.metrics import dice
 from glioseg.networks import build_network
 from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
-from glioseg.prepare import neighbour_channels
+from glioseg.prepare import choose_sequences, neighbour_channels
 from glioseg.recipe import PostprocessChoice, Recipe
-from glioseg.scan import CHANNELS
 
 LOG_EVERY = 10
 FIRST_DIVISOR = 25.0
@@ -40,7 +39,7 @@ class SegmentationModule(lightning.LightningModule):
     def __init__(self, recipe: Recipe, validation: tuple[str, ...], steps: int) -> None:
         super().__init__()
         self.recipe, self.validation, self.steps = recipe, validation, steps
-        channels = neighbour_channels(CHANNELS, recipe.input.neighbours)
+        channels = neighbour_channels(recipe.input.sequences, recipe.input.neighbours)
         # The first weights depend on the seed alone, not on what was drawn before.
         torch.manual_seed(recipe.train.seed)
         arguments = {"out_channels": recipe.labels.channels, **recipe.network.arguments}
@@ -184,6 +183,8 @@ class SegmentationModule(lightning.LightningModule):
         self.stuck = int(checkpoint.get("glioseg_stuck", 0))
 
     def _laid_out(self, images: Tensor) -> Tensor:
+        # Chosen after augmentation, whose draws belong to sequences.
+        images = choose_sequences(images, self.recipe.input.sequences)
         if self.recipe.train.channels_last:
             return images.contiguous(memory_format=torch.channels_last)
         return images
