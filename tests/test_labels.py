@@ -254,7 +254,7 @@ def test_the_keras_recipe_ends_in_a_softmax_over_two_classes(tmp_path: Path) -> 
     predictor = load_predictor(tmp_path / "run")
     case: Case = find_cases(SAMPLES)[0]
     prediction = predictor(read_case(case)[0])
-    assert predictor.runtime(np.zeros((1, 3, 32, 32), np.float32)).shape == (1, 2, 32, 32)
+    assert predictor.runtime(np.zeros((1, 1, 32, 32), np.float32)).shape == (1, 2, 32, 32)
     assert prediction.labels is not None
     assert set(np.unique(prediction.labels.voxels)) <= {0, 255}
     np.testing.assert_array_equal(prediction.mask.voxels, prediction.labels.voxels == 255)
