@@ -92,4 +92,7 @@ def check_device(device: str) -> None:
 
     known = ("auto", "cpu", "cuda", "gpu", "mps")
     if device not in known:
-        raise InputError(Fault("--device", f"one of {', '.join(known)}", device, "Choose one of them."))
+        cure = "Choose one of them."
+        if device.startswith("cuda:"):
+            cure = f"Use --device cuda, with CUDA_VISIBLE_DEVICES={device.removeprefix('cuda:')} before it."
+        raise InputError(Fault("--device", f"one of {', '.join(known)}", device, cure))
