@@ -159,7 +159,8 @@ class SegmentationModule(lightning.LightningModule):
                 optimizer,
                 max_lr=[group["lr"] for group in groups],
                 total_steps=self.steps,
-                pct_start=schedule.warmup,
+                # A rise of exactly one step has no length, by which PyTorch divides.
+                pct_start=schedule.warmup * (1 + 1e-9 * (schedule.warmup * self.steps == 1)),
                 cycle_momentum=False,
                 div_factor=FIRST_DIVISOR,
                 final_div_factor=1 / (FIRST_DIVISOR * (schedule.final or LEAST_FINAL)),
