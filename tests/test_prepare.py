@@ -284,3 +284,5 @@ def test_a_network_may_take_some_sequences_alone() -> None:
         chosen = choose_sequences(stacked, sequences)
         places = [names.index(name) for name in neighbour_channels(sequences, 1)]
         np.testing.assert_array_equal(chosen, stacked[:, places])
+    alone = stacked[:, :3]
+    np.testing.assert_array_equal(choose_sequences(alone, ("flair",)), alone[:, 1:2])

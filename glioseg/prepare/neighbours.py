@@ -52,11 +52,16 @@ def choose_sequences(stacked: Input, sequences: Sequence[str]) -> Input:
         sequences: which of these, in the order in which the network takes them.
 
     Returns:
-        The same object if these are all of them in their order, otherwise a new one with fewer channels.
+        The same object if these are all of them in their order, otherwise a view or a copy of
+        the chosen ones.
     """
     if tuple(sequences) == CHANNELS:
         return stacked
     images: Any = stacked
     places = [CHANNELS.index(name) for name in sequences]
-    chosen: Input = images[:, [*places, *range(len(CHANNELS), images.shape[1])]]
+    places += range(len(CHANNELS), images.shape[1])
+    first, last = places[0], places[-1]
+    # A slice where it can be: a list of places would be copied to a tensor's device each time.
+    together = places == list(range(first, last + 1))
+    chosen: Input = images[:, first : last + 1] if together else images[:, places]
     return chosen
