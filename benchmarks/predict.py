@@ -190,10 +190,9 @@ def _segment(sources: Sequence[Source], predictor: Predictor) -> Measured:
     import numpy as np
 
     from glioseg.prepare import neighbour_channels
-    from glioseg.scan import CHANNELS
 
     description = predictor.description
-    channels = len(neighbour_channels(CHANNELS, description.neighbours))
+    channels = len(neighbour_channels(description.sequences, description.neighbours))
     predictor.runtime(np.zeros((1, channels, description.prepare.size, description.prepare.size), np.float32))
     slices = 0
     started = time.perf_counter()

@@ -59,7 +59,8 @@ class Draws:
 class Augmentation:
     """What a recipe's ``[augment]`` table asks for, done to batches.
 
-    Missing corners are filled with background (each channel's darkest value), not with the mean.
+    Missing corners are filled with background (each channel's darkest value), not with the mean; or, with
+    ``fill = "nearest"``, the border is repeated.
     """
 
     def __init__(self, choice: AugmentChoice) -> None:
@@ -106,6 +107,7 @@ class Augmentation:
                 self.choice.scale,
                 self.choice.rotation,
                 self.choice.shear,
+                self.choice.shear_degrees,
                 self.choice.shift,
                 self.choice.flip,
                 self.choice.elastic,
@@ -166,6 +168,8 @@ class Augmentation:
         angle = math.radians(self.choice.rotation) * signed[:, 1]
         mirror = torch.where(uniform[:, 2] < self.choice.flip, -1.0, 1.0)
         shear = self.choice.shear * signed[:, 3]
+        if self.choice.shear_degrees:
+            shear = shear + torch.tan(math.radians(self.choice.shear_degrees) * signed[:, 3])
         cosine, sine = zoom * torch.cos(angle), zoom * torch.sin(angle)
         height, width = images.shape[-2:]
         # Rows of the 2x3 matrix from output to input coordinates in -1..1, whatever the sides.
@@ -177,17 +181,18 @@ class Augmentation:
             bend = F.interpolate(2 * self.choice.elastic * bends, out, mode="bicubic", align_corners=True)
             grid = grid + bend.permute(0, 2, 3, 1)
         grid = grid.to(images.dtype)
-        # What comes in from beyond the image: each channel's darkest value, and no lesion.
+        padding = "border" if self.choice.fill == "nearest" else "zeros"
+        # Zeros are what comes in from beyond the image: each channel's darkest value, and no lesion.
         air = images.amin(dim=(2, 3), keepdim=True)
         nothing = targets.new_zeros(1, targets.shape[1], 1, 1)
         if targets.shape[1] > 1:
             nothing[:, 0] = 1
         if self.choice.targets == "linear":
             channels = images.shape[1]
-            both = _sample(torch.cat((images - air, targets - nothing), dim=1), grid, "bilinear")
+            both = _sample(torch.cat((images - air, targets - nothing), dim=1), grid, "bilinear", padding)
             return both[:, :channels] + air, (both[:, channels:] + nothing).clamp(0, 1)
-        moved = _sample(targets - nothing, grid, "nearest") + nothing
-        return _sample(images - air, grid, "bilinear") + air, moved.clamp(0, 1)
+        moved = _sample(targets - nothing, grid, "nearest", padding) + nothing
+        return _sample(images - air, grid, "bilinear", padding) + air, moved.clamp(0, 1)
 
     def _shade(self, images: Tensor, uniform: Tensor) -> Tensor:
         """Intensity changes; FLAIR of other slices changes as FLAIR does."""
@@ -238,8 +243,8 @@ def _soft_region(lesion: Tensor, margin: float, edge: float) -> Tensor:
     return F.avg_pool2d(region, 2 * half + 1, 1, half, count_include_pad=False)
 
 
-def _sample(values: Tensor, grid: Tensor, mode: str) -> Tensor:
-    return F.grid_sample(values, grid, mode=mode, padding_mode="zeros", align_corners=False)
+def _sample(values: Tensor, grid: Tensor, mode: str, padding: str) -> Tensor:
+    return F.grid_sample(values, grid, mode=mode, padding_mode=padding, align_corners=False)
 
 
 def _noise(images: Tensor, seeds: tuple[int, ...]) -> Tensor:

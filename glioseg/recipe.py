@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from glioseg.dataset.split import SplitChoice
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import write_text
 from glioseg.labels import Labels
 from glioseg.prepare import Preparation
+from glioseg.scan import CHANNELS
 from glioseg.settings import checked, find_toml, parse_value, read_toml, toml_names
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -37,9 +38,22 @@ class LossChoice(_Table):
 
 
 class InputChoice(_Table):
-    """What the network sees besides the slice itself."""
+    """What the network sees: sequences of the slice itself, and FLAIR of the slices around.
 
+    Scans are prepared with all their sequences, whichever of them the network takes.
+    """
+
+    sequences: tuple[str, ...] = Field(
+        default=CHANNELS, min_length=1, description="which of pre, flair and post, in the network's order"
+    )
     neighbours: int = Field(default=0, ge=0, le=3, description="slices on each side whose FLAIR is added")
+
+    @field_validator("sequences")
+    @classmethod
+    def _known(cls, sequences: tuple[str, ...]) -> tuple[str, ...]:
+        if not set(sequences) <= set(CHANNELS) or len(set(sequences)) < len(sequences):
+            raise ValueError(f"sequences are different ones of {', '.join(CHANNELS)}")
+        return sequences
 
 
 class SamplingChoice(_Table):
@@ -64,6 +78,9 @@ class AugmentChoice(_Table):
     scale: float = Field(default=0.0, ge=0, lt=1, description="zoom by 1 ± this")
     rotation: float = Field(default=0.0, ge=0, le=180, description="degrees, ±")
     shear: float = Field(default=0.0, ge=0, lt=1, description="± this share of the side")
+    shear_degrees: float = Field(
+        default=0.0, ge=0, le=60, description="degrees by which columns lean, ±; beside shear"
+    )
     shift: float = Field(default=0.0, ge=0, lt=1, description="± this share of the side")
     flip: float = Field(default=0.0, ge=0, le=1, description="probability of a left-right flip")
     elastic: float = Field(default=0.0, ge=0, le=0.2, description="deviation of bending, share of the side")
@@ -89,6 +106,10 @@ class AugmentChoice(_Table):
     )
     targets: Literal["linear", "nearest"] = Field(
         default="linear", description="interpolation of the target: nearest keeps a hard mask hard"
+    )
+    fill: Literal["background", "nearest"] = Field(
+        default="background",
+        description="what comes in from beyond the image: background, or its border repeated",
     )
 
 
@@ -126,7 +147,10 @@ class TrainChoice(_Table):
     seed: int = Field(default=42, ge=0, lt=2**31)
     ema: float = Field(default=0.0, ge=0, lt=1, description="decay of the averaged weights; 0: none")
     checkpoint: Literal["best", "last"] = Field(
-        default="best", description="which weights are the result: best epoch by val_dsc, or the last"
+        default="best", description="which weights are the result: of the best epoch, or of the last"
+    )
+    monitor: Literal["val_dsc", "val_loss"] = Field(
+        default="val_dsc", description="what the best epoch has the greatest (val_dsc) or least (val_loss) of"
     )
     early_stopping: int | None = Field(default=None, ge=1, description="epochs of patience on val_loss")
     vis_freq: int = Field(

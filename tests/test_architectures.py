@@ -17,6 +17,7 @@ from glioseg.networks import (
     build_network,
     resnet34_unet,
 )
+from glioseg.prepare import neighbour_channels
 from glioseg.recipe import load_recipe, recipe_names
 
 
@@ -57,7 +58,7 @@ def test_reference_unet_has_the_published_names_and_size():
 # ---------------------------------------------------------------- attention
 
 
-@pytest.mark.parametrize("gate", ["simple", "additive"])
+@pytest.mark.parametrize("gate", ["as_published", "skip_1x1", "additive"])
 def test_a_gate_that_is_open_leaves_the_reference_unet(gate):
     plain = build_network("unet", 3, features=4).eval()
     gated = build_network("attention_unet", 3, features=4, gate=gate).eval()
@@ -65,7 +66,7 @@ def test_a_gate_that_is_open_leaves_the_reference_unet(gate):
     assert not missing.unexpected_keys
     assert all(key.startswith("gate") for key in missing.missing_keys)
     levels = {key[:5] for key in missing.missing_keys}
-    assert levels == ({"gate1"} if gate == "simple" else set()) | {"gate2", "gate3", "gate4"}
+    assert levels == (set() if gate == "additive" else {"gate1"}) | {"gate2", "gate3", "gate4"}
     images = batch()
     with torch.no_grad():
         assert not torch.equal(gated(images), plain(images))
@@ -74,7 +75,7 @@ def test_a_gate_that_is_open_leaves_the_reference_unet(gate):
             if hasattr(module, "psi"):
                 module.psi.weight.zero_()
                 module.psi.bias.fill_(100)
-            elif type(module).__name__ == "SimpleGate":
+            elif type(module).__name__ in ("SkipGate", "PublishedGate"):
                 module.conv.weight.zero_()
                 module.conv.bias.fill_(100)
         torch.testing.assert_close(gated(images), plain(images))
@@ -225,18 +226,21 @@ def test_keras_unet_drops_out_only_in_training_and_in_the_depth():
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments", "count"),
+    ("name", "channels", "arguments", "count"),
     [
-        ("attention_unet", {}, 7_937_601),
-        ("attention_unet", {"gate": "additive"}, 8_280_036),
-        ("resnet34_unet", {}, 21_656_897),
-        ("unet_plus_plus", {}, 9_046_244),
-        ("keras_unet", {}, 31_031_745),
+        ("unet", (3, 1), {}, 7_763_041),
+        ("attention_unet", (3, 1), {"gate": "as_published"}, 7_850_561),
+        ("attention_unet", (3, 1), {"gate": "skip_1x1"}, 7_937_601),
+        ("attention_unet", (3, 1), {"gate": "additive"}, 8_280_036),
+        ("resnet34_unet", (3, 1), {}, 21_656_897),
+        ("unet_plus_plus", (3, 1), {}, 9_046_244),
+        ("unet_plus_plus", (3, 1), {"feature_scale": 1}, 36_166_084),
+        ("keras_unet", (1, 2), {}, 7_760_066),
     ],
 )
-def test_as_many_parameters_as_the_description_says(name, arguments, count):
+def test_as_many_parameters_as_the_description_says(name, channels, arguments, count):
     with torch.device("meta"):
-        network = build_network(name, 3, 1, **arguments)
+        network = build_network(name, *channels, **arguments)
     assert sum(parameter.numel() for parameter in network.parameters()) == count
     assert f"{count:,}" in inspect.getdoc(type(network))
 
@@ -287,9 +291,12 @@ ROWS = {
     "unet_soft_iou": {"loss"},
     "unet_bce_dice": {"loss"},
     "attention_unet": {"network"},
+    "attention_unet_oktay": {"network"},
     "resnet34_unet": {"network"},
     "unet_plus_plus": {"network"},
-    "keras_unet": {"network", "labels", "loss", "augment", "train"},
+    "unet_plus_plus_deep_supervision": {"network"},
+    "unet_adamw_one_cycle": {"optimizer", "schedule"},
+    "keras_unet": {"input", "network", "labels", "loss", "augment", "train"},
 }
 
 
@@ -315,10 +322,18 @@ def test_a_faulty_row_differs_from_its_sound_one_in_the_loss(name):
     assert faulty.train == load_recipe(name, ["train.stuck_epochs=0"]).train
 
 
+@pytest.mark.parametrize("name", ["unet_soft_iou", "unet_soft_iou_as_published"])
+def test_an_empty_slice_costs_1_in_the_soft_iou_rows(name):
+    choice = load_recipe(name).loss
+    logits = torch.full((1, 1, 8, 8), -9.0)
+    cost = build_loss(choice.name, **choice.arguments)(logits, torch.zeros_like(logits))
+    assert float(cost) == pytest.approx(1, abs=1e-3)
+
+
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_builds_and_takes_a_step(name):
     recipe = load_recipe(name)
-    channels = 3 + 2 * recipe.input.neighbours
+    channels = len(neighbour_channels(recipe.input.sequences, recipe.input.neighbours))
     classes = recipe.labels.channels
     network = build_network(recipe.network.name, channels, classes, **recipe.network.arguments).train()
     loss = build_loss(recipe.loss.name, **recipe.loss.arguments)

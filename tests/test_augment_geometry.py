@@ -85,6 +85,32 @@ def test_shear_leans_and_keeps_the_area():
     assert float(moved.sum() / target.sum()) == pytest.approx(1, rel=0.03)
 
 
+def test_shear_in_degrees_leans_by_the_tangent():
+    target = disc(radius=8, row=12)
+    augmentation = Augmentation(AugmentChoice(shear_degrees=30))
+    moved = augmentation(target, target, draws_of(u3=0.75))[1]
+    row, column = centre(moved)
+    assert abs(column) == pytest.approx(np.tan(np.radians(15)) * 12, abs=0.2)
+    assert row == pytest.approx(12, abs=0.2)
+
+
+@pytest.mark.parametrize("targets", ["linear", "nearest"])
+@pytest.mark.parametrize("fill", ["background", "nearest"])
+def test_what_comes_in_from_beyond_the_image(fill, targets):
+    columns = torch.linspace(1, 2, 32).expand(1, 3, 32, 32)
+    # Lesion at the right border; the image moves to the left by a quarter.
+    target = (columns[:, :1] > 1.9).float()
+    augmentation = Augmentation(AugmentChoice(shift=0.25, fill=fill, targets=targets))
+    moved, lesion = augmentation(columns, target, draws_of(u4=1.0))
+    new = slice(25, None)
+    if fill == "nearest":
+        torch.testing.assert_close(moved[..., new], torch.full((1, 3, 32, 7), 2.0))
+        assert lesion[..., new].eq(1).all()
+    else:
+        torch.testing.assert_close(moved[..., new], torch.full((1, 3, 32, 7), 1.0))
+        assert lesion[..., new].eq(0).all()
+
+
 def test_elastic_bends_by_its_share_of_the_side():
     target = disc(radius=10).expand(400, -1, -1, -1)
     augmentation = Augmentation(AugmentChoice(elastic=0.05, elastic_grid=2))

@@ -268,6 +268,13 @@ def test_everything_that_is_written(predictor, made_cases, tmp_path) -> None:
         assert getattr(Image.open(out / "gifs" / f"{case.id}.gif"), "n_frames", 1) == 6
 
 
+def test_a_slice_stands_in_the_gif_as_long_as_asked(predictor, made_cases, tmp_path) -> None:
+    evaluate(predictor, made_cases[:1], tmp_path / "out", gif_seconds=0.1)
+    (path,) = (tmp_path / "out" / "gifs").glob("*.gif")
+    with Image.open(path) as gif:
+        assert gif.info["duration"] == 100
+
+
 def test_pictures_can_be_left_out(predictor, made_cases, tmp_path) -> None:
     evaluate(predictor, made_cases[:1], tmp_path / "out", pictures=False)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {

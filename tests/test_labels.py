@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from glioseg.dataset.cache import prepare_cases
 from glioseg.dataset.check import check
 from glioseg.dataset.find import Case, find_cases, read_case, read_labelled_case
 from glioseg.errors import InputError
-from glioseg.evaluation.evaluate import Evaluation
+from glioseg.evaluation.evaluate import Evaluation, picked_by
 from glioseg.io import read_labels, read_mask, read_scan, write_labels
 from glioseg.io.image import write_picture
 from glioseg.labels import Labels
@@ -245,16 +247,30 @@ def test_what_does_not_fit_together_is_refused(
 
 def test_the_keras_recipe_ends_in_a_softmax_over_two_classes(tmp_path: Path) -> None:
     pytest.importorskip("pytorch_lightning")
+    import torch
+
     from glioseg.inference.predictor import load_predictor
     from glioseg.training.train import train
 
-    tiny = ["network.arguments.features=4", "train.epochs=1", "train.steps_per_epoch=2", "train.batch_size=2"]
+    tiny = ["network.arguments.features=4", "train.epochs=3", "train.steps_per_epoch=2", "train.batch_size=2"]
     recipe = load_recipe("keras_unet", [*SETTINGS[4:6], "prepare.size=32", "train.vis_freq=0", *tiny])
     train(SAMPLES, recipe, tmp_path / "run", echo=lambda _: None)
     predictor = load_predictor(tmp_path / "run")
     case: Case = find_cases(SAMPLES)[0]
     prediction = predictor(read_case(case)[0])
-    assert predictor.runtime(np.zeros((1, 3, 32, 32), np.float32)).shape == (1, 2, 32, 32)
+    assert predictor.runtime(np.zeros((1, 1, 32, 32), np.float32)).shape == (1, 2, 32, 32)
     assert prediction.labels is not None
     assert set(np.unique(prediction.labels.voxels)) <= {0, 255}
     np.testing.assert_array_equal(prediction.mask.voxels, prediction.labels.voxels == 255)
+    # The network takes FLAIR alone: without the others, nothing is missing.
+    assert predictor.description.sequences == ("flair",)
+    scan = read_case(case)[0]
+    assert "filled_sequences" not in predictor(replace(scan, filled=("pre", "post"))).doubts
+    # Its weights are those of the least validation loss.
+    rows = list(csv.DictReader((tmp_path / "run" / "metrics.csv").open(encoding="utf-8")))
+    least = min(rows, key=lambda row: float(row["val_loss"]))
+    best = torch.load(tmp_path / "run" / "best.ckpt", weights_only=True)
+    assert best["global_step"] == int(least["step"])
+    manifest = RunFolder.open(tmp_path / "run").manifest
+    assert manifest["kept_epoch"] == int(least["epoch"])
+    assert picked_by(predictor.description, [case]).startswith("best val_loss on")

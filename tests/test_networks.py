@@ -36,6 +36,7 @@ SMALL = {
 CASES = {
     **{name: (name, SMALL[name]) for name in REGISTRY},
     "lite0_unet-mirrored": ("lite0_unet", {**SMALL["lite0_unet"], "mirrored": True}),
+    "attention_unet-skip_1x1": ("attention_unet", {"features": 4, "gate": "skip_1x1"}),
     "attention_unet-additive": ("attention_unet", {"features": 4, "gate": "additive"}),
     "unet_plus_plus-each": (
         "unet_plus_plus",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from phantom import DEFAULT, EVEN, PREPARATIONS, TISSUE, ellipse, head, scan_of
 
 from glioseg.errors import InputError
-from glioseg.prepare import Preparation, neighbour_channels, stack_neighbours
+from glioseg.prepare import Preparation, choose_sequences, neighbour_channels, stack_neighbours
 from glioseg.prepare.tissue import LINEAR, normalise_tissue
 from glioseg.scan import CHANNELS, Scan
 
@@ -274,3 +274,15 @@ def test_a_fingerprint_changes_with_every_setting() -> None:
     ]
     assert len({choice.fingerprint for choice in choices}) == len(choices) == 4 * len(PREPARATIONS)
     assert replace(DEFAULT.frame(scan_of(head())), size=64) != DEFAULT.frame(scan_of(head()))
+
+
+def test_a_network_may_take_some_sequences_alone() -> None:
+    names = neighbour_channels(CHANNELS, 1)
+    stacked = np.arange(2 * 5).reshape(2, 5, 1, 1) * np.ones((2, 5, 4, 4))
+    assert choose_sequences(stacked, CHANNELS) is stacked
+    for sequences in (("flair",), ("post", "pre"), ("pre", "flair")):
+        chosen = choose_sequences(stacked, sequences)
+        places = [names.index(name) for name in neighbour_channels(sequences, 1)]
+        np.testing.assert_array_equal(chosen, stacked[:, places])
+    alone = stacked[:, :3]
+    np.testing.assert_array_equal(choose_sequences(alone, ("flair",)), alone[:, 1:2])

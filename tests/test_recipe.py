@@ -200,12 +200,16 @@ def test_an_unknown_key_gets_the_nearest_name(setting: str, nearest: str) -> Non
 
 def test_an_unknown_key_near_nothing_gets_the_known_ones() -> None:
     (fault,) = faults_of("input.zzzzz=1")
-    assert fault.endswith("Known: neighbours.")
+    assert fault.endswith("Known: sequences, neighbours.")
 
 
 @pytest.mark.parametrize(
     "setting",
     [
+        "input.sequences=[]",
+        "input.sequences=['flair', 'flair']",
+        "input.sequences=['flair', 't9']",
+        "train.monitor=val_iou",
         "train.epochs=0",
         "train.epochs=2.5",
         "train.epochs=many",

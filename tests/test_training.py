@@ -206,6 +206,18 @@ def test_the_rate_rises_and_falls_as_the_schedule_says(name: str, final: float, 
         assert (np.diff(group[peak + 1 :]) < 0).all()
 
 
+@pytest.mark.parametrize("steps", range(1, 9))
+def test_one_cycle_fits_into_few_steps(steps: int) -> None:
+    recipe = load_recipe("unet_adamw_one_cycle", ["network.arguments.features=2"])
+    configured: Any = SegmentationModule(recipe, (), steps).configure_optimizers()
+    optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
+    for step in range(steps):
+        assert 0 < optimizer.param_groups[0]["lr"] <= recipe.optimizer.rate
+        optimizer.step()
+        if step + 1 < steps:
+            schedule.step()
+
+
 class TestRun:
     def test_folder_can_be_read(self, unbroken: Path) -> None:
         names = {path.name for path in unbroken.iterdir()}

@@ -24,6 +24,9 @@ def evaluate(
         bool, typer.Option("--flair-alone", help="Leave out T1, as if there were FLAIR alone.")
     ] = False,
     pictures: Annotated[bool, typer.Option(help="Draw a PNG a slice and a GIF a patient.")] = True,
+    gif_duration: Annotated[
+        int, typer.Option(min=10, max=10_000, help="Milliseconds that each slice stands in a GIF.")
+    ] = 150,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
     patient_rule: Annotated[
         str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
@@ -51,6 +54,7 @@ def evaluate(
         command=command_line(),
         flair_alone=flair_alone,
         pictures=pictures,
+        gif_seconds=gif_duration / 1000,
         progress=lambda patient, score: typer.echo(f"{patient}  DSC {score:.4f}"),
     )
     own, reference = result.own["dice"], result.reference

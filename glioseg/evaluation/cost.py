@@ -10,7 +10,6 @@ import numpy as np
 
 from glioseg.prepare import neighbour_channels
 from glioseg.recipe import Recipe
-from glioseg.scan import CHANNELS
 
 BATCH = 8
 ROUNDS = 5
@@ -48,7 +47,7 @@ def measure_cost(recipe: Recipe, model: Path, threads: int | None = None) -> Cos
     from glioseg.inference.runtime import OnnxRuntime, usable_cores
     from glioseg.networks import build_network, without_pretrained
 
-    channels = len(neighbour_channels(CHANNELS, recipe.input.neighbours))
+    channels = len(neighbour_channels(recipe.input.sequences, recipe.input.neighbours))
     arguments = without_pretrained(recipe.network.name, recipe.network.arguments)
     arguments = {"out_channels": recipe.labels.channels, **arguments}
     network = build_network(recipe.network.name, channels, **arguments).eval()

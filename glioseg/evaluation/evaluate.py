@@ -105,6 +105,9 @@ class Evaluation:
 OWN_METRICS = ("dice", "iou", "sensitivity", "precision")
 FLAIR_ALONE = "FLAIR alone"
 """What a protocol says of scans whose other sequences were left out."""
+GIF_SECONDS = 0.15
+"""How long each slice stands in a GIF."""
+
 JUDGED = ("certainty", "border", "expected_dice")
 """Columns of ``metrics.csv`` that the model said of its masks without the truth."""
 
@@ -118,6 +121,7 @@ def evaluate(
     command: str = "",
     flair_alone: bool = False,
     pictures: bool = True,
+    gif_seconds: float = GIF_SECONDS,
     progress: Callable[[str, float], None] | None = None,
 ) -> Evaluation:
     """Predict each case and score it.
@@ -131,6 +135,7 @@ def evaluate(
         command: what repeats this, for the record.
         flair_alone: leave the other sequences out, as if they had never been taken.
         pictures: draw a PNG a slice and a GIF a patient.
+        gif_seconds: how long each slice stands in the GIF.
         progress: called with each patient and its DSC on its own grid.
 
     Raises:
@@ -166,7 +171,7 @@ def evaluate(
         hits = prediction.mask.voxels.any(axis=(1, 2)) & free
         slices[case.id] = (int(hits.sum()), int(free.sum()))
         if out is not None:
-            _write_case(out, scan, prediction, truth, pictures)
+            _write_case(out, scan, prediction, truth, pictures, gif_seconds)
         if progress is not None:
             progress(case.id, values["dice"][case.id])
     facts = partial(
@@ -235,7 +240,7 @@ def picked_by(model: ModelDescription, cases: Sequence[Case]) -> str:
     if model.checkpoint != "best":
         return model.checkpoint
     same = {case.id for case in cases} & set(model.trained_on.get("validation", []))
-    return "best val_dsc on the same patients" if same else "best val_dsc on other patients"
+    return f"best {model.monitor} on {'the same' if same else 'other'} patients"
 
 
 def reference_dice(prediction: Prediction, scan: Scan, truth: Mask, predictor: Predictor) -> float:
@@ -301,7 +306,9 @@ def _truth(case: Case, labels: Labels) -> tuple[Scan, Mask, LabelMap | None]:
     return scan, truth, classes
 
 
-def _write_case(out: Path, scan: Scan, prediction: Prediction, truth: Mask, pictures: bool) -> None:
+def _write_case(
+    out: Path, scan: Scan, prediction: Prediction, truth: Mask, pictures: bool, gif_seconds: float
+) -> None:
     from glioseg.draw import draw_gif, draw_slices
     from glioseg.io import write_labels, write_mask
 
@@ -312,4 +319,4 @@ def _write_case(out: Path, scan: Scan, prediction: Prediction, truth: Mask, pict
         write_mask(predicted, out / "masks", scan.id)
     if pictures:
         draw_slices(scan, predicted, truth, out / "outlines" / scan.id)
-        draw_gif(scan, predicted, truth, out / "gifs" / f"{scan.id}.gif")
+        draw_gif(scan, predicted, truth, out / "gifs" / f"{scan.id}.gif", seconds=gif_seconds)

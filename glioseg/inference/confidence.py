@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from glioseg.inference.appearance import Appearance
-from glioseg.scan import BoolArray, Scan
+from glioseg.scan import CHANNELS, BoolArray, Scan
 
 UNCERTAIN_BELOW = 0.8
 """Expected DSC below which a person should look."""
@@ -101,6 +101,7 @@ def doubts(
     expected_dice: float | None,
     appearance: Appearance | None,
     flair: npt.NDArray[Any],
+    sequences: tuple[str, ...] = CHANNELS,
 ) -> tuple[str, ...]:
     """Keys of :data:`DOUBTS` that hold for a prediction.
 
@@ -110,8 +111,9 @@ def doubts(
         expected_dice: of the mask; ``None`` when it is empty.
         appearance: of the training scans, if the model knows it.
         flair: prepared FLAIR ``(slices, size, size)``.
+        sequences: which the model takes; it is no doubt that others are missing.
     """
-    found = ["filled_sequences"] if scan.filled else []
+    found = ["filled_sequences"] if set(scan.filled) & set(sequences) else []
     if not mask.any():
         found.append("no_lesion")
     elif len(mask) > 1 and (mask[0].any() or mask[-1].any()):

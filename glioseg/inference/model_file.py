@@ -15,6 +15,7 @@ from glioseg.inference.confidence import Calibration
 from glioseg.labels import Labels
 from glioseg.prepare import Preparation
 from glioseg.recipe import PostprocessChoice, Recipe
+from glioseg.scan import CHANNELS
 
 Variant = Literal["file", "fast", "second"]
 """Files of a model that ships, as ``index.json`` calls them."""
@@ -35,6 +36,7 @@ class ModelDescription(BaseModel):
         network: name of its architecture.
         prepare: how scans are made ready.
         neighbours: slices on each side whose FLAIR is an input channel.
+        sequences: which sequences of the slice itself are input channels, in this order.
         labels: classes of its output, if it tells more than lesion or not.
         postprocess: from its probabilities to a mask.
         made: version of glioseg that wrote it.
@@ -42,6 +44,7 @@ class ModelDescription(BaseModel):
         appearance: what its training scans look like; ``None`` if that is not known.
         calibration: from the evidence of a mask to the DSC to expect.
         checkpoint: which weights these are (``best`` or ``last``).
+        monitor: what the best ones were picked by (``val_dsc`` or ``val_loss``).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,6 +53,7 @@ class ModelDescription(BaseModel):
     network: str
     prepare: Preparation
     neighbours: int
+    sequences: tuple[str, ...] = CHANNELS
     labels: Labels = Labels()
     postprocess: PostprocessChoice
     made: str
@@ -57,6 +61,7 @@ class ModelDescription(BaseModel):
     appearance: Appearance | None = None
     calibration: Calibration = Calibration()
     checkpoint: str = "given"
+    monitor: str = "val_dsc"
 
 
 def describe(
@@ -69,6 +74,7 @@ def describe(
         network=recipe.network.name,
         prepare=prepare,
         neighbours=recipe.input.neighbours,
+        sequences=recipe.input.sequences,
         labels=recipe.labels,
         postprocess=recipe.postprocess,
         made=__version__,
@@ -80,6 +86,7 @@ def describe(
         },
         appearance=appearance,
         checkpoint=recipe.train.checkpoint,
+        monitor=recipe.train.monitor,
     )
     return {KEY: description.model_dump_json()}
 

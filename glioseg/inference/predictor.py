@@ -16,7 +16,7 @@ from glioseg.inference.confidence import Evidence, doubts, evidence
 from glioseg.inference.model_file import ModelDescription, find_model, read_description
 from glioseg.inference.runtime import Greatest, OnnxRuntime, OpenVino, Runtime, openvino_is_there
 from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
-from glioseg.prepare import Frame, neighbour_channels, stack_neighbours
+from glioseg.prepare import Frame, choose_sequences, neighbour_channels, stack_neighbours
 from glioseg.scan import CHANNELS, LabelMap, Mask, Scan
 
 BATCH = 8
@@ -105,7 +105,8 @@ class Predictor:
             mask = Mask(to_mask(restored, choice, flair_on_own_grid), scan.grid, scan.id)
         clues = evidence(restored, mask.voxels)
         expected = None if clues is None else self.description.calibration(clues)
-        found = doubts(scan, mask.voxels, expected, self.description.appearance, flair)
+        appearance, sequences = self.description.appearance, self.description.sequences
+        found = doubts(scan, mask.voxels, expected, appearance, flair, sequences)
         return Prediction(
             mask=mask,
             probability=restored,
@@ -125,6 +126,7 @@ class Predictor:
         for start in range(0, len(images), self.batch):
             chosen = np.arange(start, min(start + self.batch, len(images)))
             batch = stack_neighbours(images, chosen, neighbours)
+            batch = choose_sequences(batch, self.description.sequences)
             probability = self._classes(self.runtime(batch))
             if self.flips:
                 mirrored = self._classes(self.runtime(batch[..., ::-1]))[..., ::-1]
@@ -172,7 +174,7 @@ def load_predictor(
         runtime = OnnxRuntime(path, threads)
     description = read_description(path, runtime.metadata)
     size = description.prepare.size
-    expected = (len(neighbour_channels(CHANNELS, description.neighbours)), size, size)
+    expected = (len(neighbour_channels(description.sequences, description.neighbours)), size, size)
     found = tuple(runtime.input.shape[1:])
     # A size that the file leaves free stands there as text.
     if len(found) != 3 or any(

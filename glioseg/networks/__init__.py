@@ -47,7 +47,7 @@ REGISTRY: dict[str, NetworkEntry] = {
     "unet": NetworkEntry("glioseg.networks.unet:UNet", "the reference U-Net (Buda et al. 2019)"),
     "attention_unet": NetworkEntry(
         "glioseg.networks.attention_unet:AttentionUNet",
-        "U-Net with attention gates, simple or Oktay et al. 2018",
+        "U-Net with attention gates: of the write-up, on the skips, or Oktay et al. 2018",
     ),
     "resnet34_unet": NetworkEntry(
         "glioseg.networks.resnet34_unet:ResNet34UNet",

@@ -11,9 +11,9 @@ class KerasUNet(nn.Module):
     """U-Net (Ronneberger et al. 2015) as the Keras code of the write-up of this task builds it.
 
     Convolutions with ReLU and He-normal weights, no batch normalisation, dropout in the two deepest blocks,
-    nearest up-sampling and a 2x2 convolution. It returns logits: for N classes their softmax belongs into
-    the loss (``categorical_cross_entropy``). 31,031,745 parameters and 54.6 GMAC at 256 x 256 (3 channels in,
-    1 out, 64 features).
+    nearest up-sampling and a 2x2 convolution, and a 3x3 convolution at the end. It returns logits: for N
+    classes their softmax belongs into the loss (``categorical_cross_entropy``). 7,760,066 parameters and
+    13.7 GMAC at 256 x 256 (1 channel in, 2 out, 32 features).
 
     Args:
         in_channels: input channels.
@@ -23,7 +23,7 @@ class KerasUNet(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int = 3, out_channels: int = 1, features: int = 64, dropout: float = 0.5
+        self, in_channels: int = 3, out_channels: int = 1, features: int = 32, dropout: float = 0.5
     ) -> None:
         super().__init__()
         widths = [features * 2**level for level in range(5)]
@@ -34,7 +34,7 @@ class KerasUNet(nn.Module):
         )
         self.ups = nn.ModuleList(_UpConv(2 * width, width) for width in reversed(widths[:-1]))
         self.decoder = nn.ModuleList(_block(2 * width, width) for width in reversed(widths[:-1]))
-        self.head = nn.Conv2d(widths[0], out_channels, 1)
+        self.head = nn.Conv2d(widths[0], out_channels, 3, padding=1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 _he_normal(module)

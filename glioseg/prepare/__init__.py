@@ -17,11 +17,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from glioseg.prepare.blas import one_blas_thread
 from glioseg.prepare.default import default_frame, prepare_default, prepare_even_tissue, prepare_tissue
 from glioseg.prepare.frame import Array, Frame
-from glioseg.prepare.neighbours import neighbour_channels, stack_neighbours
+from glioseg.prepare.neighbours import choose_sequences, neighbour_channels, stack_neighbours
 from glioseg.prepare.reference import prepare_reference, reference_frame
 from glioseg.scan import BoolArray, Scan, check_boolean
 
-__all__ = ["Frame", "Preparation", "Prepared", "neighbour_channels", "stack_neighbours"]
+__all__ = [
+    "Frame",
+    "Preparation",
+    "Prepared",
+    "choose_sequences",
+    "neighbour_channels",
+    "stack_neighbours",
+]
 
 PREPARATION_VERSION = 2
 """Raised whenever the arrays that a preparation makes change, so that caches are made anew."""

@@ -1,17 +1,21 @@
-"""What a network sees besides the slice itself: FLAIR of the slices around."""
+"""What a network sees: sequences of the slice itself, and FLAIR of the slices around."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from glioseg.prepare.frame import Array
+from glioseg.scan import CHANNELS
+
+Input = TypeVar("Input")
 
 
 def neighbour_channels(channels: tuple[str, ...], neighbours: int) -> tuple[str, ...]:
-    """Names of the network's input channels: the scan's own, then FLAIR of the slices around."""
+    """Names of the network's input channels: those of the slice, then FLAIR of the slices around."""
     offsets = [o for o in range(-neighbours, neighbours + 1) if o]
     return channels + tuple(f"flair{offset:+d}" for offset in offsets)
 
@@ -37,3 +41,27 @@ def stack_neighbours(images: npt.NDArray[Any], positions: npt.NDArray[np.intp], 
     for place, offset in enumerate(offsets, start=channels):
         stacked[:, place] = images[np.clip(positions + offset, 0, slices - 1), :, :, flair]
     return stacked
+
+
+def choose_sequences(stacked: Input, sequences: Sequence[str]) -> Input:
+    """The channels of some sequences of what :func:`stack_neighbours` made, FLAIR of the slices around kept.
+
+    Args:
+        stacked: array or tensor ``(batch, channels, height, width)``; its first channels are those of
+            :data:`glioseg.scan.CHANNELS`.
+        sequences: which of these, in the order in which the network takes them.
+
+    Returns:
+        The same object if these are all of them in their order, otherwise a view or a copy of
+        the chosen ones.
+    """
+    if tuple(sequences) == CHANNELS:
+        return stacked
+    images: Any = stacked
+    places = [CHANNELS.index(name) for name in sequences]
+    places += range(len(CHANNELS), images.shape[1])
+    first, last = places[0], places[-1]
+    # A slice where it can be: a list of places would be copied to a tensor's device each time.
+    together = places == list(range(first, last + 1))
+    chosen: Input = images[:, first : last + 1] if together else images[:, places]
+    return chosen

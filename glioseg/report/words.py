@@ -294,6 +294,8 @@ PHRASES: dict[str, str] = {
     "given": "指定的",
     "best val_dsc on the same patients": "在相同患者上验证 DSC 最佳者",
     "best val_dsc on other patients": "在其他患者上验证 DSC 最佳者",
+    "best val_loss on the same patients": "在相同患者上验证损失最小者",
+    "best val_loss on other patients": "在其他患者上验证损失最小者",
 }
 """Fixed phrases of protocols in Chinese."""
 

@@ -17,9 +17,8 @@ from glioseg.losses import build_loss
 from glioseg.metrics import dice
 from glioseg.networks import build_network
 from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
-from glioseg.prepare import neighbour_channels
+from glioseg.prepare import choose_sequences, neighbour_channels
 from glioseg.recipe import PostprocessChoice, Recipe
-from glioseg.scan import CHANNELS
 
 LOG_EVERY = 10
 FIRST_DIVISOR = 25.0
@@ -40,7 +39,7 @@ class SegmentationModule(lightning.LightningModule):
     def __init__(self, recipe: Recipe, validation: tuple[str, ...], steps: int) -> None:
         super().__init__()
         self.recipe, self.validation, self.steps = recipe, validation, steps
-        channels = neighbour_channels(CHANNELS, recipe.input.neighbours)
+        channels = neighbour_channels(recipe.input.sequences, recipe.input.neighbours)
         # The first weights depend on the seed alone, not on what was drawn before.
         torch.manual_seed(recipe.train.seed)
         arguments = {"out_channels": recipe.labels.channels, **recipe.network.arguments}
@@ -194,7 +193,8 @@ class SegmentationModule(lightning.LightningModule):
                 optimizer,
                 max_lr=[group["lr"] for group in groups],
                 total_steps=self.steps,
-                pct_start=schedule.warmup,
+                # A rise of exactly one step has no length, by which PyTorch divides.
+                pct_start=schedule.warmup * (1 + 1e-9 * (schedule.warmup * self.steps == 1)),
                 cycle_momentum=False,
                 div_factor=FIRST_DIVISOR,
                 final_div_factor=1 / (FIRST_DIVISOR * (schedule.final or LEAST_FINAL)),
@@ -218,6 +218,8 @@ class SegmentationModule(lightning.LightningModule):
         self.stuck = int(checkpoint.get("glioseg_stuck", 0))
 
     def _laid_out(self, images: Tensor) -> Tensor:
+        # Chosen after augmentation, whose draws belong to sequences.
+        images = choose_sequences(images, self.recipe.input.sequences)
         if self.recipe.train.channels_last or self.device.type == "cuda":
             return images.contiguous(memory_format=torch.channels_last)
         return images

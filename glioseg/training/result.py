@@ -13,7 +13,6 @@ from glioseg.dataset.cache import PreparedCase
 from glioseg.networks import build_network, without_pretrained
 from glioseg.prepare import neighbour_channels
 from glioseg.recipe import Recipe
-from glioseg.scan import CHANNELS
 from glioseg.training.run import RunFolder
 
 
@@ -42,6 +41,13 @@ def save_result(
             "last_val_dsc": scored[-1]["val_dsc"],
         }
         echo(f"Best validation mean DSC: {best['val_dsc']:.6f} (epoch {int(best['epoch'])})")
+        if recipe.train.checkpoint == "best" and recipe.train.monitor == "val_loss":
+            kept = min(scored, key=lambda row: row["val_loss"])
+            facts |= {"kept_epoch": int(kept["epoch"]), "kept_val_dsc": kept["val_dsc"]}
+            echo(
+                f"Kept: epoch {int(kept['epoch'])}, with the least validation loss "
+                f"({kept['val_loss']:.6f}) and a mean DSC of {kept['val_dsc']:.6f}"
+            )
     run.note(**facts)
     echo(f"Run folder: {run.path}")
     echo(f"Next: glioseg evaluate {run.path} {run.manifest['data']}")
@@ -55,7 +61,7 @@ def export_model(
     from glioseg.inference.model_file import describe
     from glioseg.networks.export import export_onnx
 
-    channels = neighbour_channels(CHANNELS, recipe.input.neighbours)
+    channels = neighbour_channels(recipe.input.sequences, recipe.input.neighbours)
     description = describe(recipe, run.manifest, learn_appearance([case.images for case in train_cases]))
     export_onnx(network, path, len(channels), recipe.prepare.size, description)
 
@@ -64,7 +70,7 @@ def trained_network(recipe: Recipe, checkpoint: Path) -> nn.Module:
     """The network of a checkpoint, on the CPU, ready to predict."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
     arguments = without_pretrained(recipe.network.name, recipe.network.arguments)
-    channels = neighbour_channels(CHANNELS, recipe.input.neighbours)
+    channels = neighbour_channels(recipe.input.sequences, recipe.input.neighbours)
     network = build_network(
         recipe.network.name, len(channels), **{"out_channels": recipe.labels.channels, **arguments}
     )

@@ -289,7 +289,8 @@ def _fit(
             callbacks.append(Pictures(recipe.train.vis_freq))
         if recipe.train.early_stopping:
             callbacks.append(EarlyStopping("val_loss", patience=recipe.train.early_stopping))
-        callbacks.append(_keep(run, "best", monitor="val_dsc", mode="max"))
+        monitor = recipe.train.monitor
+        callbacks.append(_keep(run, "best", monitor, "min" if monitor == "val_loss" else "max"))
     callbacks.append(_keep(run, "last"))
     if limit is not None:
         callbacks.append(limit)
