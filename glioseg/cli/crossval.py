@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from glioseg.cli.workers import Cache, Device, Jobs, Language, PatientRule, Threads, make_workers
+from glioseg.cli.workers import (
+    Cache,
+    Compile,
+    Device,
+    Jobs,
+    Language,
+    Minutes,
+    PatientRule,
+    Threads,
+    make_workers,
+    told_what_is_left,
+)
 
 
 def crossval(
@@ -29,9 +40,11 @@ def crossval(
     language: Language = "en",
     cache: Cache = None,
     patient_rule: PatientRule = None,
+    minutes: Minutes = None,
+    compiled: Compile = False,
 ) -> None:
     """Score every patient with a network that never saw it."""
-    workers = make_workers(jobs, threads, device, cache, patient_rule)
+    workers = make_workers(jobs, threads, device, cache, patient_rule, minutes, compiled)
     from glioseg.evaluation.calibration import assess
     from glioseg.evaluation.crossval import gather, plan_folds
     from glioseg.record import command_line
@@ -40,7 +53,9 @@ def crossval(
 
     check_language(language)
     folder = out if out is not None else Path("runs") / f"{Path(recipe).stem}-{folds}-fold"
-    runs = carry_out(plan_folds(recipe, folds, seed, settings or []), data, folder, workers, typer.echo)
+    plan = plan_folds(recipe, folds, seed, settings or [])
+    with told_what_is_left():
+        runs = carry_out(plan, data, folder, workers, typer.echo)
     whole = gather(runs, folder, command_line())
     report = write_report(runs, folder / "report", language=language)
     typer.echo(f"\nown grid            {whole.own['dice'].summary()}")

@@ -7,12 +7,30 @@ from typing import Annotated
 
 import typer
 
-from glioseg.cli.workers import Cache, Device, Jobs, Language, PatientRule, Threads, make_workers
+from glioseg.cli.workers import (
+    Cache,
+    Compile,
+    Device,
+    Jobs,
+    Language,
+    Minutes,
+    PatientRule,
+    Threads,
+    make_workers,
+    told_what_is_left,
+)
 
 
 def study(
     name: Annotated[str, typer.Argument(help="lgg-cpu, lgg-gpu, or a .toml file.")],
     data: Annotated[Path, typer.Argument(help="Folder of labelled scans.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a setting of every run: table.key=value. May be repeated."),
+    ] = None,
+    seeds: Annotated[
+        list[int] | None, typer.Option("--seed", min=0, help="Only this seed. May be repeated.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder. Default: runs/<name>.")] = None,
     jobs: Jobs = 1,
     threads: Threads = None,
@@ -20,19 +38,22 @@ def study(
     language: Language = "en",
     cache: Cache = None,
     patient_rule: PatientRule = None,
+    minutes: Minutes = None,
+    compiled: Compile = False,
 ) -> None:
     """Run a list of experiments, resumable, and report on it."""
-    workers = make_workers(jobs, threads, device, cache, patient_rule)
+    workers = make_workers(jobs, threads, device, cache, patient_rule, minutes, compiled)
     from glioseg.evaluation.study import load_study
     from glioseg.report import Headline, check_language, write_report
     from glioseg.training.queue import carry_out
 
     check_language(language)
-    chosen = load_study(name)
+    chosen = load_study(name).changed(tuple(settings or ()), tuple(seeds or ()))
     folder = out if out is not None else Path("runs") / Path(name).stem
     plan = chosen.plan()
     typer.echo(f"{len(plan)} runs in {folder}")
-    carry_out(list(plan), data, folder, workers, typer.echo)
+    with told_what_is_left():
+        carry_out(list(plan), data, folder, workers, typer.echo)
     runs = {planned.name: experiment for planned, experiment in plan.items()}
     # The rows of the report stand in the order of the file, not in the order of the runs.
     order = list(chosen.experiments.values())

@@ -26,6 +26,10 @@ def train(
     strategy: Annotated[str, typer.Option(help="Lightning's strategy, for instance ddp.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, 32-true, 16-mixed or bf16-mixed.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
+    compiled: Annotated[
+        bool,
+        typer.Option("--compile", help="Let PyTorch fuse kernels first: a slow start, then faster steps."),
+    ] = False,
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Stop cleanly in this time, to be resumed.")
     ] = None,
@@ -65,7 +69,7 @@ def train(
     from glioseg.training.train import Hardware, default_run_folder
     from glioseg.training.train import train as run_training
 
-    hardware = Hardware(device, devices, nodes, strategy, precision, threads)
+    hardware = Hardware(device, devices, nodes, strategy, precision, threads, compiled)
     if resume is not None:
         run_training(
             None, None, resume, resume=True, hardware=hardware, cache=cache, minutes=minutes, echo=typer.echo

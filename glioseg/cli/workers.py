@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,16 +14,28 @@ if TYPE_CHECKING:
 
 Jobs = Annotated[int, typer.Option(min=1, help="Runs at the same time.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads of a run. Default: an equal share.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 (the second GPU) or mps.")]
+Compile = Annotated[
+    bool, typer.Option("--compile", help="Let PyTorch fuse kernels first: a slow start, then faster steps.")
+]
 Cache = Annotated[Path | None, typer.Option(help="Folder for prepared slices.")]
 PatientRule = Annotated[
     str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
+]
+Minutes = Annotated[
+    float | None, typer.Option(min=0, help="Stop cleanly in this time; the same command goes on.")
 ]
 Language = Annotated[str, typer.Option("--lang", help="Language of the report: en or zh.")]
 
 
 def make_workers(
-    jobs: int, threads: int | None, device: str, cache: Path | None, patient_rule: str | None
+    jobs: int,
+    threads: int | None,
+    device: str,
+    cache: Path | None,
+    patient_rule: str | None,
+    minutes: float | None = None,
+    compiled: bool = False,
 ) -> Workers:
     """What the options say, after the extra that training needs was found."""
     from glioseg.cli.train import check_device, require_train
@@ -31,4 +45,17 @@ def make_workers(
     check_device(device)
     rule = ("--patient-rule", patient_rule) if patient_rule is not None else ()
     kept = ("--cache", str(cache)) if cache is not None else ()
-    return Workers(jobs, threads, device, (*rule, *kept), ("--no-pictures", *rule))
+    faster = ("--compile",) if compiled else ()
+    return Workers(jobs, threads, device, (*rule, *kept, *faster), ("--no-pictures", *rule), minutes)
+
+
+@contextmanager
+def told_what_is_left() -> Iterator[None]:
+    """Say which runs a time limit has left, and how to go on; that is no failure."""
+    from glioseg.training.queue import OutOfTimeError
+
+    try:
+        yield
+    except OutOfTimeError as error:
+        typer.echo(f"The time is up. {error}. The same command goes on.")
+        raise typer.Exit(0) from None

@@ -60,6 +60,16 @@ class Study(_Table):
     seeds: tuple[int, ...] = Field(default=(42,), min_length=1)
     experiments: dict[str, Experiment] = Field(min_length=1)
 
+    def changed(self, settings: tuple[str, ...], seeds: tuple[int, ...]) -> Study:
+        """The study with further changes to every run, and with these seeds alone if there are any."""
+        rows = {
+            key: row.model_copy(
+                update={"settings": (*row.settings, *settings), **({"seeds": seeds} if seeds else {})}
+            )
+            for key, row in self.experiments.items()
+        }
+        return self.model_copy(update={"experiments": rows})
+
     def plan(self) -> dict[PlannedRun, Experiment]:
         """All runs: the first seed of every experiment, then the second, ..."""
         found: dict[PlannedRun, Experiment] = {}

@@ -102,7 +102,8 @@ class SegmentationModule(lightning.LightningModule):
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         """Predict some slices of one patient and keep masks, not floats."""
-        logits = self.network(self._laid_out(batch["image"]))
+        # Not by way of a compiled call, which would be compiled anew for each number of slices.
+        logits = self.network.forward(self._laid_out(batch["image"]))
         loss: Tensor = self.loss(logits, batch["target"])
         patient = self.validation[int(batch["case"][0])]
         answers = (_on_host(loss), _on_host(logits.float()), _on_host(batch["target"]))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,21 @@ from typing import Any
 from glioseg.errors import Fault, InputError, TrainingError, raise_all
 from glioseg.recipe import Recipe, load_recipe
 from glioseg.training.run import RunFolder
+
+LEAST_MINUTES = 0.5
+"""Less time than this is not enough to begin anything."""
+
+
+class OutOfTimeError(Exception):
+    """The time that was given is up before all runs are done.
+
+    Attributes:
+        left: names of the runs that are not at their end.
+    """
+
+    def __init__(self, left: list[str]) -> None:
+        super().__init__(f"{len(left)} runs are left: {', '.join(left)}")
+        self.left = left
 
 
 @dataclass(frozen=True)
@@ -49,6 +65,7 @@ class Workers:
         threads: CPU threads of each; an equal share of the cores by default.
         device: as for ``glioseg train --device``.
         train_options, evaluate_options: passed on as they are.
+        minutes: begin no work that would not end in this time; ``None``: until all is done.
     """
 
     jobs: int = 1
@@ -56,6 +73,7 @@ class Workers:
     device: str = "auto"
     train_options: tuple[str, ...] = ()
     evaluate_options: tuple[str, ...] = ("--no-pictures",)
+    minutes: float | None = None
 
     @property
     def share(self) -> int:
@@ -86,8 +104,10 @@ def carry_out(
     Raises:
         InputError: a recipe cannot be read, or a folder holds a run with other settings.
         TrainingError: a run stopped for another reason; the others were brought to their end.
+        OutOfTimeError: the time was up; the same call goes on.
     """
     workers = workers or Workers()
+    end = None if workers.minutes is None else time.monotonic() + 60 * workers.minutes
     paths = [folder / planned.name for planned in plan]
     faults: list[Fault] = []
     for planned, path in zip(plan, paths, strict=True):
@@ -95,12 +115,24 @@ def carry_out(
     raise_all(faults)
     running: list[subprocess.Popen[str]] = []
 
+    left: list[str] = []
+
     def bring_to_end(planned: PlannedRun) -> str | None:
         path = folder / planned.name
         for command in iter(lambda: _next_command(planned, path, data, workers), None):
             before = _state(path)
+            if end is not None:
+                minutes = (end - time.monotonic()) / 60
+                if minutes < LEAST_MINUTES:
+                    left.append(planned.name)
+                    return None
+                if command[0] == "train":
+                    command += ["--minutes", f"{minutes:.2f}"]
             echo(f"[{planned.name}] glioseg {' '.join(command)}")
             code = _run(command, planned.name, running, echo)
+            if _state(path)[0] == "stopped" and code == 0:
+                left.append(planned.name)
+                return None
             if _state(path) == before:
                 return f"{planned.name}: glioseg {command[0]} ended with code {code}"
         echo(f"[{planned.name}] {_state(path)[0]}")
@@ -115,6 +147,8 @@ def carry_out(
         raise
     if stopped:
         raise TrainingError(f"{'; '.join(stopped)}. What it said stands above; the same command goes on.")
+    if left:
+        raise OutOfTimeError(sorted(left))
     return paths
 
 

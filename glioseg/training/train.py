@@ -54,6 +54,7 @@ class Hardware:
     strategy: str = "auto"
     precision: str = "auto"
     threads: int | None = None
+    compiled: bool = False
 
     @property
     def on_cuda(self) -> bool:
@@ -275,6 +276,8 @@ def _fit(
     module = SegmentationModule(
         recipe, tuple(case.id for case in validation_cases), steps * recipe.train.epochs
     )
+    if hardware.compiled:
+        module.network.compile(dynamic=False)
     start = getattr(module.network, "start", None)
     if start is not None and not resume and _rank() == 0:
         run.note(network_start=start)
