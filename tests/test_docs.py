@@ -12,11 +12,11 @@ import re
 import shlex
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import tomllib
 import typer
 
 from glioseg.cli import app
