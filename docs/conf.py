@@ -27,5 +27,7 @@ python_maximum_signature_line_length = 90
 
 html_theme = "furo"
 html_title = "glioseg"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_copy_source = False
 html_show_copyright = False
