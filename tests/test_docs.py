@@ -57,7 +57,7 @@ import shlex, subprocess, sys
 
 def console(text):
     printed = ""
-    for line in text.splitlines():
+    for line in text.replace("\\\n", " ").splitlines():
         if line.startswith("$ "):
             program, *words = shlex.split(line[2:])
             assert program == "glioseg", f"only glioseg runs here: {line}"
