@@ -2,9 +2,9 @@
 
     python scripts/ship_model.py RUN NAME "one line about it" --crossval runs/default-5-fold
 
-Writes ``glioseg/weights/NAME.onnx`` (weights as 16-bit floats) and puts NAME first in ``index.json``; the
-models that were there stay loadable by name (and the recipe of each, ``glioseg/recipes/NAME.toml``, once
-``default`` is another). Its card, ``glioseg/weights/NAME.md``, is written by hand,
+Writes ``glioseg/weights/NAME.onnx`` (weights as 16-bit floats) and names it in ``index.json``. The model that
+was there leaves the tree with its card: one model ships, and ``docs/model-log.md`` keeps the scores of the
+earlier ones, so enter them there first. The card, ``glioseg/weights/NAME.md``, is written by hand,
 from what ``glioseg evaluate NAME DATA`` measures. ``--crossval``, the folder of ``glioseg crossval``, gives
 the calibration of the expected DSC. ``--second``, a run with another seed, gives the network that
 ``--best`` adds.
@@ -55,8 +55,12 @@ def main() -> None:
             files["second"] = store_in_half(whole, WEIGHTS / f"{arguments.name}-second.onnx").name
     index_file = WEIGHTS / "index.json"
     index = json.loads(index_file.read_text(encoding="utf-8"))
-    index.pop(arguments.name, None)
-    index = {arguments.name: {**files, "summary": arguments.summary}, **index}
+    for earlier, entry in index.items():
+        if earlier != arguments.name:
+            for gone in (entry["file"], entry.get("fast"), entry.get("second"), f"{earlier}.md"):
+                if gone is not None:
+                    (WEIGHTS / gone).unlink(missing_ok=True)
+    index = {arguments.name: {**files, "summary": arguments.summary}}
     index_file.write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB. Now write {file.with_suffix('.md')}.")
 

@@ -1,6 +1,6 @@
 """Show a model scans that it should not trust, made of the reference validation patients; count its doubts.
 
-    python scripts/try_odd_inputs.py lgg-lite0-v3 kaggle_3m
+    python scripts/try_odd_inputs.py default kaggle_3m
 
 Prints a row a kind: how many scans are flagged or refused, and which of the others get a mask all the same.
 The scans as they are should not be flagged.

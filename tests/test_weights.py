@@ -68,11 +68,13 @@ def test_the_default_has_each_variant_and_it_finds_the_lesions_too(variant: str,
         assert dice(predictor(scan).mask.voxels, truth.voxels) > 0.85
 
 
-@pytest.mark.parametrize("name", list(model_summaries()))
-def test_there_is_a_recipe_for_each_model(name: str) -> None:
-    newest = next(iter(model_summaries()))
-    recipe = load_recipe("default" if name == newest else name)
-    description = load_predictor(name).description
+def test_only_the_current_model_ships_and_the_default_recipe_is_its_own() -> None:
+    (name,) = model_summaries()
+    entry = json.loads((WEIGHTS / "index.json").read_text(encoding="utf-8"))[name]
+    named = {entry[variant] for variant in ("file", "fast", "second")}
+    assert {path.name for path in WEIGHTS.glob("*.onnx")} == named
+    assert {path.stem for path in WEIGHTS.glob("*.md")} == {name}
+    recipe, description = load_recipe("default"), load_predictor(name).description
     assert recipe.prepare == description.prepare
     assert recipe.input.neighbours == description.neighbours
     assert recipe.postprocess == description.postprocess

@@ -24,7 +24,8 @@ export function acceptDrops(target, onFiles) {
   }
 }
 
-async function walk(entry) {
+// The files of an entry, each with its path; what systems leave behind (names that start with a dot) is left out.
+export async function walk(entry) {
   if (entry.isFile) {
     const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
     file.path = entry.fullPath.replace(/^\//, "");

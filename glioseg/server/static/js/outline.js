@@ -1,23 +1,26 @@
 // Outlines as thin lines over the picture, exact to the voxel, in the picture's own zoom and position.
 const AXIAL = 0;
 
-// Edges between voxels inside and outside, in voxel units of the stored (RAS+) order.
-export function outlinePath(mask, slice, width, height) {
-  const path = new Path2D();
+// Edges between voxels inside and outside, [x, y, x, y] each, in voxel units of the stored (RAS+) order.
+export function outlineEdges(mask, slice, width, height) {
+  const edges = [];
   const start = slice * width * height;
   const inside = (x, y) => x >= 0 && y >= 0 && x < width && y < height && mask[start + y * width + x] !== 0;
   for (let y = 0; y <= height; y++) {
     for (let x = 0; x <= width; x++) {
       const here = inside(x, y);
-      if (here !== inside(x - 1, y)) {
-        path.moveTo(x, y);
-        path.lineTo(x, y + 1);
-      }
-      if (here !== inside(x, y - 1)) {
-        path.moveTo(x, y);
-        path.lineTo(x + 1, y);
-      }
+      if (here !== inside(x - 1, y)) edges.push([x, y, x, y + 1]);
+      if (here !== inside(x, y - 1)) edges.push([x, y, x + 1, y]);
     }
+  }
+  return edges;
+}
+
+function outlinePath(mask, slice, width, height) {
+  const path = new Path2D();
+  for (const [x, y, toX, toY] of outlineEdges(mask, slice, width, height)) {
+    path.moveTo(x, y);
+    path.lineTo(toX, toY);
   }
   return path;
 }

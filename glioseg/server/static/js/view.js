@@ -1,6 +1,7 @@
 // The picture: NiiVue with the scan's sequences, the mask as its drawing, and our outlines on top.
 import { getBytes, Refusal } from "./api.js";
 import { t } from "./i18n.js";
+import { inPictureOrder } from "./mask.js";
 import { Lines } from "./outline.js";
 
 const HEADER = 352; // bytes before the voxels of a view layer
@@ -187,14 +188,8 @@ export class View {
     this.nv.drawScene();
   }
 
-  // The mask as the API takes it: rows from the front, columns from the left of the picture.
   correctedMask() {
-    const size = this.width * this.height;
-    const mask = new Uint8Array(this.nv.drawBitmap.length);
-    for (let slice = 0; slice < this.count; slice++) {
-      mask.set(this.nv.drawBitmap.slice(slice * size, (slice + 1) * size).reverse(), slice * size);
-    }
-    return mask.map((value) => (value ? 1 : 0));
+    return inPictureOrder(this.nv.drawBitmap, this.width * this.height);
   }
 
   setSlice(position) {
