@@ -159,7 +159,7 @@ def segment_reference(sources: Sequence[Source]) -> Measured:
     """With the reference U-Net in eager torch, and this package's (fast) preparation by its protocol."""
     import torch
 
-    from glioseg import __version__
+    from glioseg._version import __version__
     from glioseg.inference.model_file import ModelDescription
     from glioseg.inference.predictor import Predictor
     from glioseg.networks.unet import UNet

@@ -10,7 +10,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from glioseg._version import __version__
+
 __all__ = ["GliosegError", "InputError", "Mask", "Scan", "__version__", "read_scan", "segment", "write_mask"]
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from glioseg import __version__
+from glioseg._version import __version__
 
 PACKAGES = ("torch", "pytorch-lightning", "monai", "numpy", "scipy", "onnxruntime", "nibabel", "tifffile")
 

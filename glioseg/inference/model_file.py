@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from glioseg import __version__
+from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
 from glioseg.inference.appearance import Appearance
 from glioseg.inference.confidence import Calibration

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from glioseg import __version__
+from glioseg._version import __version__
 from glioseg.files import make_folder, write_json, write_text
 from glioseg.radiomics import figures, wording
 from glioseg.radiomics.association import Association, Discrimination

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glioseg import __version__
+from glioseg._version import __version__
 from glioseg.radiomics.association import Association
 from glioseg.radiomics.ellipsoid import TOLERANCE
 from glioseg.radiomics.features import FEATURES

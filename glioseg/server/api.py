@@ -14,7 +14,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from glioseg import __version__
+from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
 from glioseg.scan import Mask
 from glioseg.server import display, downloads, models

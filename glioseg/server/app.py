@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from glioseg import __version__
+from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
 from glioseg.server import api, run_routes
 from glioseg.server.guard import Guard
