@@ -163,13 +163,14 @@ def segment_reference(sources: Sequence[Source]) -> Measured:
     from glioseg.inference.model_file import ModelDescription
     from glioseg.inference.predictor import Predictor
     from glioseg.networks.unet import UNet
+    from glioseg.prepare import Preparation
     from glioseg.recipe import load_recipe
 
     recipe = load_recipe("reference", ["prepare.drop_ends=false"])
     description = ModelDescription(
         name=recipe.name,
         network=recipe.network.name,
-        prepare=recipe.prepare,
+        prepare=Preparation.of(recipe.prepare),
         neighbours=recipe.input.neighbours,
         postprocess=recipe.postprocess,
         made=__version__,

@@ -162,7 +162,7 @@ def _kept(folder: Path, data: Path) -> Iterator[tuple[Case, npt.NDArray[np.float
             for patient in stored.files:
                 probability = stored[patient].astype(np.float32) / STEPS
                 scan = read_case(cases[patient])[0]
-                flair = partial(_prepared_flair, scan, recipe.prepare)
+                flair = partial(_prepared_flair, scan, Preparation.of(recipe.prepare))
                 mask = to_mask(probability, recipe.postprocess, flair)
                 yield cases[patient], probability, Mask(mask, scan.grid, patient)
 

@@ -22,10 +22,9 @@ from glioseg.errors import InputError
 from glioseg.evaluation.evaluate import Evaluation
 from glioseg.io import read_labels, read_mask, read_scan, write_labels
 from glioseg.io.image import write_picture
-from glioseg.labels import Labels
 from glioseg.postprocess import to_labels, to_mask
 from glioseg.prepare import Preparation
-from glioseg.recipe import PostprocessChoice, load_recipe
+from glioseg.recipe import Labels, PostprocessChoice, load_recipe
 from glioseg.report import write_report
 from glioseg.samples import SAMPLES
 from glioseg.scan import Grid, LabelMap

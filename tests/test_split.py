@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from glioseg.dataset.find import find_cases
-from glioseg.dataset.split import REFERENCE_VALIDATION, Split, SplitChoice
+from glioseg.dataset.split import REFERENCE_VALIDATION, Split, split_patients
 from glioseg.errors import InputError
+from glioseg.recipe import SplitChoice
 
 patients_and_sites = st.dictionaries(
     st.text("abcXYZ019_", min_size=1, max_size=6),
@@ -42,7 +43,8 @@ def test_the_folds_are_a_partition_that_spreads_the_sites(known, folds, seed, or
     patients, sites = known
     assume(folds <= len(patients))
     splits = [
-        SplitChoice(name="kfold", folds=folds, fold=fold, seed=seed)(patients, sites) for fold in range(folds)
+        split_patients(SplitChoice(name="kfold", folds=folds, fold=fold, seed=seed), patients, sites)
+        for fold in range(folds)
     ]
     for split in splits:
         check_split(split, patients)
@@ -56,12 +58,14 @@ def test_the_folds_are_a_partition_that_spreads_the_sites(known, folds, seed, or
     # The order in which the patients come does not matter.
     shuffled = list(zip(patients, sites, strict=True))
     order.shuffle(shuffled)
-    again = SplitChoice(name="kfold", folds=folds, seed=seed)(*map(list, zip(*shuffled, strict=True)))
+    again = split_patients(
+        SplitChoice(name="kfold", folds=folds, seed=seed), *map(list, zip(*shuffled, strict=True))
+    )
     assert again == splits[0]
 
 
 def test_the_seed_deals_anew_and_is_on_record() -> None:
-    splits = [SplitChoice(name="kfold", seed=seed)(PATIENTS) for seed in range(4)]
+    splits = [split_patients(SplitChoice(name="kfold", seed=seed), PATIENTS) for seed in range(4)]
     assert len({split.validation for split in splits}) > 1
     assert [split.name for split in splits] == [f"kfold-0of5-seed{seed}" for seed in range(4)]
 
@@ -69,7 +73,7 @@ def test_the_seed_deals_anew_and_is_on_record() -> None:
 @pytest.mark.parametrize(("folds", "fold"), [(5, 5), (5, 9), (21, 0)])
 def test_folds_that_do_not_exist(folds: int, fold: int) -> None:
     with pytest.raises(InputError, match=rf"fold {fold} of {folds}.*Set split\.fold and split\.folds"):
-        SplitChoice(name="kfold", folds=folds, fold=fold)(PATIENTS)
+        split_patients(SplitChoice(name="kfold", folds=folds, fold=fold), PATIENTS)
 
 
 # ---------------------------------------------------------------- holdout
@@ -83,21 +87,23 @@ def test_a_holdout_takes_its_share_of_every_site(known, fraction, seed) -> None:
     assume(abs(left - 1) > 1e-9)
     if left < 1:  # the share is everybody
         with pytest.raises(InputError, match="no training patient"):
-            choice(patients, sites)
+            split_patients(choice, patients, sites)
         return
-    split = choice(patients, sites)
+    split = split_patients(choice, patients, sites)
     check_split(split, patients)
     assert abs(len(split.validation) - fraction * len(patients)) <= 1
     for site in set(sites):
         of_site = [patient for patient, own in zip(patients, sites, strict=True) if own == site]
         taken = len(set(of_site) & set(split.validation))
         assert abs(taken - fraction * len(of_site)) <= 1
-    assert choice(patients, sites) == split
+    assert split_patients(choice, patients, sites) == split
 
 
 @pytest.mark.parametrize(("count", "fraction"), [(25, 0.28), (50, 0.14), (20, 0.65)])
 def test_shares_that_rounding_puts_behind_the_end(count: int, fraction: float) -> None:
-    split = SplitChoice(name="holdout", fraction=fraction)([str(number) for number in range(count)])
+    split = split_patients(
+        SplitChoice(name="holdout", fraction=fraction), [str(number) for number in range(count)]
+    )
     assert len(split.validation) == round(count * fraction)
 
 
@@ -129,7 +135,7 @@ def test_the_reference_patients_stand_where_the_original_draws_them() -> None:
 
 def test_the_reference_of_the_patients_that_there_are(data_folder) -> None:
     cases = find_cases(data_folder)
-    split = SplitChoice()([case.id for case in cases], [case.site for case in cases])
+    split = split_patients(SplitChoice(), [case.id for case in cases], [case.site for case in cases])
     check_split(split, [case.id for case in cases])
     assert split.validation == REFERENCE_VALIDATION
     assert len(split.train) == len(cases) - 10
@@ -139,12 +145,12 @@ def test_the_reference_of_the_patients_that_there_are(data_folder) -> None:
 def test_reference_patients_that_are_missing_are_named() -> None:
     patients = [*REFERENCE_VALIDATION[2:], "TCGA_XX_0001_20000101"]
     with pytest.raises(InputError) as caught:
-        SplitChoice()(patients)
+        split_patients(SplitChoice(), patients)
     text = str(caught.value)
     assert all(id in text for id in REFERENCE_VALIDATION[:2])
     assert "--set split.name=kfold" in text
     with pytest.raises(InputError, match="no training patient among 10"):
-        SplitChoice()(REFERENCE_VALIDATION)
+        split_patients(SplitChoice(), REFERENCE_VALIDATION)
 
 
 # ---------------------------------------------------------------- file and all
@@ -153,7 +159,7 @@ def test_reference_patients_that_are_missing_are_named() -> None:
 def test_a_text_file_names_the_validation(tmp_path: Path) -> None:
     file = tmp_path / "validation.txt"
     file.write_bytes(b"\xef\xbb\xbfp03\r\n\r\n  p01 \r\n")
-    split = SplitChoice(name="file", file=str(file))(PATIENTS)
+    split = split_patients(SplitChoice(name="file", file=str(file)), PATIENTS)
     assert split.validation == ("p01", "p03")
     assert split.name == "validation.txt"
     check_split(split, PATIENTS)
@@ -162,13 +168,13 @@ def test_a_text_file_names_the_validation(tmp_path: Path) -> None:
 def test_a_json_file_names_both_sides(tmp_path: Path) -> None:
     file = tmp_path / "patients.json"
     file.write_text(json.dumps({"train": ["p02", "p01"], "validation": ["p03"]}), encoding="utf-8")
-    assert SplitChoice(name="file", file=str(file))(PATIENTS) == Split(
+    assert split_patients(SplitChoice(name="file", file=str(file)), PATIENTS) == Split(
         ("p01", "p02"), ("p03",), "patients.json"
     )
     file.write_text(json.dumps({"train": [1, 2], "validation": [3]}), encoding="utf-8")
-    assert SplitChoice(name="file", file=str(file))(["1", "2", "3"]).train == ("1", "2")
+    assert split_patients(SplitChoice(name="file", file=str(file)), ["1", "2", "3"]).train == ("1", "2")
     with pytest.raises(InputError, match="none named 1, 2, 3"):
-        SplitChoice(name="file", file=str(file))(PATIENTS)
+        split_patients(SplitChoice(name="file", file=str(file)), PATIENTS)
 
 
 FILES = {
@@ -191,7 +197,7 @@ def test_files_that_do_not_split(kind: str, tmp_path: Path) -> None:
     if content is not None:
         file.write_text(content, encoding="utf-8")
     with pytest.raises(InputError) as caught:
-        SplitChoice(name="file", file=str(file))(PATIENTS)
+        split_patients(SplitChoice(name="file", file=str(file)), PATIENTS)
     assert "patients.json" in str(caught.value)
     assert words in str(caught.value)
     assert all(fault.cure.endswith(".") for fault in caught.value.faults)
@@ -201,16 +207,16 @@ def test_a_text_file_that_is_none(tmp_path: Path) -> None:
     file = tmp_path / "names.txt"
     file.write_bytes(b"p01\xff\xfe\n")
     with pytest.raises(InputError, match=r"names\.txt: expected JSON"):
-        SplitChoice(name="file", file=str(file))(PATIENTS)
+        split_patients(SplitChoice(name="file", file=str(file)), PATIENTS)
     file.write_bytes(b"\n\n")
     with pytest.raises(InputError, match="no validation patient"):
-        SplitChoice(name="file", file=str(file))(PATIENTS)
+        split_patients(SplitChoice(name="file", file=str(file)), PATIENTS)
     with pytest.raises(InputError, match=r"--set split\.file=patients\.json"):
-        SplitChoice(name="file")(PATIENTS)
+        split_patients(SplitChoice(name="file"), PATIENTS)
 
 
 def test_all_trains_on_everybody() -> None:
-    assert SplitChoice(name="all")(PATIENTS[::-1]) == Split(tuple(PATIENTS), (), "all")
+    assert split_patients(SplitChoice(name="all"), PATIENTS[::-1]) == Split(tuple(PATIENTS), (), "all")
 
 
 # ---------------------------------------------------------------- rules
@@ -221,7 +227,7 @@ def test_a_patient_on_both_sides_cannot_be_made() -> None:
         Split(("a", "b"), ("b", "c"), "by hand")
     for name in ("kfold", "holdout", "all", "reference"):
         with pytest.raises(ValueError, match="listed twice"):
-            SplitChoice(name=name)(["a", "b", "a"])
+            split_patients(SplitChoice(name=name), ["a", "b", "a"])
 
 
 @pytest.mark.parametrize(

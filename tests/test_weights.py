@@ -13,6 +13,7 @@ from glioseg.inference.model_file import KEY, WEIGHTS, model_summaries, read_des
 from glioseg.inference.predictor import load_predictor
 from glioseg.inference.runtime import OnnxRuntime
 from glioseg.metrics import dice
+from glioseg.prepare import Preparation
 from glioseg.recipe import load_recipe
 from glioseg.samples import sample_cases
 from glioseg.scan import Mask
@@ -73,7 +74,7 @@ def test_there_is_a_recipe_for_each_model(name: str) -> None:
     newest = next(iter(model_summaries()))
     recipe = load_recipe("default" if name == newest else name)
     description = load_predictor(name).description
-    assert recipe.prepare == description.prepare
+    assert Preparation.of(recipe.prepare) == description.prepare
     assert recipe.input.neighbours == description.neighbours
     assert recipe.postprocess == description.postprocess
 

@@ -24,11 +24,10 @@ from glioseg.inference.confidence import Evidence
 from glioseg.inference.model_file import ModelDescription
 from glioseg.inference.predictor import Prediction, Predictor
 from glioseg.io import with_all_channels
-from glioseg.labels import Labels
 from glioseg.metrics import Protocol, Scores, dice, measure
 from glioseg.postprocess import to_mask
 from glioseg.prepare import Preparation
-from glioseg.recipe import PostprocessChoice
+from glioseg.recipe import Labels, PostprocessChoice
 from glioseg.scan import LabelMap, Mask, Scan
 
 REFERENCE = Preparation(name="reference", size=256, drop_ends=True)

@@ -12,9 +12,8 @@ from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
 from glioseg.inference.appearance import Appearance
 from glioseg.inference.confidence import Calibration
-from glioseg.labels import Labels
 from glioseg.prepare import Preparation
-from glioseg.recipe import PostprocessChoice, Recipe
+from glioseg.recipe import Labels, PostprocessChoice, Recipe
 
 Variant = Literal["file", "fast", "second"]
 """Files of a model that ships, as ``index.json`` calls them."""
@@ -63,7 +62,7 @@ def describe(
     recipe: Recipe, manifest: dict[str, Any], appearance: Appearance | None = None
 ) -> dict[str, str]:
     """Metadata for the ONNX file of a run. It holds no path and nothing of the machine."""
-    prepare = recipe.prepare.model_copy(update={"drop_ends": False})
+    prepare = Preparation.of(recipe.prepare.model_copy(update={"drop_ends": False}))
     description = ModelDescription(
         name=recipe.name,
         network=recipe.network.name,

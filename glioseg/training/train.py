@@ -20,7 +20,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from glioseg.dataset.cache import PreparedCase, fingerprint, prepare_cases
 from glioseg.dataset.find import Case, find_cases
-from glioseg.dataset.split import Split
+from glioseg.dataset.split import Split, split_patients
 from glioseg.errors import Fault, InputError, TrainingError, raise_all
 from glioseg.losses import build_loss
 from glioseg.networks import find_network
@@ -88,7 +88,7 @@ def train(
     keep_freed_memory()
     run, recipe, data = _begin(data, recipe, out, resume)
     cases = find_cases(data) if patient_rule is None else find_cases(data, patient_rule)
-    split = recipe.split([case.id for case in cases], [case.site for case in cases])
+    split = split_patients(recipe.split, [case.id for case in cases], [case.site for case in cases])
     print_hash = fingerprint(cases, cache)
     started = time.monotonic()
     prepared = _prepare(cases, split, recipe, cache, echo)
