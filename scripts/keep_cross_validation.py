@@ -36,7 +36,7 @@ from glioseg.inference.confidence import UNCERTAIN_BELOW, evidence
 from glioseg.inference.predictor import Predictor, load_predictor
 from glioseg.inference.runtime import Greatest, OnnxRuntime, OpenVino
 from glioseg.io import write_mask
-from glioseg.metrics import bootstrap_interval, dice
+from glioseg.measure import bootstrap_interval, dice
 from glioseg.networks.quantise import quantise
 from glioseg.postprocess import to_mask
 from glioseg.prepare import Preparation

@@ -29,8 +29,8 @@ from glioseg.inference.confidence import (
 )
 from glioseg.inference.predictor import Predictor, load_predictor
 from glioseg.io import read_scan
+from glioseg.measure.statistics import Auc
 from glioseg.prepare import Preparation
-from glioseg.radiomics.statistics import Auc
 from glioseg.samples import sample_cases
 from glioseg.scan import Grid, Scan
 

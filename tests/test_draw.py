@@ -27,7 +27,7 @@ from glioseg.draw import (
     tile,
 )
 from glioseg.errors import InputError, WrongKindError
-from glioseg.metrics import Protocol, Scores
+from glioseg.measure import Protocol, Scores
 from glioseg.scan import Grid, Mask, Scan
 
 RED, GREEN, YELLOW = (255, 0, 0), (0, 255, 0), (255, 255, 0)
@@ -316,7 +316,7 @@ def test_the_plot_takes_one_patient_or_none_that_counts(tmp_path):
 
 def test_drawing_loads_matplotlib_only_for_plots_and_never_pyplot(tmp_path):
     code = (
-        "import sys, pathlib, glioseg.draw as d, glioseg.metrics as m\n"
+        "import sys, pathlib, glioseg.draw as d, glioseg.measure as m\n"
         "scores = m.Scores(m.Protocol('dice', ('a',), 'last'), {'a': 0.5}, '')\n"
         "assert not {'torch', 'matplotlib', 'scipy'} & set(sys.modules)\n"
         "d.dsc_plot(scores, pathlib.Path(sys.argv[1]))\n"

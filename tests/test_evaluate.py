@@ -19,7 +19,7 @@ from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.errors import InputError
 from glioseg.evaluation.evaluate import REFERENCE, choose_patients, evaluate, picked_by
 from glioseg.inference.predictor import Predictor, load_predictor
-from glioseg.metrics import Scores, check_same_protocol
+from glioseg.measure import Scores, check_same_protocol
 from glioseg.prepare import Preparation
 from glioseg.recipe import PostprocessChoice
 

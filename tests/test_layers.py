@@ -11,18 +11,17 @@ import glioseg
 
 ROOT = Path(glioseg.__file__).parent
 LEVELS = (
-    {"scan", "files", "errors", "record", "settings"},
+    {"scan", "files", "errors", "record", "settings", "_version"},
+    {"recipe"},
     {"io"},
     {
         "draw",
-        "metrics",
+        "measure",
         "losses",
         "networks",
         "augment",
         "prepare",
         "dataset",
-        "labels",
-        "recipe",
         "postprocess",
         "samples",
     },

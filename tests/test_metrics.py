@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from glioseg.errors import InputError, WrongKindError
-from glioseg.metrics import (
+from glioseg.measure import (
     METRICS,
     Protocol,
     Scores,
@@ -271,7 +271,7 @@ def test_measure_gives_every_metric_and_tables_begin_with_dice():
 
 def test_importing_the_metrics_loads_nothing_heavy():
     heavy = ("torch", "monai", "scipy", "matplotlib")
-    code = f"import sys, glioseg.metrics; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, glioseg.measure; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

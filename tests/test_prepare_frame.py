@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from phantom import DEFAULT, PREPARATIONS, ellipse, scan_of
 
 from glioseg.errors import WrongKindError
-from glioseg.metrics import dice
+from glioseg.measure import dice
 from glioseg.prepare import Frame, Preparation
 from glioseg.scan import Grid, Scan
 

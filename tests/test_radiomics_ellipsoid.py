@@ -12,13 +12,13 @@ from hypothesis.extra.numpy import arrays
 from shapes import box, component_sizes, ellipsoid
 
 from glioseg.errors import WrongKindError
-from glioseg.radiomics import (
+from glioseg.measure.shape import (
     NotDefined,
     bounding_ellipsoid_volume_ratio,
     largest_component,
     minimum_volume_ellipsoid,
 )
-from glioseg.radiomics.ellipsoid import TOLERANCE, corners
+from glioseg.measure.shape.ellipsoid import TOLERANCE, corners
 
 few = settings(max_examples=30, deadline=None)
 

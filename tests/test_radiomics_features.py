@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from shapes import a_mask, box, disc, ellipsoid, in_one_slice
 
-from glioseg.radiomics import (
+from glioseg.measure.shape import (
     FEATURES,
     NotDefined,
     angular_standard_deviation,

@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis.extra.numpy import arrays
 from shapes import a_mask, box, ellipsoid
 
-from glioseg.radiomics import measure_lesion
-from glioseg.radiomics.mesh import area, enclosed_volume, surface_triangles
+from glioseg.measure.shape import measure_lesion
+from glioseg.measure.shape.mesh import area, enclosed_volume, surface_triangles
 
 few = settings(max_examples=30, deadline=None)
 

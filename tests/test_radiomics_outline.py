@@ -10,13 +10,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from shapes import component_sizes, disc, grid, in_one_slice
 
-from glioseg.radiomics import (
+from glioseg.measure.shape import (
     NotDefined,
     angular_standard_deviation,
     largest_component,
     margin_fluctuation,
 )
-from glioseg.radiomics.outline import boundary, diameters
+from glioseg.measure.shape.outline import boundary
+from glioseg.measure.size import diameters
 
 few = settings(max_examples=30, deadline=None)
 

@@ -19,11 +19,11 @@ from glioseg.cli.radiogenomics import radiogenomics as radiogenomics_verb
 from glioseg.dataset.find import find_cases, read_case
 from glioseg.errors import InputError
 from glioseg.io import write_mask
-from glioseg.radiomics import FEATURES, NotDefined
+from glioseg.measure.shape import FEATURES, NotDefined
+from glioseg.measure.shape.table import find_masks, measure_all, sources_of
 from glioseg.radiomics.clinical import read_clinical
 from glioseg.radiomics.report import write_report
 from glioseg.radiomics.study import radiogenomics
-from glioseg.radiomics.table import find_masks, measure_all, sources_of
 from glioseg.radiomics.wording import warnings
 from glioseg.report.document import Heading, Notes, Paragraph, Picture, Table, to_html, to_markdown
 from glioseg.samples import SAMPLES, sample_cases

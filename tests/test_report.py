@@ -22,7 +22,7 @@ from glioseg.errors import InputError
 from glioseg.evaluation.compare import compare_rows, pairs_of
 from glioseg.evaluation.evaluate import OWN_METRICS, Evaluation
 from glioseg.evaluation.runs import Row, RunRecord, differences, group_runs
-from glioseg.metrics import Protocol, Scores
+from glioseg.measure import Protocol, Scores
 from glioseg.recipe import load_recipe
 from glioseg.report import Headline, figures, page, write_report
 from glioseg.report.words import CHINESE, ENGLISH

@@ -12,15 +12,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from glioseg.errors import InputError
-from glioseg.evaluation.statistics import (
-    bootstrap_interval,
-    compare_all,
-    compare_paired,
-    holm,
-    paired_bootstrap,
-    wilcoxon,
-)
-from glioseg.metrics import Protocol, Scores
+from glioseg.measure import Protocol, Scores
+from glioseg.measure.comparison import compare_all, compare_paired
+from glioseg.measure.statistics import bootstrap_interval, holm, paired_bootstrap, wilcoxon
 
 values = st.lists(st.floats(0, 1), min_size=2, max_size=30)
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=12)

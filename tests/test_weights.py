@@ -12,7 +12,7 @@ from glioseg.dataset.split import REFERENCE_VALIDATION
 from glioseg.inference.model_file import KEY, WEIGHTS, model_summaries, read_description
 from glioseg.inference.predictor import load_predictor
 from glioseg.inference.runtime import OnnxRuntime
-from glioseg.metrics import dice
+from glioseg.measure import dice
 from glioseg.prepare import Preparation
 from glioseg.recipe import load_recipe
 from glioseg.samples import sample_cases

@@ -20,7 +20,7 @@ def demo(
     from glioseg.files import make_folder
     from glioseg.inference.predictor import load_predictor
     from glioseg.io import write_mask
-    from glioseg.metrics import dice
+    from glioseg.measure import dice
     from glioseg.samples import sample_cases
 
     make_folder(out)

@@ -9,8 +9,8 @@ from typing import Literal
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.evaluation.runs import ProtocolName, Row, differences
-from glioseg.evaluation.statistics import Comparison, compare_pairs
-from glioseg.metrics import Scores
+from glioseg.measure import Scores
+from glioseg.measure.comparison import Comparison, compare_pairs
 
 Verdict = Literal["better", "worse", "equal", "few"]
 

@@ -14,7 +14,7 @@ from glioseg.evaluation.calibration import assess
 from glioseg.evaluation.evaluate import Evaluation, write_evaluation
 from glioseg.files import make_folder, write_json
 from glioseg.inference.confidence import UNCERTAIN_BELOW
-from glioseg.metrics import Scores, check_same_protocol
+from glioseg.measure import Scores, check_same_protocol
 from glioseg.training.queue import PlannedRun
 from glioseg.training.run import RunFolder
 

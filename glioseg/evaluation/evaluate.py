@@ -24,7 +24,7 @@ from glioseg.inference.confidence import Evidence
 from glioseg.inference.model_file import ModelDescription
 from glioseg.inference.predictor import Prediction, Predictor
 from glioseg.io import with_all_channels
-from glioseg.metrics import Protocol, Scores, dice, measure
+from glioseg.measure import Protocol, Scores, dice, measure
 from glioseg.postprocess import to_mask
 from glioseg.prepare import Preparation
 from glioseg.recipe import Labels, PostprocessChoice

@@ -16,7 +16,7 @@ from glioseg.dataset.find import find_cases, read_case, read_labelled_case
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.evaluation.evaluate import Evaluation
 from glioseg.io import read_labels, read_mask
-from glioseg.metrics import Scores, check_same_protocol
+from glioseg.measure import Scores, check_same_protocol
 from glioseg.recipe import PostprocessChoice, Recipe
 from glioseg.scan import Mask, Scan
 from glioseg.training.run import RunFolder

@@ -27,6 +27,7 @@ from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_fault, write_json, write_text
 from glioseg.inference.predictor import Prediction, Predictor
 from glioseg.io import READERS, anonymised, write_labels, write_mask
+from glioseg.measure.size import largest_diameter
 from glioseg.scan import LabelMap, Mask, Scan
 
 if TYPE_CHECKING:
@@ -193,16 +194,6 @@ def write_summary(results: Sequence[ScanResult], path: Path) -> Path:
             row[name] = "" if row[name] is None else row[name]
         table.writerow(row)
     return write_text(path, text.getvalue())
-
-
-def largest_diameter(mask: Mask) -> tuple[float, str]:
-    """Greatest extent of the lesion on one slice, corner to corner, and its unit: ``mm`` or ``pixels``."""
-    from glioseg.radiomics.outline import diameters
-
-    spacing = mask.grid.spacing
-    in_plane = (spacing[1], spacing[2]) if spacing else (1.0, 1.0)
-    lengths = [diameters(region, in_plane)[0] for region in mask.voxels if region.any()]
-    return round(max(lengths, default=0.0), 2), "mm" if spacing else "pixels"
 
 
 def _read_ahead(

@@ -10,20 +10,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from glioseg.measure.statistics import Auc, auc, benjamini_hochberg, bonferroni
+from glioseg.measure.values import NotDefined
 from glioseg.radiomics.clinical import sorted_levels
 from glioseg.radiomics.statistics import (
     RESAMPLES,
-    Auc,
     KruskalWallis,
     MonteCarlo,
-    auc,
-    benjamini_hochberg,
-    bonferroni,
     cramers_v,
     fisher_exact,
     kruskal_wallis,
 )
-from glioseg.radiomics.values import NotDefined
 
 Labels = Sequence[str | None]
 

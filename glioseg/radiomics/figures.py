@@ -13,14 +13,15 @@ from PIL import Image
 
 from glioseg.draw import grey
 from glioseg.files import written_whole
+from glioseg.measure.shape.ellipsoid import Ellipsoid, corners, minimum_volume_ellipsoid
+from glioseg.measure.shape.features import FEATURES
+from glioseg.measure.shape.lesion import Lesion, largest_component
+from glioseg.measure.shape.mesh import surface_triangles
+from glioseg.measure.statistics import Correlation
+from glioseg.measure.values import NotDefined
 from glioseg.radiomics.association import Association, Discrimination, Labels
 from glioseg.radiomics.clinical import sorted_levels
-from glioseg.radiomics.ellipsoid import Ellipsoid, corners, minimum_volume_ellipsoid
-from glioseg.radiomics.features import FEATURES
-from glioseg.radiomics.lesion import Lesion, largest_component
-from glioseg.radiomics.mesh import surface_triangles
-from glioseg.radiomics.statistics import Correlation, MonteCarlo, format_p
-from glioseg.radiomics.values import NotDefined
+from glioseg.radiomics.statistics import MonteCarlo, format_p
 from glioseg.scan import Mask, Scan
 
 if TYPE_CHECKING:

@@ -13,12 +13,13 @@ import numpy as np
 
 from glioseg._version import __version__
 from glioseg.files import make_folder, write_json, write_text
+from glioseg.measure.shape.features import FEATURES
+from glioseg.measure.statistics import Auc
+from glioseg.measure.values import NotDefined
 from glioseg.radiomics import figures, wording
 from glioseg.radiomics.association import Association, Discrimination
-from glioseg.radiomics.features import FEATURES
-from glioseg.radiomics.statistics import Auc, KruskalWallis, MonteCarlo, format_auc, format_p
+from glioseg.radiomics.statistics import KruskalWallis, MonteCarlo, format_auc, format_p
 from glioseg.radiomics.study import PAPER, Findings, Study
-from glioseg.radiomics.values import NotDefined
 from glioseg.radiomics.wording import SIGNIFICANT, flow
 from glioseg.report.document import (
     Block,

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from glioseg.radiomics.values import NotDefined
+from glioseg.measure.statistics import Auc
+from glioseg.measure.values import NotDefined
 
 RESAMPLES = 100_000
 """Random tables of a Monte Carlo test."""
@@ -29,26 +30,6 @@ class KruskalWallis(NamedTuple):
     h: float
     p: float
     epsilon_squared: float
-
-
-class Auc(NamedTuple):
-    """Area under the ROC curve with its 95 % interval; the ends are NaN where the area is 0 or 1."""
-
-    value: float
-    low: float
-    high: float
-    positives: int
-    negatives: int
-
-
-class Correlation(NamedTuple):
-    """Pearson's r with its 95 % interval, and Spearman's rho, over ``n`` pairs."""
-
-    pearson: float
-    low: float
-    high: float
-    spearman: float
-    n: int
 
 
 def fisher_exact(table: npt.ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> MonteCarlo | NotDefined:
@@ -116,68 +97,6 @@ def kruskal_wallis(groups: Sequence[npt.NDArray[np.float64]]) -> KruskalWallis |
     return KruskalWallis(float(h), float(p), float(h) / (len(values) - 1))
 
 
-def bonferroni(p_values: Sequence[float]) -> list[float]:
-    """Bonferroni's correction: each p times the number of tests, at most 1."""
-    return [min(1.0, p * len(p_values)) for p in p_values]
-
-
-def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Benjamini and Hochberg's adjusted p-values, which bound the false discovery rate.
-
-    Source:
-        Benjamini and Hochberg 1995, doi 10.1111/j.2517-6161.1995.tb02031.x.
-    """
-    from scipy import stats
-
-    adjusted: list[float] = stats.false_discovery_control(p_values).tolist() if len(p_values) else []
-    return adjusted
-
-
-def auc(positives: npt.ArrayLike, negatives: npt.ArrayLike) -> Auc | NotDefined:
-    """Area under the ROC curve, with DeLong's variance and an interval made on the logit scale.
-
-    Args:
-        positives: values of one group; the area is the chance that one of them is larger than
-            one of the others, a tie counting half.
-        negatives: values of the rest.
-
-    Source:
-        DeLong, DeLong and Clarke-Pearson 1988, doi 10.2307/2531595; Pepe 2003, "The Statistical
-        Evaluation of Medical Tests", section 5.2 (logit scale).
-    """
-    one, rest = (np.asarray(values, dtype=np.float64) for values in (positives, negatives))
-    if len(one) < 2 or len(rest) < 2:
-        return NotDefined("fewer than two patients on one side")
-    larger = np.sign(one[:, None] - rest[None, :]) / 2 + 0.5
-    value = float(larger.mean())
-    variance = larger.mean(axis=1).var(ddof=1) / len(one) + larger.mean(axis=0).var(ddof=1) / len(rest)
-    if value in (0.0, 1.0):
-        return Auc(value, math.nan, math.nan, len(one), len(rest))
-    centre = math.log(value / (1 - value))
-    reach = _NORMAL_975 * math.sqrt(variance) / (value * (1 - value))
-    low, high = (1 / (1 + math.exp(-end)) for end in (centre - reach, centre + reach))
-    return Auc(value, low, high, len(one), len(rest))
-
-
-def correlation(first: npt.ArrayLike, second: npt.ArrayLike) -> Correlation | NotDefined:
-    """Correlation of pairs, those left out where one value is NaN; interval by Fisher's z."""
-    from scipy import stats
-
-    a, b = (np.asarray(values, dtype=np.float64) for values in (first, second))
-    both = ~(np.isnan(a) | np.isnan(b))
-    a, b = a[both], b[both]
-    if len(a) < 4:
-        return NotDefined("fewer than four pairs")
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
-        return NotDefined("all values are equal")
-    pearson = float(np.clip(np.corrcoef(a, b)[0, 1], -1, 1))
-    reach = _NORMAL_975 / math.sqrt(len(a) - 3)
-    low, high = (
-        math.tanh(math.atanh(pearson) + end) if abs(pearson) < 1 else pearson for end in (-reach, reach)
-    )
-    return Correlation(pearson, low, high, float(stats.spearmanr(a, b)[0]), len(a))
-
-
 def format_p(p: float) -> str:
     """A p-value with two figures that count."""
     if math.isnan(p):
@@ -194,9 +113,6 @@ def format_auc(area: Auc | NotDefined) -> str:
     if math.isnan(area.low):
         return f"{area.value:.2f} (no interval)"
     return f"{area.value:.2f} ({area.low:.2f}–{area.high:.2f})"
-
-
-_NORMAL_975 = 1.959963984540054
 
 
 # Every feature without missing values has the same margins in a column, so the tables are drawn once.

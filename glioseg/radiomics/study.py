@@ -13,13 +13,14 @@ from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io import read_mask
 from glioseg.io.names import listed
-from glioseg.metrics import dice
+from glioseg.measure import dice
+from glioseg.measure.shape.features import FEATURES, measure_lesion
+from glioseg.measure.shape.table import FeatureTable, find_masks
+from glioseg.measure.statistics import Correlation, correlation
+from glioseg.measure.values import NotDefined, Value
 from glioseg.radiomics.association import Association, Discrimination, Labels, associate, discriminate
 from glioseg.radiomics.clinical import ClinicalTable, read_clinical
-from glioseg.radiomics.features import FEATURES, measure_lesion
-from glioseg.radiomics.statistics import RESAMPLES, Correlation, correlation
-from glioseg.radiomics.table import FeatureTable, find_masks
-from glioseg.radiomics.values import NotDefined, Value
+from glioseg.radiomics.statistics import RESAMPLES
 from glioseg.scan import Mask, Scan
 
 PAPER = tuple(name for name, feature in FEATURES.items() if feature.group == "paper")
@@ -144,8 +145,8 @@ def radiogenomics(
 
     Args:
         data: folder of labelled scans.
-        masks: predicted masks, see :func:`glioseg.radiomics.table.find_masks`; ``None`` for the manual masks
-            of ``data``. Masks of patients that are not in ``data`` are left aside.
+        masks: predicted masks, see :func:`glioseg.measure.shape.table.find_masks`; ``None`` for the manual
+            masks of ``data``. Masks of patients that are not in ``data`` are left aside.
         clinical: table of categories by patient; ``data.csv`` in ``data`` by default.
         columns: the columns to test; see :meth:`ClinicalTable.choose_columns` for the default.
         key: the column of ``clinical`` that names the patient; the first by default.

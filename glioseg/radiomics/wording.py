@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from glioseg._version import __version__
+from glioseg.measure.shape.ellipsoid import TOLERANCE
+from glioseg.measure.shape.features import FEATURES
 from glioseg.radiomics.association import Association
-from glioseg.radiomics.ellipsoid import TOLERANCE
-from glioseg.radiomics.features import FEATURES
 from glioseg.radiomics.statistics import MonteCarlo, format_p
 from glioseg.radiomics.study import PAPER, Study
 

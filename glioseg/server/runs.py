@@ -9,7 +9,7 @@ from typing import Any
 
 from glioseg.errors import Fault, InputError
 from glioseg.evaluation.runs import read_curves, read_evaluation
-from glioseg.metrics import Scores, check_same_protocol
+from glioseg.measure import Scores, check_same_protocol
 from glioseg.training.run import RunFolder
 
 PROTOCOLS = ("own", "reference")
@@ -106,7 +106,7 @@ def compare(runs: dict[str, RunFolder], protocol: str) -> dict[str, Any]:
         InputError: a run was not evaluated. Different protocols are no error here: they are listed
             under ``refused`` in place of the comparison.
     """
-    from glioseg.evaluation.statistics import compare_all
+    from glioseg.measure.comparison import compare_all
 
     key = "own/dice" if protocol == "own" else "reference"
     scores: dict[str, Scores] = {}

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from glioseg.metrics.registry import EmptyCases, Spacing, declare
+from glioseg.measure.metrics.registry import EmptyCases, Spacing, declare
 from glioseg.scan import BoolArray
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from glioseg.radiomics.lesion import Lesion, largest_component
-from glioseg.radiomics.values import EMPTY, FLAT, Number
+from glioseg.measure.shape.lesion import Lesion, largest_component
+from glioseg.measure.values import EMPTY, FLAT, Number
 from glioseg.scan import BoolArray
 
 Points = npt.NDArray[np.float64]

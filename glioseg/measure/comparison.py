@@ -14,23 +14,18 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
-from glioseg.metrics import Interval, Scores, bootstrap_interval, check_same_protocol
-from glioseg.metrics.interval import STATISTICS, Statistic
-from glioseg.metrics.scores import json_number
-
-__all__ = [
-    "Comparison",
-    "bootstrap_interval",
-    "compare_all",
-    "compare_paired",
-    "compare_pairs",
-    "holm",
-    "paired_bootstrap",
-    "wilcoxon",
-]
+from glioseg.measure.protocol import Scores, check_same_protocol, json_number
+from glioseg.measure.statistics import (
+    STATISTICS,
+    Interval,
+    Statistic,
+    bootstrap_interval,
+    holm,
+    paired_differences,
+    wilcoxon,
+)
 
 SIGNIFICANT = 0.05
 """Two-sided level at which a difference is called larger than the noise."""
@@ -125,70 +120,6 @@ class Comparison:
         }
 
 
-def paired_bootstrap(
-    a: Sequence[float],
-    b: Sequence[float],
-    statistic: Statistic = "mean",
-    confidence: float = 0.95,
-    resamples: int = 10_000,
-    seed: int = 0,
-) -> Interval:
-    """Bootstrap interval of the mean or median of ``a - b``, whole patients resampled.
-
-    Args:
-        a: one value a patient.
-        b: values of the same patients in the same order.
-        statistic, confidence, resamples, seed: as for :func:`bootstrap_interval`.
-
-    Raises:
-        ValueError: the two do not have the same length.
-    """
-    return bootstrap_interval(_differences(a, b), statistic, confidence, resamples, seed)
-
-
-def wilcoxon(differences: Sequence[float]) -> float:
-    """Two-sided p of the Wilcoxon signed-rank test.
-
-    Args:
-        differences: one a patient. Zeros are dropped, as Wilcoxon did; all zero gives p = 1.
-
-    Returns:
-        p in (0, 1], exact for any number of patients, also with ties: the distribution of the rank
-        sum over all choices of signs.
-
-    Source:
-        Wilcoxon 1945, doi 10.2307/3001968; ties take their mean rank.
-    """
-    # Rounded, so that differences that are equal but for the last bit are ties.
-    kept = np.round(np.asarray(differences, dtype=np.float64), 12)
-    kept = kept[kept != 0]
-    _, place, count = np.unique(np.abs(kept), return_inverse=True, return_counts=True)
-    doubled = (2 * np.cumsum(count) - count + 1)[place]  # twice the mean rank: whole numbers
-    total = int(doubled.sum())
-    chance = np.zeros(total + 1)  # of each possible sum of the ranks with a positive sign
-    chance[0] = 1.0
-    for rank in doubled:
-        chance *= 0.5
-        chance[rank:] = chance[rank:] + chance[:-rank]
-    distance = np.abs(2 * np.arange(total + 1) - total)
-    observed = abs(2 * int(doubled[kept > 0].sum()) - total)
-    return float(min(1.0, chance[distance >= observed].sum()))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction: adjusted p values in the order given.
-
-    Source:
-        Holm 1979, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6, 65-70.
-    """
-    adjusted = [1.0] * len(p_values)
-    running = 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):
-        running = max(running, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = running
-    return adjusted
-
-
 def compare_paired(
     a: Scores,
     b: Scores,
@@ -215,7 +146,7 @@ def compare_paired(
     first, second = ([scores.values[patient] for patient in shared] for scores in (a, b))
     if metric.higher_is_better is None:
         first, second = np.abs(first).tolist(), np.abs(second).tolist()
-    differences = _differences(first, second)
+    differences = paired_differences(first, second)
     if np.isinf(differences).any():
         statistic = "median"
     p = wilcoxon(differences.tolist())
@@ -287,14 +218,6 @@ def compare_pairs(
     ]
     corrected = holm([comparison.p for comparison in alone])
     return [replace(one, adjusted_p=p) for one, p in zip(alone, corrected, strict=True)]
-
-
-def _differences(a: Sequence[float], b: Sequence[float]) -> npt.NDArray[np.float64]:
-    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    if first.shape != second.shape:
-        raise ValueError(f"{len(first)} and {len(second)} values are no pairs")
-    # Two equal values differ by nothing, also where both are infinite.
-    return np.subtract(first, second, out=np.zeros_like(first), where=first != second)
 
 
 def _p_text(p: float) -> str:

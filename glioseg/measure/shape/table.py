@@ -18,8 +18,8 @@ from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import natural_key, write_text
 from glioseg.io.names import is_mask, is_picture, is_volume, listed, split_number, stem_of
 from glioseg.io.refuse import check_exists
-from glioseg.radiomics.features import FEATURES, measure_lesion
-from glioseg.radiomics.values import NotDefined, Value
+from glioseg.measure.shape.features import FEATURES, measure_lesion
+from glioseg.measure.values import NotDefined, Value
 from glioseg.scan import Mask, Scan
 
 Source = Callable[[], tuple[Mask, Scan | None]]
@@ -31,7 +31,7 @@ class FeatureTable:
     """Features by patient.
 
     Attributes:
-        rows: for each patient the value of each name in :data:`glioseg.radiomics.FEATURES`.
+        rows: for each patient the value of each name in :data:`glioseg.measure.shape.FEATURES`.
     """
 
     rows: Mapping[str, Mapping[str, Value]]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from glioseg.radiomics.lesion import Lesion, largest_component
-from glioseg.radiomics.values import EMPTY, NotDefined, Number
+from glioseg.measure.shape.lesion import Lesion, largest_component
+from glioseg.measure.values import EMPTY, NotDefined, Number
 from glioseg.scan import BoolArray
 
 Points = npt.NDArray[np.float64]
@@ -165,37 +165,3 @@ def boundary(region: BoolArray) -> npt.NDArray[np.int64]:
         first_move = first_move or (pixel, heading)
         walked.append(pixel)
         pixel, came_from = beside, (heading + 4) % 8
-
-
-def diameters(region: BoolArray, spacing: tuple[float, float] = (1.0, 1.0)) -> tuple[float, float]:
-    """Longest diameter of a region, and its extent at right angles to it (as in the RANO criteria).
-
-    The longest diameter joins two corners of pixels. The second is the extent of the region
-    along the perpendicular direction, which is at least as long as any perpendicular chord within it.
-
-    Args:
-        region: boolean ``(height, width)``, at least one pixel.
-        spacing: pixel size along (row, column).
-
-    Returns:
-        Both lengths in the unit of ``spacing``.
-
-    Source:
-        Wen et al. 2010, doi 10.1200/JCO.2009.26.3541 (bidirectional measurement).
-    """
-    from scipy.spatial import ConvexHull
-    from scipy.spatial.distance import pdist, squareform
-
-    # In each row only the first and the last pixel can touch the convex hull.
-    rows = np.flatnonzero(region.any(axis=1))
-    first = region[rows].argmax(axis=1)
-    last = region.shape[1] - region[rows, ::-1].argmax(axis=1)
-    points = np.concatenate([np.column_stack((rows + down, x)) for x in (first, last) for down in (0, 1)])
-    points = points * np.asarray(spacing)
-    hull = points[ConvexHull(points).vertices]
-    between = squareform(pdist(hull))
-    one, other = np.unravel_index(int(between.argmax()), between.shape)
-    longest = float(between[one, other])
-    along = (hull[one] - hull[other]) / longest
-    across = hull @ np.array([-along[1], along[0]])
-    return longest, float(np.ptp(across))

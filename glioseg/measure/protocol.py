@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from glioseg.errors import Fault, InputError, raise_all
-from glioseg.metrics.interval import Interval, Statistic, bootstrap_interval
-from glioseg.metrics.registry import METRICS, EmptyRule, Metric, Unit
+from glioseg.measure.metrics.registry import METRICS, EmptyRule, Metric, Unit
+from glioseg.measure.statistics import Interval, Statistic, bootstrap_interval
 
 _EMPTY = {"perfect": "count as perfect", "worst": "count as the worst value", "skip": "are left out"}
 
@@ -23,7 +23,7 @@ class Protocol:
     """Everything that must be equal for two scores to be comparable.
 
     Attributes:
-        metric: name in :data:`~glioseg.metrics.METRICS`.
+        metric: name in :data:`~glioseg.measure.METRICS`.
         patients: ids of the patients, kept sorted.
         checkpoint: who picked the weights: ``"best val_dsc on the same patients"``, ``"last"``, ``"given"``.
         grid: ``"own"`` for the scan's own grid, or the preparation the masks were compared on

@@ -1,7 +1,7 @@
 """Metrics of segmentation: they take booleans, and each declares what an empty mask means.
 
 >>> import numpy as np
->>> from glioseg.metrics import dice
+>>> from glioseg.measure import dice
 >>> truth = np.zeros((1, 4, 4), dtype=bool); truth[0, 1:3, 1:3] = True
 >>> dice(truth, truth)
 1.0
@@ -11,11 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from glioseg.metrics.interval import Interval, bootstrap_interval
-from glioseg.metrics.overlap import dice, iou, precision, sensitivity, volume_difference
-from glioseg.metrics.registry import METRICS, EmptyCases, EmptyRule, Metric, Spacing, Unit
-from glioseg.metrics.scores import Protocol, Scores, check_same_protocol
-from glioseg.metrics.slices_and_lesions import (
+from glioseg.measure.metrics.overlap import dice, iou, precision, sensitivity, volume_difference
+from glioseg.measure.metrics.registry import METRICS, EmptyCases, EmptyRule, Metric, Spacing, Unit
+from glioseg.measure.metrics.slices_and_lesions import (
     dice_by_slice,
     lesion_precision,
     lesion_sensitivity,
@@ -23,20 +21,15 @@ from glioseg.metrics.slices_and_lesions import (
     slice_false_positive_rate,
     slice_sensitivity,
 )
-from glioseg.metrics.surface import hd95, nsd, surface_distances
+from glioseg.measure.metrics.surface import hd95, nsd, surface_distances
 from glioseg.scan import BoolArray
 
 __all__ = [
     "METRICS",
     "EmptyCases",
     "EmptyRule",
-    "Interval",
     "Metric",
-    "Protocol",
-    "Scores",
     "Unit",
-    "bootstrap_interval",
-    "check_same_protocol",
     "dice",
     "dice_by_slice",
     "hd95",

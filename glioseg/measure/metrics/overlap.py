@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from glioseg.metrics.registry import EmptyCases, Spacing, declare
+from glioseg.measure.metrics.registry import EmptyCases, Spacing, declare
 from glioseg.scan import BoolArray
 
 _TAHA = "Taha and Hanbury 2015, doi 10.1186/s12880-015-0068-x"

@@ -9,11 +9,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from glioseg.radiomics import mesh
-from glioseg.radiomics.ellipsoid import bounding_ellipsoid_volume_ratio
-from glioseg.radiomics.lesion import Lesion, largest_component
-from glioseg.radiomics.outline import angular_standard_deviation, diameters, margin_fluctuation, outline
-from glioseg.radiomics.values import (
+from glioseg.measure.shape import mesh
+from glioseg.measure.shape.ellipsoid import bounding_ellipsoid_volume_ratio
+from glioseg.measure.shape.lesion import Lesion, largest_component
+from glioseg.measure.shape.outline import angular_standard_deviation, margin_fluctuation, outline
+from glioseg.measure.size import diameters
+from glioseg.measure.values import (
     EMPTY,
     FLAT,
     NO_AFFINE,
@@ -147,8 +148,8 @@ def sizes(lesion: Lesion) -> dict[str, Number]:
 
     Returns:
         ``volume_voxels``, ``slice_area_pixels``, ``longest_diameter_pixels`` and
-        ``perpendicular_diameter_pixels`` (see :func:`glioseg.radiomics.outline.diameters`; pixels taken as
-        squares); with known spacing also ``volume_mm3`` (voxels times the volume of one),
+        ``perpendicular_diameter_pixels`` (see :func:`glioseg.measure.size.diameters`; pixels taken
+        as squares); with known spacing also ``volume_mm3`` (voxels times the volume of one),
         ``longest_diameter_mm``, ``perpendicular_diameter_mm`` and their product
         ``bidirectional_product_mm2``.
 

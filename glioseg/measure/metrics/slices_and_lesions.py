@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from glioseg.metrics.registry import EmptyCases, EmptyRule, Spacing, declare
+from glioseg.measure.metrics.registry import EmptyCases, EmptyRule, Spacing, declare
 from glioseg.scan import BoolArray, check_boolean
 
 _LESION = "a lesion is a face-connected component, found when one voxel of it is predicted"
