@@ -18,7 +18,7 @@ from statistics import median
 from typing import Any
 
 from glioseg.errors import GliosegError
-from glioseg.inference.runtime import usable_cores
+from glioseg.model.runtime import usable_cores
 from glioseg.record import environment
 
 Measured = dict[str, float]

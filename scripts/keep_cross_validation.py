@@ -30,14 +30,14 @@ from ship_model import middle_slices
 from glioseg.dataset.cache import prepare_cases
 from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.draw import contact_sheet, reliability_plot
-from glioseg.evaluation.calibration import assess
+from glioseg.evaluation.reliability import assess
 from glioseg.files import make_folder, write_json
-from glioseg.inference.confidence import UNCERTAIN_BELOW, evidence
-from glioseg.inference.predictor import Predictor, load_predictor
-from glioseg.inference.runtime import Greatest, OnnxRuntime, OpenVino
 from glioseg.io import write_mask
 from glioseg.measure import bootstrap_interval, dice
-from glioseg.networks.quantise import quantise
+from glioseg.model.calibration import UNCERTAIN_BELOW, evidence
+from glioseg.model.predictor import Predictor, load_predictor
+from glioseg.model.quantise import quantise
+from glioseg.model.runtime import Greatest, OnnxRuntime, OpenVino
 from glioseg.postprocess import to_mask
 from glioseg.prepare import Preparation
 from glioseg.recipe import load_recipe

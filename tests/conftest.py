@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings
 
 from glioseg.dataset.find import Case, read_case
-from glioseg.inference.model_file import WEIGHTS
+from glioseg.model.weights import WEIGHTS
 from glioseg.samples import sample_cases
 from glioseg.scan import Mask, Scan
 
@@ -146,7 +146,7 @@ def quick_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def quick_model(quick_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The default model is the quick one."""
-    monkeypatch.setattr("glioseg.inference.model_file.WEIGHTS", quick_weights)
+    monkeypatch.setattr("glioseg.model.weights.WEIGHTS", quick_weights)
 
 
 @pytest.fixture

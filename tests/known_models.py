@@ -10,7 +10,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from glioseg.inference.model_file import describe
+from glioseg.model.description import describe
 from glioseg.prepare import Preparation
 from glioseg.recipe import InputChoice, PostprocessChoice, Recipe
 

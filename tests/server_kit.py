@@ -25,7 +25,7 @@ def bright_flair_model(path: Path) -> Path:
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    from glioseg.inference.model_file import describe
+    from glioseg.model.description import describe
     from glioseg.prepare import neighbour_channels
     from glioseg.recipe import load_recipe
     from glioseg.scan import CHANNELS

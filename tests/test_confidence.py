@@ -16,9 +16,11 @@ from typer.testing import CliRunner
 
 from glioseg.cli import app
 from glioseg.dataset.find import read_case
-from glioseg.evaluation.calibration import assess
-from glioseg.inference.appearance import Appearance, coarse, learn_appearance
-from glioseg.inference.confidence import (
+from glioseg.evaluation.reliability import assess
+from glioseg.io import read_scan
+from glioseg.measure.statistics import Auc
+from glioseg.model.appearance import Appearance, coarse, learn_appearance
+from glioseg.model.calibration import (
     DOUBTS,
     HARMLESS,
     Calibration,
@@ -27,9 +29,7 @@ from glioseg.inference.confidence import (
     evidence,
     look_again,
 )
-from glioseg.inference.predictor import Predictor, load_predictor
-from glioseg.io import read_scan
-from glioseg.measure.statistics import Auc
+from glioseg.model.predictor import Predictor, load_predictor
 from glioseg.prepare import Preparation
 from glioseg.samples import sample_cases
 from glioseg.scan import Grid, Scan

@@ -18,8 +18,8 @@ from scipy import ndimage
 from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.errors import InputError
 from glioseg.evaluation.evaluate import REFERENCE, choose_patients, evaluate, picked_by
-from glioseg.inference.predictor import Predictor, load_predictor
 from glioseg.measure import Scores, check_same_protocol
+from glioseg.model.predictor import Predictor, load_predictor
 from glioseg.prepare import Preparation
 from glioseg.recipe import PostprocessChoice
 

@@ -244,7 +244,7 @@ def test_what_does_not_fit_together_is_refused(
 
 def test_the_keras_recipe_ends_in_a_softmax_over_two_classes(tmp_path: Path) -> None:
     pytest.importorskip("pytorch_lightning")
-    from glioseg.inference.predictor import load_predictor
+    from glioseg.model.predictor import load_predictor
     from glioseg.training.train import train
 
     tiny = ["network.arguments.features=4", "train.epochs=1", "train.steps_per_epoch=2", "train.batch_size=2"]

@@ -25,7 +25,8 @@ LEVELS = (
         "postprocess",
         "samples",
     },
-    {"report", "evaluation", "training", "inference", "radiomics"},
+    {"model"},
+    {"report", "evaluation", "training", "batch", "radiomics"},
     {"cli", "server"},
 )
 LEVEL = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}
@@ -69,7 +70,7 @@ def test_an_import_upwards_is_seen() -> None:
     source = "def late():\n    from glioseg import cli\n    import glioseg.training.run, numpy\n"
     names = imported(source + "from glioseg.io import read_scan\n")
     assert above("io", names) == {"glioseg.cli", "glioseg.training.run"}
-    assert above("inference", names) == {"glioseg.cli"}
+    assert above("batch", names) == {"glioseg.cli"}
     assert above("server", names) == set()
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from glioseg.errors import InputError
+from glioseg.model.export import INPUT, OUTPUT, export_onnx
 from glioseg.networks import (
     REGISTRY,
     build_network,
@@ -20,7 +21,6 @@ from glioseg.networks import (
     pad_to_multiple,
     without_pretrained,
 )
-from glioseg.networks.export import INPUT, OUTPUT, export_onnx
 from glioseg.networks.weights import read_weights, save_weights
 
 SMALL = {

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from known_models import known_model
 
+from glioseg.batch import Outputs, ScanResult, predict_many
 from glioseg.errors import InputError
-from glioseg.inference.many import Outputs, ScanResult, predict_many
-from glioseg.inference.predictor import Predictor, load_predictor
 from glioseg.io import Source, find_scans, read_mask
 from glioseg.measure.size import largest_diameter
+from glioseg.model.predictor import Predictor, load_predictor
 from glioseg.samples import SAMPLES
 from glioseg.scan import Grid, Mask
 

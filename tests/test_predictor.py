@@ -16,10 +16,10 @@ from scipy.special import expit
 
 import glioseg
 from glioseg.errors import InputError
-from glioseg.inference.model_file import find_model
-from glioseg.inference.predictor import Predictor, load_predictor
-from glioseg.inference.runtime import OnnxRuntime, usable_cores
 from glioseg.io import read_scan, write_mask
+from glioseg.model.predictor import Predictor, load_predictor
+from glioseg.model.runtime import OnnxRuntime, usable_cores
+from glioseg.model.weights import find_model
 from glioseg.prepare import Preparation
 from glioseg.recipe import PostprocessChoice
 from glioseg.samples import SAMPLES
@@ -109,7 +109,7 @@ def test_the_surer_of_two_networks_counts(labelled, tmp_path, monkeypatch) -> No
         known_model(tmp_path / f"{name}.onnx", 1, 0, channel=channel)
     entry = {"file": "one.onnx", "second": "other.onnx", "summary": "two networks"}
     (tmp_path / "index.json").write_text(json.dumps({"two": entry, "one": {"file": "one.onnx"}}))
-    monkeypatch.setattr("glioseg.inference.model_file.WEIGHTS", tmp_path)
+    monkeypatch.setattr("glioseg.model.weights.WEIGHTS", tmp_path)
     images = Preparation(size=64)(scan).images
     both = load_predictor("two", best=True)
     np.testing.assert_allclose(both(scan).prepared, expit(images[..., ::2].max(-1)), atol=1e-6)

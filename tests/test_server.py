@@ -37,7 +37,7 @@ def test_slices_with_truth_from_upload_to_every_download(client: TestClient, tmp
     row = next(csv.DictReader(io.StringIO(client.get(f"{address}/numbers?format=csv").text)))
     assert float(row["dice"]) == numbers["metrics"]["dice"]["value"]
 
-    from glioseg.inference.predictor import load_predictor
+    from glioseg.model.predictor import load_predictor
 
     source = tmp_path / "again"
     source.mkdir()
@@ -69,8 +69,8 @@ def test_nifti_comes_back_on_its_own_grid(client: TestClient, tmp_path: Path) ->
     assert numbers["diameter_unit"] == "mm"
     assert numbers["metrics"] is None
 
-    from glioseg.inference.predictor import load_predictor
     from glioseg.io import write_mask
+    from glioseg.model.predictor import load_predictor
 
     reply = client.get(f"{address}/mask")
     assert reply.headers["content-disposition"].startswith('attachment; filename="head_mask.nii.gz"')

@@ -20,8 +20,8 @@ import httpx
 import uvicorn
 from server_kit import quick_weights, volume
 
-from glioseg.inference.predictor import Predictor, load_predictor
 from glioseg.io import read_scan, write_mask
+from glioseg.model.predictor import Predictor, load_predictor
 from glioseg.server.app import Application, create_app
 from glioseg.server.settings import Settings
 
@@ -48,7 +48,7 @@ class Gate:
 @pytest.fixture
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Application]]:
     """A server that really listens, so that clients can hang up."""
-    monkeypatch.setattr("glioseg.inference.model_file.WEIGHTS", quick_weights(tmp_path))
+    monkeypatch.setattr("glioseg.model.weights.WEIGHTS", quick_weights(tmp_path))
     application = create_app(Settings(threads=1, queue=2, corrected=tmp_path / "corrected"))
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(application, log_level="error", access_log=False))

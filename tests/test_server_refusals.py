@@ -113,7 +113,7 @@ HOSTILE: dict[str, dict[str, bytes]] = {
 def strict(tmp_path_factory: pytest.TempPathFactory, quick_weights: Path) -> Iterator[TestClient]:
     settings = {"upload_bytes": 8 << 20, "unpacked_bytes": 8 << 20, "files": 50}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("glioseg.inference.model_file.WEIGHTS", quick_weights)
+        patch.setattr("glioseg.model.weights.WEIGHTS", quick_weights)
         app = serve(tmp_path_factory.mktemp("strict"), **settings)
     with TestClient(app, base_url=BASE) as opened:
         yield opened

@@ -9,10 +9,11 @@ import pytest
 
 from glioseg.dataset.find import read_case
 from glioseg.dataset.split import REFERENCE_VALIDATION
-from glioseg.inference.model_file import KEY, WEIGHTS, model_summaries, read_description
-from glioseg.inference.predictor import load_predictor
-from glioseg.inference.runtime import OnnxRuntime
 from glioseg.measure import dice
+from glioseg.model.description import KEY, read_description
+from glioseg.model.predictor import load_predictor
+from glioseg.model.runtime import OnnxRuntime
+from glioseg.model.weights import WEIGHTS, model_summaries
 from glioseg.prepare import Preparation
 from glioseg.recipe import load_recipe
 from glioseg.samples import sample_cases
@@ -22,7 +23,7 @@ from glioseg.scan import Mask
 @pytest.fixture(autouse=True)
 def shipped_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """The browser tests put a quick model in place of the weights; here the real ones count."""
-    monkeypatch.setattr("glioseg.inference.model_file.WEIGHTS", WEIGHTS)
+    monkeypatch.setattr("glioseg.model.weights.WEIGHTS", WEIGHTS)
 
 
 @pytest.mark.parametrize("name", list(model_summaries()))
@@ -81,9 +82,9 @@ def test_there_is_a_recipe_for_each_model(name: str) -> None:
 
 def test_weights_stored_in_half_compute_alike(tmp_path) -> None:
     torch = pytest.importorskip("torch")
+    from glioseg.model.export import export_onnx
+    from glioseg.model.half import store_in_half
     from glioseg.networks import build_network
-    from glioseg.networks.export import export_onnx
-    from glioseg.networks.half import store_in_half
 
     torch.manual_seed(0)
     network = build_network("unet", 3, features=8)

@@ -33,7 +33,7 @@ def evaluate(
     from glioseg.dataset.find import find_cases
     from glioseg.evaluation.evaluate import choose_patients, picked_by
     from glioseg.evaluation.evaluate import evaluate as run_evaluation
-    from glioseg.inference.predictor import load_predictor
+    from glioseg.model.predictor import load_predictor
     from glioseg.record import command_line
 
     predictor = load_predictor(model, flips, threads, fast=fast, best=best)

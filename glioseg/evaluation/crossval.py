@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from glioseg.errors import Fault, InputError
-from glioseg.evaluation.calibration import assess
 from glioseg.evaluation.evaluate import Evaluation, write_evaluation
+from glioseg.evaluation.reliability import assess
 from glioseg.files import make_folder, write_json
-from glioseg.inference.confidence import UNCERTAIN_BELOW
 from glioseg.measure import Scores, check_same_protocol
+from glioseg.model.calibration import UNCERTAIN_BELOW
 from glioseg.training.queue import PlannedRun
 from glioseg.training.run import RunFolder
 

@@ -20,11 +20,11 @@ import numpy as np
 from glioseg.dataset.find import Case, read_case, read_labelled_case
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_json, write_text
-from glioseg.inference.confidence import Evidence
-from glioseg.inference.model_file import ModelDescription
-from glioseg.inference.predictor import Prediction, Predictor
 from glioseg.io import with_all_channels
 from glioseg.measure import Protocol, Scores, dice, measure
+from glioseg.model.calibration import Evidence
+from glioseg.model.description import ModelDescription
+from glioseg.model.predictor import Prediction, Predictor
 from glioseg.postprocess import to_mask
 from glioseg.prepare import Preparation
 from glioseg.recipe import Labels, PostprocessChoice

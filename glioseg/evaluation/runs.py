@@ -290,9 +290,9 @@ def stored_trust(run: RunFolder, scan: Scan, mask: Mask) -> Trust | None:
     Raises:
         InputError: scores or model are damaged.
     """
-    from glioseg.inference.confidence import doubts
-    from glioseg.inference.model_file import read_description
-    from glioseg.inference.runtime import OnnxRuntime
+    from glioseg.model.calibration import doubts
+    from glioseg.model.description import read_description
+    from glioseg.model.runtime import OnnxRuntime
 
     evaluation = read_evaluation(run)
     if evaluation is None or scan.id not in evaluation.expected_dice or not run.model.is_file():

@@ -63,7 +63,7 @@ def health(service: Serving) -> models.Health:
 @router.get("/models")
 def list_models(service: Serving) -> models.Models:
     """The models that can be asked for."""
-    from glioseg.inference.model_file import model_summaries
+    from glioseg.model.weights import model_summaries
 
     titles = {"default": "the server's own choice", **model_summaries()}
     return models.Models(

@@ -18,7 +18,7 @@ SHOWN_METRICS = ("dice", "iou", "sensitivity", "precision", "hd95", "nsd")
 def numbers(entry: Entry) -> dict[str, Any]:
     """Everything that is known of an entry's mask; lengths in mm only where the spacing is known.
 
-    ``expected_dice`` and ``flags`` are the model's own of its mask (:mod:`glioseg.inference.confidence`); a
+    ``expected_dice`` and ``flags`` are the model's own of its mask (:mod:`glioseg.model.calibration`); a
     corrected mask has neither, and for a mask of a run they may not be stored (the flag ``not_stored``).
     Metrics are those of :mod:`glioseg.measure.metrics`, when there is a truth.
     """

@@ -94,7 +94,7 @@ class Service:
 
 def _models(settings: Settings) -> dict[str, str | Path]:
     """Models by the name that clients use: the server's own first, those that ship, finished runs."""
-    from glioseg.inference.model_file import find_model, model_summaries
+    from glioseg.model.weights import find_model, model_summaries
 
     find_model(settings.model)
     found: dict[str, str | Path] = {"default": settings.model, **{name: name for name in model_summaries()}}

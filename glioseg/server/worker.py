@@ -17,8 +17,8 @@ from glioseg.errors import Fault, InputError
 from glioseg.server.settings import Settings
 
 if TYPE_CHECKING:
-    from glioseg.inference.predictor import Prediction, Predictor
-    from glioseg.inference.runtime import Runtime
+    from glioseg.model.predictor import Prediction, Predictor
+    from glioseg.model.runtime import Runtime
     from glioseg.recipe import PostprocessChoice
     from glioseg.server.store import Entry
 
@@ -190,7 +190,7 @@ class Worker(threading.Thread):
             _give(entry, *known)
 
     def _segment(self, job: Job) -> tuple[Prediction, PostprocessChoice]:
-        from glioseg.inference.predictor import Predictor, load_predictor
+        from glioseg.model.predictor import Predictor, load_predictor
 
         choice = job.choice
         loaded = self._predictors.get(choice.model)

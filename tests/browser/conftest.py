@@ -45,7 +45,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
     folder = quick_weights(tmp_path_factory.mktemp("weights"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("glioseg.inference.model_file.WEIGHTS", folder)
+        patch.setattr("glioseg.model.weights.WEIGHTS", folder)
         yield folder
 
 
@@ -53,7 +53,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def run_folders(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path:
     """Two evaluated runs of the bundled scans."""
     from glioseg.evaluation.evaluate import evaluate
-    from glioseg.inference.predictor import load_predictor
+    from glioseg.model.predictor import load_predictor
     from glioseg.recipe import load_recipe
     from glioseg.samples import SAMPLES, sample_cases
     from glioseg.training.run import RunFolder

@@ -64,8 +64,8 @@ def look_at_patient(page: Any, run: str) -> None:
 
 
 def test_from_a_run_to_a_patient_with_both_outlines(make_page: Any, run_folders: Path) -> None:
-    from glioseg.inference.predictor import load_predictor
     from glioseg.io import read_scan
+    from glioseg.model.predictor import load_predictor
     from glioseg.samples import SAMPLES
 
     page = make_page()

@@ -149,8 +149,8 @@ def test_a_sample_is_looked_at_corrected_saved_and_downloaded(
 def test_a_chosen_volume_shows_three_planes_and_its_mask_matches(make_page: Any, tmp_path: Path) -> None:
     from server_kit import volume
 
-    from glioseg.inference.predictor import load_predictor
     from glioseg.io import read_scan, write_mask
+    from glioseg.model.predictor import load_predictor
 
     path = volume(tmp_path)
     page = make_page()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from glioseg.inference.predictor import Predictor
+    from glioseg.model.predictor import Predictor
     from glioseg.scan import Mask, Scan
 
 
@@ -46,6 +46,6 @@ def segment(
 
 @lru_cache(maxsize=2)
 def _predictor(model: str) -> Predictor:
-    from glioseg.inference.predictor import load_predictor
+    from glioseg.model.predictor import load_predictor
 
     return load_predictor(model)

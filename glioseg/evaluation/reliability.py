@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from glioseg.inference.confidence import UNCERTAIN_BELOW, Calibration, Evidence, log_odds
 from glioseg.measure.statistics import Auc, auc
 from glioseg.measure.values import NotDefined
+from glioseg.model.calibration import UNCERTAIN_BELOW, Calibration, Evidence, log_odds
 
 FEWEST = 10
 """Patients with a mask below which nothing is fitted; also in how many parts they are left out."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from glioseg.inference.appearance import Appearance
+from glioseg.model.appearance import Appearance
 from glioseg.scan import BoolArray, Scan
 
 UNCERTAIN_BELOW = 0.8
@@ -56,7 +56,7 @@ class Calibration(BaseModel):
     calibration the certainty stands for itself.
 
     Attributes:
-        intercept, slope, border_slope: fitted by :func:`glioseg.evaluation.calibration.assess`.
+        intercept, slope, border_slope: fitted by :func:`glioseg.evaluation.reliability.assess`.
         patients: how many it was fitted on.
     """
 

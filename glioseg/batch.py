@@ -25,9 +25,9 @@ import numpy as np
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_fault, write_json, write_text
-from glioseg.inference.predictor import Prediction, Predictor
 from glioseg.io import READERS, anonymised, write_labels, write_mask
 from glioseg.measure.size import largest_diameter
+from glioseg.model.predictor import Prediction, Predictor
 from glioseg.scan import LabelMap, Mask, Scan
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class ScanResult:
         filled: sequences that were missing and replaced by FLAIR.
         seconds: wall time from reading to the mask.
         expected_dice: DSC to expect of the mask; ``None`` if it is empty.
-        doubts: what to know before trusting it, keys of :data:`glioseg.inference.confidence.DOUBTS`.
+        doubts: what to know before trusting it, keys of :data:`glioseg.model.calibration.DOUBTS`.
         label_voxels: voxels of each label, of a model with classes.
         key: changes when the input, the model or a setting does.
         outputs: files and folders of this scan in the output folder.

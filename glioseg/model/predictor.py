@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
-from glioseg.inference.confidence import Evidence, doubts, evidence
-from glioseg.inference.model_file import ModelDescription, find_model, read_description
-from glioseg.inference.runtime import Greatest, OnnxRuntime, OpenVino, Runtime, openvino_is_there
+from glioseg.model.calibration import Evidence, doubts, evidence
+from glioseg.model.description import ModelDescription, read_description
+from glioseg.model.runtime import Greatest, OnnxRuntime, OpenVino, Runtime, openvino_is_there
+from glioseg.model.weights import find_model
 from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
 from glioseg.prepare import Frame, neighbour_channels, stack_neighbours
 from glioseg.scan import CHANNELS, LabelMap, Mask, Scan
@@ -36,7 +37,7 @@ class Prediction:
         labels: the classes on the scan's own grid, if the network tells them.
         evidence: what the mask can be judged by; ``None`` for an empty mask.
         expected_dice: DSC to expect by the model's calibration; ``None`` for an empty mask.
-        doubts: keys of :data:`glioseg.inference.confidence.DOUBTS`.
+        doubts: keys of :data:`glioseg.model.calibration.DOUBTS`.
     """
 
     mask: Mask

@@ -11,7 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from glioseg.files import written_whole
-from glioseg.networks.export import INPUT
+from glioseg.model.export import INPUT
 
 PERCENTILE = 99.99
 """Share of the activations within the range of 8 bits; the few beyond it are cut off."""
