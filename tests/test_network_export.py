@@ -10,12 +10,10 @@ import torch
 from torch import nn
 
 from glioseg.errors import GliosegError
+from glioseg.model import export
 from glioseg.model.export import INPUT, export_onnx
 from glioseg.model.quantise import FLOAT_NODES, quantise
-from glioseg.networks import (
-    build_network,
-    export,
-)
+from glioseg.networks import build_network
 
 
 @pytest.fixture(autouse=True)
