@@ -19,7 +19,7 @@ from typing import Any
 
 from glioseg.errors import GliosegError
 from glioseg.model.runtime import usable_cores
-from glioseg.record import environment
+from glioseg.environment import environment
 
 Measured = dict[str, float]
 """What one variant measured in one round: ``seconds``, ``peak_mb`` and whatever else it returns."""

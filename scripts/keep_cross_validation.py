@@ -42,7 +42,7 @@ from glioseg.postprocess import to_mask
 from glioseg.prepare import Preparation
 from glioseg.recipe import load_recipe
 from glioseg.scan import Mask, Scan
-from glioseg.training.run import RunFolder
+from glioseg.runs.folder import RunFolder
 
 STEPS = 255
 """Probabilities are kept in steps of 1/255."""

@@ -31,7 +31,7 @@ from glioseg.model.weights import WEIGHTS
 from glioseg.prepare import stack_neighbours
 from glioseg.recipe import Recipe, load_recipe
 from glioseg.training.result import export_model, trained_network
-from glioseg.training.run import RunFolder
+from glioseg.runs.folder import RunFolder
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from glioseg.recipe import Labels, PostprocessChoice, load_recipe
 from glioseg.report import write_report
 from glioseg.samples import SAMPLES
 from glioseg.scan import Grid, LabelMap
-from glioseg.training.run import RunFolder
+from glioseg.runs.folder import RunFolder
 
 HEAD, LESION = 3, 7
 TISSUE = Labels(values=(HEAD, LESION), names=("head", "lesion"))

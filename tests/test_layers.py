@@ -67,9 +67,9 @@ def test_imports_point_downwards(path: Path) -> None:
 
 
 def test_an_import_upwards_is_seen() -> None:
-    source = "def late():\n    from glioseg import cli\n    import glioseg.training.run, numpy\n"
+    source = "def late():\n    from glioseg import cli\n    import glioseg.runs.folder, numpy\n"
     names = imported(source + "from glioseg.io import read_scan\n")
-    assert above("io", names) == {"glioseg.cli", "glioseg.training.run"}
+    assert above("io", names) == {"glioseg.cli", "glioseg.runs.folder"}
     assert above("batch", names) == {"glioseg.cli"}
     assert above("server", names) == set()
 

@@ -19,16 +19,16 @@ from typer.testing import CliRunner
 from glioseg.cli import app
 from glioseg.draw import chinese_font, smoothed
 from glioseg.errors import InputError
-from glioseg.evaluation.compare import compare_rows, pairs_of
+from glioseg.runs.compare import compare_rows, pairs_of
 from glioseg.evaluation.evaluate import OWN_METRICS, Evaluation
-from glioseg.evaluation.runs import Row, RunRecord, differences, group_runs
+from glioseg.runs.record import Row, RunRecord, differences, group_runs
 from glioseg.measure import Protocol, Scores
 from glioseg.recipe import load_recipe
 from glioseg.report import Headline, figures, page, write_report
 from glioseg.report.words import CHINESE, ENGLISH
 from glioseg.samples import SAMPLES
 from glioseg.training.queue import PlannedRun, Workers, carry_out
-from glioseg.training.run import RunFolder
+from glioseg.runs.folder import RunFolder
 
 GOOD = np.linspace(0.7, 0.9, 10)
 TINY = (

@@ -23,7 +23,7 @@ from glioseg.io import read_mask
 from glioseg.recipe import load_recipe
 from glioseg.samples import SAMPLES
 from glioseg.training.queue import PlannedRun, Workers, carry_out
-from glioseg.training.run import RunFolder
+from glioseg.runs.folder import RunFolder
 
 TINY = (
     "prepare.size=32",

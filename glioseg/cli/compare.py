@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from glioseg.evaluation.compare import RowComparison
-    from glioseg.evaluation.runs import ProtocolName, Row
+    from glioseg.runs.compare import RowComparison
+    from glioseg.runs.record import ProtocolName, Row
 
 
 def compare(
@@ -38,8 +38,8 @@ def compare(
         raise InputError(Fault("--protocol", "own or reference", f"'{protocol}'", "Choose one of them."))
     if len(runs) < 2:
         raise InputError(Fault("glioseg compare", "two run folders or more", "one", "Name another run."))
-    from glioseg.evaluation.compare import compare_rows, pairs_of, scores_of
-    from glioseg.evaluation.runs import group_runs, read_runs
+    from glioseg.runs.compare import compare_rows, pairs_of, scores_of
+    from glioseg.runs.record import group_runs, read_runs
 
     kind: ProtocolName = "own" if protocol == "own" else "reference"
     rows = group_runs(read_runs(runs))
@@ -57,9 +57,9 @@ def compare(
 
 def _line(row: Row, kind: ProtocolName, threads: int | None) -> dict[str, Any]:
     """One row of the table."""
-    from glioseg.evaluation.compare import scores_of
+    from glioseg.runs.compare import scores_of
     from glioseg.evaluation.cost import measure_cost
-    from glioseg.training.run import RunFolder
+    from glioseg.runs.folder import RunFolder
 
     scores = scores_of(row, kind)
     best = row.best
@@ -128,7 +128,7 @@ def _write(
 ) -> None:
     from glioseg.draw import patients_plot
     from glioseg.draw.curves import run_curves_plot
-    from glioseg.evaluation.compare import scores_of
+    from glioseg.runs.compare import scores_of
     from glioseg.files import make_folder, write_json, write_text
 
     make_folder(out)

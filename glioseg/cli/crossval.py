@@ -34,7 +34,7 @@ def crossval(
     workers = make_workers(jobs, threads, device, cache, patient_rule)
     from glioseg.evaluation.crossval import gather, plan_folds
     from glioseg.evaluation.reliability import assess
-    from glioseg.record import command_line
+    from glioseg.environment import command_line
     from glioseg.report import check_language, write_report
     from glioseg.training.queue import carry_out
 

@@ -34,7 +34,7 @@ def evaluate(
     from glioseg.evaluation.evaluate import choose_patients, picked_by
     from glioseg.evaluation.evaluate import evaluate as run_evaluation
     from glioseg.model.predictor import load_predictor
-    from glioseg.record import command_line
+    from glioseg.environment import command_line
 
     predictor = load_predictor(model, flips, threads, fast=fast, best=best)
     cases = choose_patients(find_cases(data, patient_rule), patients, predictor.description)

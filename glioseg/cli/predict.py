@@ -57,7 +57,7 @@ def predict(
     from glioseg.batch import Outputs, predict_many
     from glioseg.model.calibration import DOUBTS, HARMLESS, look_again
     from glioseg.model.predictor import load_predictor
-    from glioseg.record import environment
+    from glioseg.environment import environment
 
     sources, faults = _sources(scans or [], flair, pre, post, series or [])
     for fault in faults:

@@ -16,7 +16,7 @@ from glioseg.files import make_folder, write_json
 from glioseg.measure import Scores, check_same_protocol
 from glioseg.model.calibration import UNCERTAIN_BELOW
 from glioseg.training.queue import PlannedRun
-from glioseg.training.run import RunFolder
+from glioseg.runs.folder import RunFolder
 
 
 def plan_folds(recipe: str, folds: int, seed: int, settings: Sequence[str] = ()) -> list[PlannedRun]:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from glioseg.errors import Fault, InputError
-from glioseg.evaluation.compare import RowComparison
-from glioseg.evaluation.runs import ProtocolName, Row, differences, group_runs, read_runs
+from glioseg.runs.compare import RowComparison
+from glioseg.runs.record import ProtocolName, Row, differences, group_runs, read_runs
 from glioseg.files import make_folder, write_text
 from glioseg.report import figures, methods
 from glioseg.report.document import Block, Heading, Notes, Paragraph, Table, to_html, to_markdown

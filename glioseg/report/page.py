@@ -10,8 +10,8 @@ from typing import Any
 
 from glioseg.draw import chinese_font
 from glioseg.errors import InputError
-from glioseg.evaluation.compare import RowComparison, compare_rows, scores_of
-from glioseg.evaluation.runs import ProtocolName, Row, differences
+from glioseg.runs.compare import RowComparison, compare_rows, scores_of
+from glioseg.runs.record import ProtocolName, Row, differences
 from glioseg.measure import Scores, check_same_protocol
 from glioseg.recipe import Recipe
 from glioseg.report.words import ENGLISH, PROTOCOL_CHINESE, phrase, words

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from glioseg.evaluation.runs import Trust, read_patient, stored_mask, stored_trust
+from glioseg.runs.record import Trust, read_patient, stored_mask, stored_trust
 from glioseg.scan import Mask, Scan
 from glioseg.server import models
 from glioseg.server import runs as run_pages

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from glioseg.errors import Fault, InputError
-from glioseg.evaluation.runs import read_curves, read_evaluation
+from glioseg.runs.record import read_curves, read_evaluation
 from glioseg.measure import Scores, check_same_protocol
-from glioseg.training.run import RunFolder
+from glioseg.runs.folder import RunFolder
 
 PROTOCOLS = ("own", "reference")
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from glioseg.errors import Fault, InputError, TrainingError, raise_all
 from glioseg.recipe import Recipe, load_recipe
-from glioseg.training.run import RunFolder
+from glioseg.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)

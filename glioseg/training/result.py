@@ -14,7 +14,7 @@ from glioseg.networks import build_network, without_pretrained
 from glioseg.prepare import neighbour_channels
 from glioseg.recipe import Recipe
 from glioseg.scan import CHANNELS
-from glioseg.training.run import RunFolder
+from glioseg.runs.folder import RunFolder
 
 
 def save_result(

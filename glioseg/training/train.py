@@ -38,7 +38,7 @@ from glioseg.training.callbacks import (
 from glioseg.training.data import EpochBatches, training_loader, validation_loader
 from glioseg.training.module import LOG_EVERY, SegmentationModule
 from glioseg.training.result import save_result
-from glioseg.training.run import RunFolder
+from glioseg.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def run_folders(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path
     from glioseg.model.predictor import load_predictor
     from glioseg.recipe import load_recipe
     from glioseg.samples import SAMPLES, sample_cases
-    from glioseg.training.run import RunFolder
+    from glioseg.runs.folder import RunFolder
 
     root = tmp_path_factory.mktemp("runs")
     evaluation = None

@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Literal
 
 from glioseg.errors import Fault, InputError, raise_all
-from glioseg.evaluation.runs import ProtocolName, Row, differences
+from glioseg.runs.record import ProtocolName, Row, differences
 from glioseg.measure import Scores
 from glioseg.measure.comparison import Comparison, compare_pairs
 

@@ -14,7 +14,7 @@ from typing import Any
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_json
 from glioseg.recipe import Recipe, load_recipe
-from glioseg.record import environment
+from glioseg.environment import environment
 
 
 class RunFolder:

@@ -19,7 +19,7 @@ from glioseg.io import read_labels, read_mask
 from glioseg.measure import Scores, check_same_protocol
 from glioseg.recipe import PostprocessChoice, Recipe
 from glioseg.scan import Mask, Scan
-from glioseg.training.run import RunFolder
+from glioseg.runs.folder import RunFolder
 
 ProtocolName = Literal["own", "reference"]
 """``own``: each scan's own grid; ``reference``: the published protocol's."""
