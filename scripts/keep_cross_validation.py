@@ -41,8 +41,8 @@ from glioseg.model.runtime import Greatest, OnnxRuntime, OpenVino
 from glioseg.postprocess import to_mask
 from glioseg.prepare import Preparation
 from glioseg.recipe import load_recipe
-from glioseg.scan import Mask, Scan
 from glioseg.runs.folder import RunFolder
+from glioseg.scan import Mask, Scan
 
 STEPS = 255
 """Probabilities are kept in steps of 1/255."""

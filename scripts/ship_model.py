@@ -30,8 +30,8 @@ from glioseg.model.quantise import quantise
 from glioseg.model.weights import WEIGHTS
 from glioseg.prepare import stack_neighbours
 from glioseg.recipe import Recipe, load_recipe
-from glioseg.training.result import export_model, trained_network
 from glioseg.runs.folder import RunFolder
+from glioseg.training.result import export_model, trained_network
 
 
 def main() -> None:

@@ -19,16 +19,16 @@ from glioseg.dataset.cache import prepare_cases
 from glioseg.dataset.check import check
 from glioseg.dataset.find import Case, find_cases, read_case, read_labelled_case
 from glioseg.errors import InputError
-from glioseg.evaluation.evaluate import Evaluation
 from glioseg.io import read_labels, read_mask, read_scan, write_labels
 from glioseg.io.image import write_picture
 from glioseg.postprocess import to_labels, to_mask
 from glioseg.prepare import Preparation
 from glioseg.recipe import Labels, PostprocessChoice, load_recipe
 from glioseg.report import write_report
+from glioseg.runs.folder import RunFolder
+from glioseg.runs.record import Evaluation
 from glioseg.samples import SAMPLES
 from glioseg.scan import Grid, LabelMap
-from glioseg.runs.folder import RunFolder
 
 HEAD, LESION = 3, 7
 TISSUE = Labels(values=(HEAD, LESION), names=("head", "lesion"))

@@ -19,16 +19,17 @@ from typer.testing import CliRunner
 from glioseg.cli import app
 from glioseg.draw import chinese_font, smoothed
 from glioseg.errors import InputError
-from glioseg.runs.compare import compare_rows, pairs_of
-from glioseg.evaluation.evaluate import OWN_METRICS, Evaluation
-from glioseg.runs.record import Row, RunRecord, differences, group_runs
+from glioseg.evaluation.evaluate import OWN_METRICS
 from glioseg.measure import Protocol, Scores
 from glioseg.recipe import load_recipe
 from glioseg.report import Headline, figures, page, write_report
 from glioseg.report.words import CHINESE, ENGLISH
+from glioseg.runs.compare import compare_rows, pairs_of
+from glioseg.runs.folder import RunFolder
+from glioseg.runs.record import Evaluation, RunRecord
+from glioseg.runs.rows import Row, differences, group_runs
 from glioseg.samples import SAMPLES
 from glioseg.training.queue import PlannedRun, Workers, carry_out
-from glioseg.runs.folder import RunFolder
 
 GOOD = np.linspace(0.7, 0.9, 10)
 TINY = (

@@ -13,7 +13,7 @@ from scipy import stats
 
 from glioseg.errors import InputError
 from glioseg.measure import Protocol, Scores
-from glioseg.measure.comparison import compare_all, compare_paired
+from glioseg.measure.comparison import compare_paired, compare_pairs
 from glioseg.measure.statistics import bootstrap_interval, holm, paired_bootstrap, wilcoxon
 
 values = st.lists(st.floats(0, 1), min_size=2, max_size=30)
@@ -208,16 +208,10 @@ def test_mixed_protocols_are_refused():
 def test_comparing_all_corrects_for_all():
     base = np.linspace(0.5, 0.9, 10)
     runs = {"plain": scores(base), "wide": scores(base + 0.02), "deep": scores(base - 0.02)}
-    every = compare_all(runs)
-    assert [(one.first, one.second) for one in every] == [
-        ("plain", "wide"),
-        ("plain", "deep"),
-        ("wide", "deep"),
-    ]
+    pairs = [("plain", "wide"), ("plain", "deep"), ("wide", "deep")]
+    every = compare_pairs(runs, pairs)
+    assert [(one.first, one.second) for one in every] == pairs
     assert all(one.adjusted_p == pytest.approx(min(1, 3 * one.p)) for one in every)
     assert "after Holm's correction" in every[0].sentence
-    with_plain = compare_all(runs, reference="plain")
-    assert [(one.first, one.second) for one in with_plain] == [("wide", "plain"), ("deep", "plain")]
+    with_plain = compare_pairs(runs, [("wide", "plain"), ("deep", "plain")])
     assert [one.better for one in with_plain] == ["wide", "plain"]
-    with pytest.raises(InputError, match="plain, wide, deep"):
-        compare_all(runs, reference="none")

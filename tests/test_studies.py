@@ -17,13 +17,13 @@ from glioseg.cli import app
 from glioseg.dataset.find import find_cases
 from glioseg.errors import InputError
 from glioseg.evaluation.crossval import gather, plan_folds
-from glioseg.evaluation.evaluate import Evaluation
 from glioseg.evaluation.study import Study, load_study, study_names
 from glioseg.io import read_mask
 from glioseg.recipe import load_recipe
+from glioseg.runs.folder import RunFolder
+from glioseg.runs.record import Evaluation
 from glioseg.samples import SAMPLES
 from glioseg.training.queue import PlannedRun, Workers, carry_out
-from glioseg.runs.folder import RunFolder
 
 TINY = (
     "prepare.size=32",

@@ -21,10 +21,10 @@ pytest.importorskip("pytorch_lightning")
 from glioseg.dataset.cache import PreparedCase  # noqa: E402
 from glioseg.errors import InputError, TrainingError  # noqa: E402
 from glioseg.recipe import Recipe, SamplingChoice, TrainChoice, load_recipe  # noqa: E402
+from glioseg.runs.folder import RunFolder  # noqa: E402
 from glioseg.samples import SAMPLES  # noqa: E402
 from glioseg.training.data import EpochBatches, draw_epoch, validation_loader  # noqa: E402
 from glioseg.training.module import SegmentationModule  # noqa: E402
-from glioseg.runs.folder import RunFolder  # noqa: E402
 from glioseg.training.train import Hardware, train  # noqa: E402
 
 VALIDATION = "TCGA_HT_7692_19960724"

@@ -32,9 +32,9 @@ def crossval(
 ) -> None:
     """Score every patient with a network that never saw it."""
     workers = make_workers(jobs, threads, device, cache, patient_rule)
+    from glioseg.environment import command_line
     from glioseg.evaluation.crossval import gather, plan_folds
     from glioseg.evaluation.reliability import assess
-    from glioseg.environment import command_line
     from glioseg.report import check_language, write_report
     from glioseg.training.queue import carry_out
 

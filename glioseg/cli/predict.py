@@ -55,9 +55,9 @@ def predict(
 ) -> None:
     """Segment scans: masks, outlines, GIFs and numbers. Masks in the kind read; skips what is finished."""
     from glioseg.batch import Outputs, predict_many
+    from glioseg.environment import environment
     from glioseg.model.calibration import DOUBTS, HARMLESS, look_again
     from glioseg.model.predictor import load_predictor
-    from glioseg.environment import environment
 
     sources, faults = _sources(scans or [], flair, pre, post, series or [])
     for fault in faults:

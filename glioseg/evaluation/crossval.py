@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -10,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from glioseg.errors import Fault, InputError
-from glioseg.evaluation.evaluate import Evaluation, write_evaluation
+from glioseg.evaluation.evaluate import write_evaluation
 from glioseg.evaluation.reliability import assess
 from glioseg.files import make_folder, write_json
 from glioseg.measure import Scores, check_same_protocol
 from glioseg.model.calibration import UNCERTAIN_BELOW
-from glioseg.training.queue import PlannedRun
 from glioseg.runs.folder import RunFolder
+from glioseg.runs.record import Evaluation, read_evaluation
+from glioseg.training.queue import PlannedRun
 
 
 def plan_folds(recipe: str, folds: int, seed: int, settings: Sequence[str] = ()) -> list[PlannedRun]:
@@ -83,12 +83,11 @@ def gather(runs: Sequence[Path], out: Path, command: str = "") -> Evaluation:
 
 
 def _read(run: Path) -> Evaluation:
-    path = RunFolder(run).metrics
-    try:
-        return Evaluation.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError) as error:
+    found = read_evaluation(RunFolder(run))
+    if found is None:
         cure = f"Run: glioseg evaluate {run} DATA"
-        raise InputError(Fault(path, "the scores of this fold", type(error).__name__, cure)) from error
+        raise InputError(Fault(RunFolder(run).metrics, "the scores of this fold", "none", cure))
+    return found
 
 
 def _pooled(parts: Sequence[Scores], command: str) -> Scores:

@@ -10,12 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from glioseg.errors import Fault, InputError
 from glioseg.measure.protocol import Scores, check_same_protocol, json_number
 from glioseg.measure.statistics import (
     STATISTICS,
@@ -163,36 +161,6 @@ def compare_paired(
         adjusted_p=p,
         higher_is_better=bool(metric.higher_is_better),
     )
-
-
-def compare_all(
-    scores: Mapping[str, Scores],
-    reference: str | None = None,
-    statistic: Statistic = "mean",
-    seed: int = 0,
-) -> list[Comparison]:
-    """Compare every pair, or everything with a reference, with Holm's correction over all comparisons.
-
-    Args:
-        scores: by name, in the order of the comparisons.
-        reference: name that all others are compared with; every pair when ``None``.
-        statistic: mean or median of the differences.
-        seed: of the bootstrap.
-
-    Raises:
-        InputError: the protocols differ, or there is no such reference.
-    """
-    if reference is not None and reference not in scores:
-        known = ", ".join(scores)
-        raise InputError(Fault("the reference", f"one of {known}", f"'{reference}'", "Name one of these."))
-    pairs = [
-        (first, second)
-        for first, second in combinations(scores, 2)
-        if reference is None or reference in (first, second)
-    ]
-    if reference is not None:
-        pairs = [(second if first == reference else first, reference) for first, second in pairs]
-    return compare_pairs(scores, pairs, statistic, seed)
 
 
 def compare_pairs(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 from glioseg.errors import Fault, InputError, raise_all
-from glioseg.runs.record import ProtocolName, Row, differences
 from glioseg.measure import Scores
 from glioseg.measure.comparison import Comparison, compare_pairs
+from glioseg.runs.record import ProtocolName
+from glioseg.runs.rows import Row, differences
 
 Verdict = Literal["better", "worse", "equal", "few"]
 
@@ -65,6 +66,18 @@ class RowComparison:
             f"No difference beyond noise between {self.first.name} and {self.second.name} ({why}): "
             f"{self.patients.numbers}."
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types: the paired statistics, and the verdict that also looks at seeds."""
+        better = {"better": self.first.name, "worse": self.second.name}.get(self.verdict)
+        return {
+            **self.patients.to_dict(),
+            "seed_spread": self.seed_spread,
+            "larger_than_noise": better is not None,
+            "better": better,
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+        }
 
 
 def compare_rows(pairs: Sequence[tuple[Row, Row]], protocol: ProtocolName) -> list[RowComparison]:

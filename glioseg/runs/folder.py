@@ -11,10 +11,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from glioseg.environment import environment
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_json
 from glioseg.recipe import Recipe, load_recipe
-from glioseg.environment import environment
 
 
 class RunFolder:

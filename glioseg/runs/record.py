@@ -1,4 +1,4 @@
-"""Finished runs as people compare them: curves, stored scores, rows of runs that differ in the seed alone."""
+"""What a run folder holds: its curves, and the scores that an evaluation stored in it."""
 
 from __future__ import annotations
 
@@ -6,25 +6,87 @@ import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-import numpy as np
-
-from glioseg.dataset.find import find_cases, read_case, read_labelled_case
 from glioseg.errors import Fault, InputError, raise_all
-from glioseg.evaluation.evaluate import Evaluation
-from glioseg.io import read_labels, read_mask
-from glioseg.measure import Scores, check_same_protocol
-from glioseg.recipe import PostprocessChoice, Recipe
-from glioseg.scan import Mask, Scan
+from glioseg.measure import Scores
+from glioseg.model.calibration import Evidence
+from glioseg.recipe import Recipe
 from glioseg.runs.folder import RunFolder
 
 ProtocolName = Literal["own", "reference"]
 """``own``: each scan's own grid; ``reference``: the published protocol's."""
 
 FULL_SENSITIVITY, FULL_PRECISION = 0.95, 0.2
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All scores of one evaluation.
+
+    Attributes:
+        own: by metric name, on the scans' own grids.
+        reference: DSC under the reference protocol.
+        false_positive_slices: per patient, lesion-free slices with a predicted voxel, and all such slices.
+        evidence: per patient, what the mask can be judged by; ``None`` for an empty mask.
+        expected_dice: per patient, what the model expected; ``None`` for an empty mask.
+        classes: DSC of each class on the scans' own grids, by its name, of a model with classes; all
+            other scores are then of all classes together against background.
+    """
+
+    own: dict[str, Scores]
+    reference: Scores
+    false_positive_slices: dict[str, tuple[int, int]]
+    classes: dict[str, Scores] = field(default_factory=dict)
+    evidence: dict[str, Evidence | None] = field(default_factory=dict)
+    expected_dice: dict[str, float | None] = field(default_factory=dict)
+
+    @property
+    def false_positive_rate(self) -> float:
+        """Share of lesion-free slices with any predicted voxel, over all patients together."""
+        hits = sum(hit for hit, _ in self.false_positive_slices.values())
+        return hits / max(1, sum(free for _, free in self.false_positive_slices.values()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "own": {name: scores.to_dict() for name, scores in self.own.items()},
+            "reference": self.reference.to_dict(),
+            "false_positive_slices": {
+                "rate": self.false_positive_rate,
+                "by_patient": {
+                    patient: list(counts) for patient, counts in self.false_positive_slices.items()
+                },
+            },
+            "classes": {name: scores.to_dict() for name, scores in self.classes.items()},
+            "evidence": {
+                patient: None if found is None else found._asdict()
+                for patient, found in self.evidence.items()
+            },
+            "expected_dice": self.expected_dice,
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Evaluation:
+        """The evaluation that :meth:`to_dict` gave.
+
+        Raises:
+            InputError: a part of its scores is missing or does not fit.
+        """
+        slices = content["false_positive_slices"]["by_patient"]
+        return cls(
+            {name: Scores.from_dict(scores) for name, scores in content["own"].items()},
+            Scores.from_dict(content["reference"]),
+            {patient: (hits, free) for patient, (hits, free) in slices.items()},
+            {name: Scores.from_dict(scores) for name, scores in content.get("classes", {}).items()},
+            {
+                patient: None if found is None else Evidence(**found)
+                for patient, found in content.get("evidence", {}).items()
+            },
+            dict(content.get("expected_dice", {})),
+        )
 
 
 @dataclass(frozen=True)
@@ -93,62 +155,6 @@ class RunRecord:
         return self.evaluation.own["dice"] if protocol == "own" else self.evaluation.reference
 
 
-@dataclass(frozen=True)
-class Row:
-    """Runs that differ in the seed, or in the fold, alone.
-
-    Attributes:
-        name: what people call it.
-        runs: at least one.
-    """
-
-    name: str
-    runs: tuple[RunRecord, ...]
-
-    @property
-    def recipe(self) -> Recipe:
-        """The recipe of the first run."""
-        return self.runs[0].recipe
-
-    @property
-    def folds(self) -> bool:
-        """Whether the runs are folds of a cross-validation."""
-        return self.recipe.split.name == "kfold" and len({run.recipe.split.fold for run in self.runs}) > 1
-
-    @property
-    def best(self) -> list[tuple[float, int]]:
-        """Best validation mean DSC and its epoch, of every run that has one."""
-        return [run.best for run in self.runs if run.best is not None]
-
-    def seed_means(self, protocol: ProtocolName) -> list[float]:
-        """Mean DSC of each evaluated run."""
-        return [scores.mean for run in self.runs if (scores := run.scores(protocol)) is not None]
-
-    def scores(self, protocol: ProtocolName) -> Scores | None:
-        """DSC by patient: the mean over seeds, or all folds together; ``None`` if nothing was evaluated.
-
-        Raises:
-            InputError: the runs were scored under different protocols.
-        """
-        found = [scores for run in self.runs if (scores := run.scores(protocol)) is not None]
-        if not found:
-            return None
-        values: dict[str, list[float]] = {}
-        for scores in found:
-            for patient, value in scores.values.items():
-                values.setdefault(patient, []).append(value)
-        patients = tuple(values)
-        pooled = {patient: float(np.mean(each)) for patient, each in values.items()}
-        if self.folds:
-            found = [
-                Scores(replace(scores.protocol, patients=patients), pooled, scores.command)
-                for scores in found
-            ]
-        for other in found[1:]:
-            check_same_protocol(found[0], other, (self.name, self.name))
-        return Scores(found[0].protocol, pooled, found[0].command)
-
-
 def read_runs(paths: Sequence[Path]) -> list[RunRecord]:
     """Read run folders; all that is wrong with any of them in one error."""
     records: list[RunRecord] = []
@@ -160,57 +166,6 @@ def read_runs(paths: Sequence[Path]) -> list[RunRecord]:
             faults += error.faults
     raise_all(faults)
     return records
-
-
-def group_runs(records: Sequence[RunRecord], names: Mapping[str, str] | None = None) -> list[Row]:
-    """Rows of a table: runs that differ in the seed or the fold alone stand together.
-
-    If all runs would stand in one row and are no folds, each is a row of its own.
-
-    Args:
-        records: the runs, in order.
-        names: name of the row by name of the run folder; otherwise the recipe says it.
-    """
-    names = names or {}
-    groups: dict[tuple[str, str], list[RunRecord]] = {}
-    for record in records:
-        key = names.get(record.path.name, record.recipe.name), _without_seed(record.recipe)
-        groups.setdefault(key, []).append(record)
-    rows = [Row(name, tuple(runs)) for (name, _), runs in groups.items()]
-    if len(rows) == 1 and len(records) > 1 and not rows[0].folds:
-        rows = [Row(record.path.name, (record,)) for record in records]
-    return [
-        replace(row, name=row.runs[0].path.name) if sum(other.name == row.name for other in rows) > 1 else row
-        for row in rows
-    ]
-
-
-def _without_seed(recipe: Recipe) -> str:
-    content = recipe.model_dump(mode="json")
-    del content["train"]["seed"], content["split"]["fold"]
-    return json.dumps(content, sort_keys=True)
-
-
-def differences(recipe: Recipe, base: Recipe) -> list[tuple[str, Any, Any]]:
-    """Settings in which two recipes differ: key, value, value in ``base``; names and seeds aside."""
-    own, other = _flat(recipe.model_dump(mode="json")), _flat(base.model_dump(mode="json"))
-    aside = {"name", "summary", "train.seed", "split.fold"}
-    keys = [*own, *(key for key in other if key not in own)]
-    return [
-        (key, own.get(key), other.get(key))
-        for key in keys
-        if key not in aside and own.get(key) != other.get(key)
-    ]
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found
 
 
 def read_curves(run: RunFolder) -> dict[str, list[float]]:
@@ -242,66 +197,6 @@ def read_evaluation(run: RunFolder) -> Evaluation | None:
     except (ValueError, KeyError, TypeError) as error:
         cure = "Evaluate the run again."
         raise InputError(Fault(run.metrics, "the scores of an evaluation", repr(error), cure)) from error
-
-
-def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Mask | None]:
-    """A patient of the data that a run was trained on, and the truth if there is one.
-
-    Raises:
-        InputError: the data are not there any more, or lack the patient.
-    """
-    facts = run.manifest
-    cases = find_cases(Path(str(facts.get("data", ""))), facts.get("patient_rule"))
-    case = next((case for case in cases if case.id == patient), None)
-    if case is None:
-        cure = "Put the data back where they were, or drop the scan onto the page of glioseg serve."
-        raise InputError(Fault(patient, "a patient of the run's data", "none", cure))
-    if run.recipe.labels.given:
-        scan, classes = read_labelled_case(case, run.recipe.labels.values)
-        return scan, classes.mask() if classes is not None else None
-    return read_case(case)
-
-
-def stored_mask(run: RunFolder, scan: Scan) -> Mask | None:
-    """The mask that the evaluation of a run stored for a scan, if it did."""
-    folder = run.evaluation / "masks" / scan.id
-    if not folder.is_dir():
-        return None
-    if run.recipe.labels.given:
-        return replace(read_labels(folder, scan.grid).mask(), id=scan.id)
-    return Mask(read_mask(folder, scan.grid).voxels, scan.grid, scan.id)
-
-
-class Trust(NamedTuple):
-    """How far a stored mask can be trusted, and how it was made of the probabilities."""
-
-    expected_dice: float | None
-    doubts: tuple[str, ...]
-    postprocess: PostprocessChoice
-
-
-def stored_trust(run: RunFolder, scan: Scan, mask: Mask) -> Trust | None:
-    """What the evaluation and the model of a run say of a mask that :func:`stored_mask` read.
-
-    Returns:
-        The expected DSC, which is ``None`` for an empty mask, and the doubts, as a prediction has them;
-        ``None`` when the run stored no expected DSC, or its model is not there any more.
-
-    Raises:
-        InputError: scores or model are damaged.
-    """
-    from glioseg.model.calibration import doubts
-    from glioseg.model.description import read_description
-    from glioseg.model.runtime import OnnxRuntime
-
-    evaluation = read_evaluation(run)
-    if evaluation is None or scan.id not in evaluation.expected_dice or not run.model.is_file():
-        return None
-    expected = evaluation.expected_dice[scan.id]
-    model = read_description(run.model, OnnxRuntime(run.model, threads=1).metadata)
-    images = model.prepare(scan).images
-    found = doubts(scan, mask.voxels, expected, model.appearance, images[..., images.shape[-1] // 2])
-    return Trust(expected, found, model.postprocess)
 
 
 def _parsed(value: Any) -> float:

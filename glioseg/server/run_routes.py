@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from glioseg.runs.record import Trust, read_patient, stored_mask, stored_trust
+from glioseg.runs.patients import Trust, read_patient, stored_mask, stored_trust
+from glioseg.runs.record import ProtocolName
 from glioseg.scan import Mask, Scan
 from glioseg.server import models
 from glioseg.server import runs as run_pages
@@ -83,4 +84,5 @@ def compare(
     missing = [name for name in run if name not in found]
     if missing:
         raise HTTPException(404, "no run of this name")
-    return run_pages.compare({name: found[name] for name in dict.fromkeys(run)}, protocol)
+    kind: ProtocolName = "own" if protocol == "own" else "reference"
+    return run_pages.compare({name: found[name] for name in dict.fromkeys(run)}, kind)

@@ -13,8 +13,8 @@ from glioseg.dataset.cache import PreparedCase
 from glioseg.networks import build_network, without_pretrained
 from glioseg.prepare import neighbour_channels
 from glioseg.recipe import Recipe
-from glioseg.scan import CHANNELS
 from glioseg.runs.folder import RunFolder
+from glioseg.scan import CHANNELS
 
 
 def save_result(

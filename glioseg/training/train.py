@@ -25,6 +25,7 @@ from glioseg.errors import Fault, InputError, TrainingError, raise_all
 from glioseg.losses import build_loss
 from glioseg.networks import find_network
 from glioseg.recipe import Recipe
+from glioseg.runs.folder import RunFolder
 from glioseg.training.allocator import keep_freed_memory
 from glioseg.training.callbacks import (
     Averaging,
@@ -38,7 +39,6 @@ from glioseg.training.callbacks import (
 from glioseg.training.data import EpochBatches, training_loader, validation_loader
 from glioseg.training.module import LOG_EVERY, SegmentationModule
 from glioseg.training.result import save_result
-from glioseg.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -55,8 +55,8 @@ def run_folders(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path
     from glioseg.evaluation.evaluate import evaluate
     from glioseg.model.predictor import load_predictor
     from glioseg.recipe import load_recipe
-    from glioseg.samples import SAMPLES, sample_cases
     from glioseg.runs.folder import RunFolder
+    from glioseg.samples import SAMPLES, sample_cases
 
     root = tmp_path_factory.mktemp("runs")
     evaluation = None

@@ -96,4 +96,4 @@ def test_equal_runs_are_compared_and_do_not_differ(make_page: Any) -> None:
     page.check("input[value=first]")
     page.check("input[value=second]")
     page.click("#compare")
-    page.wait_for_selector("text=No difference beyond noise between first and second")
+    page.wait_for_selector("text=No difference beyond noise between second and first")
