@@ -17,6 +17,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from glioseg.cli import app
+from glioseg.cli.workers import PROGRAM
 from glioseg.draw import chinese_font, smoothed
 from glioseg.errors import InputError
 from glioseg.evaluation.evaluate import OWN_METRICS
@@ -29,7 +30,7 @@ from glioseg.runs.folder import RunFolder
 from glioseg.runs.record import Evaluation, RunRecord
 from glioseg.runs.rows import Row, differences, group_runs
 from glioseg.samples import SAMPLES
-from glioseg.training.queue import PlannedRun, Workers, carry_out
+from glioseg.studies.queue import PlannedRun, Workers, carry_out
 
 GOOD = np.linspace(0.7, 0.9, 10)
 TINY = (
@@ -195,7 +196,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         PlannedRun("faulty", "reference", (*TINY, "loss.name=as_published.soft_iou", "train.seed=1")),
         PlannedRun("mended", "reference", (*TINY, "loss.name=soft_iou", "train.seed=1")),
     ]
-    carry_out(plan, data, folder, Workers(2, 1), lambda _: None)
+    carry_out(plan, data, folder, Workers(PROGRAM, 2, 1), lambda _: None)
     return {"data": data, **{planned.name: folder / planned.name for planned in plan}}
 
 

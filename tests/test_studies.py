@@ -14,16 +14,17 @@ import pytest
 from typer.testing import CliRunner
 
 from glioseg.cli import app
+from glioseg.cli.workers import PROGRAM
 from glioseg.dataset.find import find_cases
 from glioseg.errors import InputError
-from glioseg.evaluation.crossval import gather, plan_folds
-from glioseg.evaluation.study import Study, load_study, study_names
 from glioseg.io import read_mask
 from glioseg.recipe import load_recipe
 from glioseg.runs.folder import RunFolder
 from glioseg.runs.record import Evaluation
 from glioseg.samples import SAMPLES
-from glioseg.training.queue import PlannedRun, Workers, carry_out
+from glioseg.studies.crossval import gather, plan_folds
+from glioseg.studies.queue import PlannedRun, Workers, carry_out
+from glioseg.studies.study import Study, load_study, study_names
 
 TINY = (
     "prepare.size=32",
@@ -104,7 +105,7 @@ class TestPlan:
             PlannedRun("typo", "reference", ("train.epoch=1",)),
         ]
         with pytest.raises(InputError) as caught:
-            carry_out(plan, SAMPLES, tmp_path)
+            carry_out(plan, SAMPLES, tmp_path, Workers(PROGRAM))
         faults = str(caught.value).splitlines()
         assert len(faults) == 3
         assert "settings of the plan" in faults[0]
@@ -117,10 +118,10 @@ def folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     pytest.importorskip("pytorch_lightning")
     out = tmp_path_factory.mktemp("folds")
     script = (
-        "import sys; from pathlib import Path; from glioseg.evaluation.crossval import plan_folds\n"
-        "from glioseg.training.queue import Workers, carry_out\n"
+        "import sys; from pathlib import Path; from glioseg.studies.crossval import plan_folds\n"
+        "from glioseg.studies.queue import Workers, carry_out\n"
         f"plan = plan_folds('reference', 2, 0, {TINY!r})\n"
-        f"carry_out(plan, Path({str(SAMPLES)!r}), Path({str(out)!r}), Workers(threads=1))"
+        f"carry_out(plan, Path({str(SAMPLES)!r}), Path({str(out)!r}), Workers({PROGRAM!r}, threads=1))"
     )
     # A session of its own, so that its children die with it as on a machine that is switched off.
     process = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
@@ -136,7 +137,7 @@ def folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
         process.kill()
     process.wait()
     lines: list[str] = []
-    carry_out(plan_folds("reference", 2, 0, TINY), SAMPLES, out, Workers(2, 1), lines.append)
+    carry_out(plan_folds("reference", 2, 0, TINY), SAMPLES, out, Workers(PROGRAM, 2, 1), lines.append)
     return out, lines
 
 
@@ -153,7 +154,7 @@ class TestCarriedOut:
 
     def test_does_nothing_twice(self, folds: tuple[Path, list[str]]) -> None:
         again: list[str] = []
-        carry_out(plan_folds("reference", 2, 0, TINY), SAMPLES, folds[0], Workers(), again.append)
+        carry_out(plan_folds("reference", 2, 0, TINY), SAMPLES, folds[0], Workers(PROGRAM), again.append)
         assert again == ["[fold-0] finished", "[fold-1] finished"]
 
     def test_the_manifest_holds_the_command_that_repeats_it(self, folds: tuple[Path, list[str]]) -> None:
@@ -232,11 +233,11 @@ def test_a_failed_run_is_a_result_and_not_tried_again(tmp_path: Path) -> None:
     settings = (*TINY, "optimizer.rate=1e30", "train.epochs=3", "split.name=holdout", "split.fraction=0.3")
     plan = [PlannedRun("diverged", "reference", settings)]
     lines: list[str] = []
-    carry_out(plan, SAMPLES, tmp_path, Workers(threads=1), lines.append)
+    carry_out(plan, SAMPLES, tmp_path, Workers(PROGRAM, threads=1), lines.append)
     manifest = RunFolder.open(tmp_path / "diverged").manifest
     assert manifest["status"] == "failed"
     assert "The loss became" in manifest["failure"]
     assert not any("Traceback" in line for line in lines)
     again: list[str] = []
-    carry_out(plan, SAMPLES, tmp_path, Workers(), again.append)
+    carry_out(plan, SAMPLES, tmp_path, Workers(PROGRAM), again.append)
     assert again == ["[diverged] failed"]

@@ -7,9 +7,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from glioseg.settings import checked, find_toml, read_toml, toml_names
-from glioseg.training.queue import PlannedRun
+from glioseg.studies.queue import PlannedRun
 
-STUDIES = Path(__file__).parent.parent / "studies"
+STUDIES = Path(__file__).parent
 
 
 class _Table(BaseModel):

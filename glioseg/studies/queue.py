@@ -2,14 +2,13 @@
 
 Each run is a ``glioseg train`` and a ``glioseg evaluate`` in a process of its own. So the command in its
 manifest is the one that repeats it, a crash of one does not take the others along, and small networks
-can share a machine.
+can share a machine. How that command is started is told by whoever asks: nothing here knows the command line.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -45,12 +44,14 @@ class Workers:
     """How the runs share the machine.
 
     Attributes:
+        program: what starts ``glioseg`` in a process of its own, before the verb and its options.
         jobs: runs at the same time.
         threads: CPU threads of each; an equal share of the cores by default.
         device: as for ``glioseg train --device``.
         train_options, evaluate_options: passed on as they are.
     """
 
+    program: tuple[str, ...]
     jobs: int = 1
     threads: int | None = None
     device: str = "auto"
@@ -67,7 +68,7 @@ def carry_out(
     plan: Sequence[PlannedRun],
     data: Path,
     folder: Path,
-    workers: Workers | None = None,
+    workers: Workers,
     echo: Callable[[str], None] = print,
 ) -> list[Path]:
     """Bring every run to its end: trained and evaluated, or failed with a diagnosis.
@@ -76,7 +77,7 @@ def carry_out(
         plan: the runs, in the order they begin.
         data: folder of labelled scans.
         folder: where the run folders are.
-        workers: how many at a time, threads, device.
+        workers: the program, how many at a time, threads, device.
         echo: where lines for the reader go.
 
     Returns:
@@ -87,7 +88,6 @@ def carry_out(
         InputError: a recipe cannot be read, or a folder holds a run with other settings.
         TrainingError: a run stopped for another reason; the others were brought to their end.
     """
-    workers = workers or Workers()
     paths = [folder / planned.name for planned in plan]
     faults: list[Fault] = []
     for planned, path in zip(plan, paths, strict=True):
@@ -100,7 +100,7 @@ def carry_out(
         for command in iter(lambda: _next_command(planned, path, data, workers), None):
             before = _state(path)
             echo(f"[{planned.name}] glioseg {' '.join(command)}")
-            code = _run(command, planned.name, running, echo)
+            code = _run([*workers.program, *command], planned.name, running, echo)
             if _state(path) == before:
                 return f"{planned.name}: glioseg {command[0]} ended with code {code}"
         echo(f"[{planned.name}] {_state(path)[0]}")
@@ -156,7 +156,7 @@ def _run(
     command: Sequence[str], name: str, running: list[subprocess.Popen[str]], echo: Callable[[str], None]
 ) -> int:
     process = subprocess.Popen(
-        [sys.executable, "-m", "glioseg", *command],
+        command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -16,7 +16,7 @@ from glioseg.measure import Scores, check_same_protocol
 from glioseg.model.calibration import UNCERTAIN_BELOW
 from glioseg.runs.folder import RunFolder
 from glioseg.runs.record import Evaluation, read_evaluation
-from glioseg.training.queue import PlannedRun
+from glioseg.studies.queue import PlannedRun
 
 
 def plan_folds(recipe: str, folds: int, seed: int, settings: Sequence[str] = ()) -> list[PlannedRun]:
