@@ -15,9 +15,9 @@ from scipy import stats
 from glioseg.errors import InputError
 from glioseg.measure.shape import NotDefined
 from glioseg.measure.statistics import Auc, Correlation, auc, benjamini_hochberg, bonferroni, correlation
-from glioseg.radiomics.association import associate, discriminate
-from glioseg.radiomics.clinical import LGG_COLUMNS, read_clinical
-from glioseg.radiomics.statistics import MonteCarlo, cramers_v, fisher_exact, kruskal_wallis
+from glioseg.radiogenomics.association import associate, discriminate
+from glioseg.radiogenomics.clinical import LGG_COLUMNS, read_clinical
+from glioseg.radiogenomics.statistics import MonteCarlo, cramers_v, fisher_exact, kruskal_wallis
 
 few = settings(max_examples=25, deadline=None)
 

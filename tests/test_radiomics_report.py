@@ -21,10 +21,10 @@ from glioseg.errors import InputError
 from glioseg.io import write_mask
 from glioseg.measure.shape import FEATURES, NotDefined
 from glioseg.measure.shape.table import find_masks, measure_all, sources_of
-from glioseg.radiomics.clinical import read_clinical
-from glioseg.radiomics.report import write_report
-from glioseg.radiomics.study import radiogenomics
-from glioseg.radiomics.wording import warnings
+from glioseg.radiogenomics.clinical import read_clinical
+from glioseg.radiogenomics.report import write_report
+from glioseg.radiogenomics.study import radiogenomics
+from glioseg.radiogenomics.wording import warnings
 from glioseg.report.document import Heading, Notes, Paragraph, Picture, Table, to_html, to_markdown
 from glioseg.samples import SAMPLES, sample_cases
 from glioseg.scan import Grid, Mask

@@ -16,11 +16,11 @@ from glioseg.files import make_folder, write_json, write_text
 from glioseg.measure.shape.features import FEATURES
 from glioseg.measure.statistics import Auc
 from glioseg.measure.values import NotDefined
-from glioseg.radiomics import figures, wording
-from glioseg.radiomics.association import Association, Discrimination
-from glioseg.radiomics.statistics import KruskalWallis, MonteCarlo, format_auc, format_p
-from glioseg.radiomics.study import PAPER, Findings, Study
-from glioseg.radiomics.wording import SIGNIFICANT, flow
+from glioseg.radiogenomics import figures, wording
+from glioseg.radiogenomics.association import Association, Discrimination
+from glioseg.radiogenomics.statistics import KruskalWallis, MonteCarlo, format_auc, format_p
+from glioseg.radiogenomics.study import PAPER, Findings, Study
+from glioseg.radiogenomics.wording import SIGNIFICANT, flow
 from glioseg.report.document import (
     Block,
     Heading,

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from glioseg.measure.statistics import Auc, auc, benjamini_hochberg, bonferroni
 from glioseg.measure.values import NotDefined
-from glioseg.radiomics.clinical import sorted_levels
-from glioseg.radiomics.statistics import (
+from glioseg.radiogenomics.clinical import sorted_levels
+from glioseg.radiogenomics.statistics import (
     RESAMPLES,
     KruskalWallis,
     MonteCarlo,

@@ -7,9 +7,9 @@ import numpy as np
 from glioseg._version import __version__
 from glioseg.measure.shape.ellipsoid import TOLERANCE
 from glioseg.measure.shape.features import FEATURES
-from glioseg.radiomics.association import Association
-from glioseg.radiomics.statistics import MonteCarlo, format_p
-from glioseg.radiomics.study import PAPER, Study
+from glioseg.radiogenomics.association import Association
+from glioseg.radiogenomics.statistics import MonteCarlo, format_p
+from glioseg.radiogenomics.study import PAPER, Study
 
 SIGNIFICANT = 0.05
 """A corrected p below it stands out in the report."""

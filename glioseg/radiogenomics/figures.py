@@ -19,9 +19,9 @@ from glioseg.measure.shape.lesion import Lesion, largest_component
 from glioseg.measure.shape.mesh import surface_triangles
 from glioseg.measure.statistics import Correlation
 from glioseg.measure.values import NotDefined
-from glioseg.radiomics.association import Association, Discrimination, Labels
-from glioseg.radiomics.clinical import sorted_levels
-from glioseg.radiomics.statistics import MonteCarlo, format_p
+from glioseg.radiogenomics.association import Association, Discrimination, Labels
+from glioseg.radiogenomics.clinical import sorted_levels
+from glioseg.radiogenomics.statistics import MonteCarlo, format_p
 from glioseg.scan import Mask, Scan
 
 if TYPE_CHECKING:

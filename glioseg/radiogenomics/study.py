@@ -18,9 +18,9 @@ from glioseg.measure.shape.features import FEATURES, measure_lesion
 from glioseg.measure.shape.table import FeatureTable, find_masks
 from glioseg.measure.statistics import Correlation, correlation
 from glioseg.measure.values import NotDefined, Value
-from glioseg.radiomics.association import Association, Discrimination, Labels, associate, discriminate
-from glioseg.radiomics.clinical import ClinicalTable, read_clinical
-from glioseg.radiomics.statistics import RESAMPLES
+from glioseg.radiogenomics.association import Association, Discrimination, Labels, associate, discriminate
+from glioseg.radiogenomics.clinical import ClinicalTable, read_clinical
+from glioseg.radiogenomics.statistics import RESAMPLES
 from glioseg.scan import Mask, Scan
 
 PAPER = tuple(name for name, feature in FEATURES.items() if feature.group == "paper")
