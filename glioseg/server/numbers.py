@@ -10,12 +10,12 @@ import numpy as np
 
 from glioseg.measure import METRICS, Protocol, measure
 from glioseg.measure.protocol import json_number
-from glioseg.server.store import Entry
+from glioseg.server.scans import Entry
 
 SHOWN_METRICS = ("dice", "iou", "sensitivity", "precision", "hd95", "nsd")
 
 
-def numbers(entry: Entry) -> dict[str, Any]:
+def numbers_of(entry: Entry) -> dict[str, Any]:
     """Everything that is known of an entry's mask; lengths in mm only where the spacing is known.
 
     ``expected_dice`` and ``flags`` are the model's own of its mask (:mod:`glioseg.model.calibration`); a

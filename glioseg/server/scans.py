@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.scan import BoolArray, Mask, Scan
+from glioseg.server.jobs import Job
 from glioseg.server.settings import Settings
 
 if TYPE_CHECKING:
     from glioseg.io.dicom.match import FoundSeries
-    from glioseg.server.worker import Job
 
 
 class StoreFull(Exception):

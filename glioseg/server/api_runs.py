@@ -12,9 +12,10 @@ from starlette.responses import Response
 from glioseg.runs.patients import Trust, read_patient, stored_mask, stored_trust
 from glioseg.runs.record import ProtocolName
 from glioseg.scan import Mask, Scan
-from glioseg.server import models
-from glioseg.server import runs as run_pages
-from glioseg.server.responses import BINARY, FULL, NO_RUN, REFUSALS
+from glioseg.server import schemas
+from glioseg.server.runs import compare as compare_runs
+from glioseg.server.runs import detail, figures, find_runs, summary
+from glioseg.server.schemas import BINARY, FULL, NO_RUN, REFUSALS
 from glioseg.server.service import Serving, info
 
 router = APIRouter(prefix="/api", responses=REFUSALS)
@@ -23,12 +24,12 @@ router = APIRouter(prefix="/api", responses=REFUSALS)
 @router.get("/runs")
 def runs(service: Serving) -> dict[str, Any]:
     """The run folders that the server was given."""
-    found = run_pages.find_runs(service.settings.runs)
-    return {"runs": [run_pages.summary(name, run) for name, run in found.items()]}
+    found = find_runs(service.settings.runs)
+    return {"runs": [summary(name, run) for name, run in found.items()]}
 
 
 def _run(name: str, service: Serving) -> tuple[str, Any]:
-    run = run_pages.find_runs(service.settings.runs).get(name)
+    run = find_runs(service.settings.runs).get(name)
     if run is None:
         raise HTTPException(404, "no run of this name")
     return name, run
@@ -40,20 +41,20 @@ OneRun = Annotated[tuple[str, Any], Depends(_run)]
 @router.get("/runs/{name}", responses=NO_RUN)
 def run(run: OneRun) -> dict[str, Any]:
     """One run: curves, scores by patient, protocols, figures."""
-    return run_pages.detail(*run)
+    return detail(*run)
 
 
 @router.get("/runs/{name}/figures/{figure}", response_class=Response, responses={**BINARY, **NO_RUN})
 def figure(run: OneRun, figure: str) -> Response:
     """A picture of a run."""
-    for path in run_pages.figures(run[1]):
+    for path in figures(run[1]):
         if path.name == figure:
             return Response(path.read_bytes(), media_type="image/png")
     raise HTTPException(404, "no figure of this name")
 
 
 @router.post("/runs/{name}/patients/{patient}", status_code=201, responses={**NO_RUN, **FULL})
-async def open_patient(run: OneRun, patient: str, service: Serving) -> models.ScanInfo:
+async def open_patient(run: OneRun, patient: str, service: Serving) -> schemas.ScanInfo:
     """Open a patient of a run with the true mask and, when the run was evaluated, the predicted one."""
     stored: list[tuple[Mask, Trust | None]] = []
 
@@ -80,9 +81,9 @@ def compare(
     protocol: Annotated[str, Query(pattern="^(own|reference)$")] = "own",
 ) -> dict[str, Any]:
     """Chosen runs side by side under one protocol, with paired tests; different protocols are refused."""
-    found = run_pages.find_runs(service.settings.runs)
+    found = find_runs(service.settings.runs)
     missing = [name for name in run if name not in found]
     if missing:
         raise HTTPException(404, "no run of this name")
     kind: ProtocolName = "own" if protocol == "own" else "reference"
-    return run_pages.compare({name: found[name] for name in dict.fromkeys(run)}, kind)
+    return compare_runs({name: found[name] for name in dict.fromkeys(run)}, kind)

@@ -15,7 +15,7 @@ from glioseg.server.app import create_app
 from glioseg.server.settings import Settings
 
 
-def run_server(settings: Settings, open_browser: bool, echo: Callable[[str], None]) -> None:
+def start_server(settings: Settings, open_browser: bool, echo: Callable[[str], None]) -> None:
     """Serve until interrupted; the scans that clients sent are gone after that.
 
     Raises:
