@@ -41,7 +41,7 @@ def chromium() -> str:
 @pytest.fixture(scope="package")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder of weights with the quick model as the default, used by all browser tests."""
-    from server_kit import quick_weights
+    from support.server_kit import quick_weights
 
     folder = quick_weights(tmp_path_factory.mktemp("weights"))
     with pytest.MonkeyPatch.context() as patch:
