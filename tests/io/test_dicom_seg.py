@@ -177,7 +177,9 @@ def test_descriptions_that_hold_the_patient_are_not_shown(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "row", [row for row in DAMAGED if row.make.__module__ == "support.damaged_dicom"], ids=lambda row: row.name
+    "row",
+    [row for row in DAMAGED if row.make.__module__ == "support.damaged_dicom"],
+    ids=lambda row: row.name,
 )
 def test_no_refusal_names_the_patient(row: Any, tmp_path: Path) -> None:
     _, *paths = row.make(tmp_path)
