@@ -22,7 +22,7 @@ from glioseg.radiogenomics.statistics import (
     kruskal_wallis,
 )
 
-Labels = Sequence[str | None]
+Categories = Sequence[str | None]
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ INVERTED = ("bounding_ellipsoid_volume_ratio",)
 
 def associate(
     features: Mapping[str, npt.NDArray[np.float64]],
-    labels: Mapping[str, Labels],
+    labels: Mapping[str, Categories],
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> list[Association]:
@@ -203,7 +203,7 @@ def associate(
 
 
 def discriminate(
-    features: Mapping[str, npt.NDArray[np.float64]], labels: Mapping[str, Labels]
+    features: Mapping[str, npt.NDArray[np.float64]], labels: Mapping[str, Categories]
 ) -> list[Discrimination]:
     """Area under the ROC curve of each feature for each category against the other categories.
 
@@ -229,7 +229,7 @@ def _associate_one(
     feature: str,
     column: str,
     values: npt.NDArray[np.float64],
-    categories: Labels,
+    categories: Categories,
     resamples: int,
     seed: int,
 ) -> Association:

@@ -19,7 +19,7 @@ from glioseg.measure.shape.lesion import Lesion, largest_component
 from glioseg.measure.shape.mesh import surface_triangles
 from glioseg.measure.statistics import Correlation
 from glioseg.measure.values import NotDefined
-from glioseg.radiogenomics.association import Association, Discrimination, Labels
+from glioseg.radiogenomics.association import Association, Categories, Discrimination
 from glioseg.radiogenomics.clinical import sorted_levels
 from glioseg.radiogenomics.statistics import MonteCarlo, format_p
 from glioseg.scan import Mask, Scan
@@ -31,7 +31,7 @@ _BLUE, _ORANGE, _GREEN, _GREY = "#2f6db3", "#d9741e", "#2a9d4a", "#8c959f"
 
 
 def draw_boxes(
-    path: Path, values: np.ndarray[Any, Any], labels: Mapping[str, Labels], tests: Sequence[Association]
+    path: Path, values: np.ndarray[Any, Any], labels: Mapping[str, Categories], tests: Sequence[Association]
 ) -> Path:
     """Box plots of one feature by the categories of every column, each patient a point.
 

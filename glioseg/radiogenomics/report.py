@@ -19,7 +19,7 @@ from glioseg.measure.values import NotDefined
 from glioseg.radiogenomics import figures, wording
 from glioseg.radiogenomics.association import Association, Discrimination
 from glioseg.radiogenomics.statistics import KruskalWallis, MonteCarlo, format_auc, format_p
-from glioseg.radiogenomics.study import PAPER, Findings, Study
+from glioseg.radiogenomics.study import PAPER, AssociationStudy, Findings
 from glioseg.radiogenomics.wording import SIGNIFICANT, flow
 from glioseg.report.document import (
     Block,
@@ -37,7 +37,7 @@ _SHOWN = 3
 _FAR = 6
 
 
-def write_report(study: Study, out: Path) -> list[Path]:
+def write_report(study: AssociationStudy, out: Path) -> list[Path]:
     """Write ``index.html``, ``report.md``, PNGs, ``features.csv``, ``associations.csv``, ``auc.csv`` and
     ``study.json`` into a folder; with predicted masks also ``manual_features.csv``.
 
@@ -63,7 +63,7 @@ def write_report(study: Study, out: Path) -> list[Path]:
     return written
 
 
-def _blocks(study: Study, out: Path) -> list[Block]:
+def _blocks(study: AssociationStudy, out: Path) -> list[Block]:
     masks = "predicted masks" if study.predicted else "manual masks"
     blocks: list[Block] = [
         Heading(f"Tumour shape and genomic subtype: {masks}", 1),
@@ -90,7 +90,7 @@ def _blocks(study: Study, out: Path) -> list[Block]:
     return blocks
 
 
-def _published(study: Study) -> Table | None:
+def _published(study: AssociationStudy) -> Table | None:
     """The paper's own claims beside ours, where the columns are those of the LGG data set."""
     rows = []
     for test in study.tests.paper:
@@ -108,7 +108,7 @@ def _published(study: Study) -> Table | None:
     return Table(["", "paper, 110 patients", "here", "patients", ""], rows, caption) if rows else None
 
 
-def _quartiles(study: Study) -> Table:
+def _quartiles(study: AssociationStudy) -> Table:
     rows = []
     for name in PAPER:
         values = study.table.column(name)
@@ -118,7 +118,7 @@ def _quartiles(study: Study) -> Table:
     return Table(["feature", "patients", "first quartile", "median", "third quartile"], rows)
 
 
-def _associations(study: Study, out: Path) -> list[Block]:
+def _associations(study: AssociationStudy, out: Path) -> list[Block]:
     """For each feature its table of p-values and its boxes; with predicted masks also the manual table."""
     blocks: list[Block] = []
     for name in PAPER:
@@ -171,7 +171,7 @@ def _medians(tests: Sequence[Association]) -> Table:
     )
 
 
-def _areas(study: Study, out: Path) -> list[Block]:
+def _areas(study: AssociationStudy, out: Path) -> list[Block]:
     tests = study.tests.discriminations
     figures.draw_auc(out / "auc.png", tests)
     cells: dict[tuple[str, str], list[str]] = {}
@@ -199,7 +199,7 @@ def _manual_area(manual: Mapping[tuple[str, str, str], Discrimination], column: 
     return "" if found is None else format_auc(found.area)
 
 
-def _agreement(study: Study, out: Path) -> list[Block]:
+def _agreement(study: AssociationStudy, out: Path) -> list[Block]:
     """Correlation of each feature, and the patients that lie furthest off in the paper's features."""
     assert study.truth is not None
     patients = study.table.patients
@@ -242,7 +242,7 @@ def _agreement(study: Study, out: Path) -> list[Block]:
     ]
 
 
-def _gallery(study: Study, out: Path) -> list[Block]:
+def _gallery(study: AssociationStudy, out: Path) -> list[Block]:
     values = study.table.column(_BEVR)
     ranked = [study.table.patients[place] for place in np.argsort(values, kind="stable")][
         : int((~np.isnan(values)).sum())
@@ -291,7 +291,7 @@ def _explored(tests: Findings) -> list[Block]:
     return [Paragraph(text), Table(header, rows)]
 
 
-def _missing(study: Study) -> list[Block]:
+def _missing(study: AssociationStudy) -> list[Block]:
     patients = list(study.table.rows)
     rows = [[column, str(sum(label is None for label in labels))] for column, labels in study.labels.items()]
     caption = (

@@ -18,7 +18,7 @@ from glioseg.measure.shape.features import FEATURES, measure_lesion
 from glioseg.measure.shape.table import FeatureTable, find_masks
 from glioseg.measure.statistics import Correlation, correlation
 from glioseg.measure.values import NotDefined, Value
-from glioseg.radiogenomics.association import Association, Discrimination, Labels, associate, discriminate
+from glioseg.radiogenomics.association import Association, Categories, Discrimination, associate, discriminate
 from glioseg.radiogenomics.clinical import ClinicalTable, read_clinical
 from glioseg.radiogenomics.statistics import RESAMPLES
 from glioseg.scan import Mask, Scan
@@ -49,7 +49,7 @@ class Findings:
 
 
 @dataclass(frozen=True)
-class Study:
+class AssociationStudy:
     """Everything that a report is made of.
 
     Attributes:
@@ -83,7 +83,7 @@ class Study:
     clinical: ClinicalTable
     columns: tuple[str, ...]
     left_out: Mapping[str, str]
-    labels: Mapping[str, Labels]
+    labels: Mapping[str, Categories]
     resamples: int
     seed: int
     mask_files: Mapping[str, Path]
@@ -140,7 +140,7 @@ def radiogenomics(
     key: str | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> Study:
+) -> AssociationStudy:
     """Measure the lesions of a data set and test their shape for association with categories.
 
     Args:
@@ -198,7 +198,7 @@ def radiogenomics(
     table = truth_table if masks is None else FeatureTable(predicted)
     labels = {column: categories.labels(table.rows, column) for column in chosen}
     truth_labels = {column: categories.labels(truth_table.rows, column) for column in chosen}
-    return Study(
+    return AssociationStudy(
         data=name,
         predicted=masks is not None,
         cases=cases,
@@ -238,7 +238,7 @@ def _read(case: Case) -> tuple[Scan, Mask]:
     return scan, truth
 
 
-def _test(table: FeatureTable, labels: Mapping[str, Labels], resamples: int, seed: int) -> Findings:
+def _test(table: FeatureTable, labels: Mapping[str, Categories], resamples: int, seed: int) -> Findings:
     columns = {name: table.column(name) for name in (*PAPER, *EXPLORED)}
     paper = {name: columns[name] for name in PAPER}
     explored = {name: columns[name] for name in EXPLORED if not np.isnan(columns[name]).all()}

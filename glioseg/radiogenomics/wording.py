@@ -9,7 +9,7 @@ from glioseg.measure.shape.ellipsoid import TOLERANCE
 from glioseg.measure.shape.features import FEATURES
 from glioseg.radiogenomics.association import Association
 from glioseg.radiogenomics.statistics import MonteCarlo, format_p
-from glioseg.radiogenomics.study import PAPER, Study
+from glioseg.radiogenomics.study import PAPER, AssociationStudy
 
 SIGNIFICANT = 0.05
 """A corrected p below it stands out in the report."""
@@ -39,7 +39,7 @@ def flow(text: str) -> str:
     return " ".join(text.split())
 
 
-def summary(study: Study) -> str:
+def summary(study: AssociationStudy) -> str:
     """What was found, in two sentences."""
     tests = [test for test in study.tests.paper if isinstance(test.fisher, MonteCarlo)]
     clear = sorted(
@@ -56,7 +56,7 @@ def summary(study: Study) -> str:
     return first + (f" After Bonferroni: {', '.join(map(_named, clear))}." if clear else "")
 
 
-def warnings(study: Study) -> list[str]:
+def warnings(study: AssociationStudy) -> list[str]:
     """What a reader must know before believing a p-value of this study."""
     tests = [test for test in study.tests.paper if isinstance(test.fisher, MonteCarlo)]
     # A feature that is not defined for some patients makes a category smaller: the smallest counts.
@@ -85,7 +85,7 @@ def warnings(study: Study) -> list[str]:
     return [flow(remark) for remark in remarks]
 
 
-def methods(study: Study) -> str:
+def methods(study: AssociationStudy) -> str:
     """The paragraph for the methods section of a paper."""
     return flow(f"""Shape was measured on the {"predicted" if study.predicted else "manual"} masks of
         {len(study.table.rows)} patients with glioseg {__version__}, on the largest face-connected

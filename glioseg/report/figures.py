@@ -8,7 +8,7 @@ import numpy as np
 
 from glioseg.draw import DscLabels, dsc_plot, frames, patients_plot, tile, with_text, write_png
 from glioseg.draw.curves import CURVES, SMOOTHING, run_curves_plot
-from glioseg.draw.outlines import Picture as Pixels
+from glioseg.draw.outlines import Pixels
 from glioseg.errors import Fault, InputError
 from glioseg.report.document import Block, Heading, Paragraph, Picture
 from glioseg.report.page import BASELINE_SCORE, Page, number

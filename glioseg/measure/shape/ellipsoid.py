@@ -9,10 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.measure.shape.lesion import Lesion, largest_component
-from glioseg.measure.values import EMPTY, FLAT, Number
+from glioseg.measure.values import EMPTY, FLAT, Floats, Number
 from glioseg.scan import BoolArray
-
-Points = npt.NDArray[np.float64]
 
 TOLERANCE = 1e-7
 """Khachiyan's stopping rule: the volume is at most ``(1 + TOLERANCE) ** ((d + 1) / 2)`` times the least."""
@@ -30,8 +28,8 @@ class Ellipsoid:
         shape: symmetric positive definite matrix ``(d, d)``.
     """
 
-    centre: Points
-    shape: Points
+    centre: Floats
+    shape: Floats
 
     @property
     def volume(self) -> float:
@@ -41,15 +39,15 @@ class Ellipsoid:
         return unit_ball * math.sqrt(np.linalg.det(self.shape))
 
     @property
-    def semi_axes(self) -> tuple[Points, Points]:
+    def semi_axes(self) -> tuple[Floats, Floats]:
         """Lengths ``(d,)``, ascending, and directions ``(d, d)``, one a column."""
         squared, directions = np.linalg.eigh(self.shape)
         return np.sqrt(squared), directions
 
-    def distance(self, points: Points) -> Points:
+    def distance(self, points: Floats) -> Floats:
         """For each of ``(n, d)`` points its distance from the centre, 1 on the boundary."""
         from_centre = points - self.centre
-        squared: Points = np.einsum("ij,ij->i", from_centre, np.linalg.solve(self.shape, from_centre.T).T)
+        squared: Floats = np.einsum("ij,ij->i", from_centre, np.linalg.solve(self.shape, from_centre.T).T)
         return np.sqrt(squared)
 
 
@@ -114,7 +112,7 @@ def bounding_ellipsoid_volume_ratio(mask: BoolArray | Lesion) -> Number:
     return float(lesion.voxels.sum()) / minimum_volume_ellipsoid(corners(lesion.voxels)).volume
 
 
-def corners(voxels: BoolArray) -> Points:
+def corners(voxels: BoolArray) -> Floats:
     """Corner points that span the convex hull of voxels taken as unit cubes.
 
     Args:
@@ -133,11 +131,11 @@ def corners(voxels: BoolArray) -> Points:
     candidates = np.concatenate(
         [np.column_stack((z + up, y + down, x)) for x in (first, last) for up in (0, 1) for down in (0, 1)]
     ).astype(np.float64)
-    spanning: Points = candidates[ConvexHull(candidates).vertices]
+    spanning: Floats = candidates[ConvexHull(candidates).vertices]
     return spanning
 
 
-def _weights(points: Points, tolerance: float) -> Points:
+def _weights(points: Floats, tolerance: float) -> Floats:
     """Weights ``(n,)`` of the points in the optimal ellipsoid: the dual problem, on rounded points."""
     lifted = np.column_stack((points, np.ones(len(points))))
     size = lifted.shape[1]
@@ -172,13 +170,13 @@ def _weights(points: Points, tolerance: float) -> Points:
     return weights
 
 
-def _factor(lifted: Points, weights: Points) -> tuple[Points, Points]:
+def _factor(lifted: Floats, weights: Floats) -> tuple[Floats, Floats]:
     """Inverse of the weighted second moment, and each point's squared distance in it."""
     inverse = np.asarray(np.linalg.inv((lifted.T * weights) @ lifted), dtype=np.float64)
     return inverse, np.einsum("ij,ij->i", lifted @ inverse, lifted)
 
 
-def _newton(lifted: Points, weights: Points, steps: int = 6) -> Points:
+def _newton(lifted: Floats, weights: Floats, steps: int = 6) -> Floats:
     """Newton's method on the points that carry weight; the old weights where it does not help."""
     support = np.flatnonzero(weights > 1e-3 * weights.max())
     points, size = lifted[support], len(support)
@@ -202,7 +200,7 @@ def _newton(lifted: Points, weights: Points, steps: int = 6) -> Points:
     return result if after > before else weights
 
 
-def _extreme_points(points: Points) -> npt.NDArray[np.intp]:
+def _extreme_points(points: Floats) -> npt.NDArray[np.intp]:
     """At most ``2 d`` points that span a volume: the ends along directions orthogonal to those before."""
     d = points.shape[1]
     found: list[int] = []

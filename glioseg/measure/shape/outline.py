@@ -9,10 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.measure.shape.lesion import Lesion, largest_component
-from glioseg.measure.values import EMPTY, NotDefined, Number
+from glioseg.measure.values import EMPTY, Floats, NotDefined, Number
 from glioseg.scan import BoolArray
-
-Points = npt.NDArray[np.float64]
 
 ANGLE_BINS = 10
 """Number of equal angle bins of the angular standard deviation."""
@@ -40,9 +38,9 @@ class Outline:
 
     slice_position: int
     pixels: npt.NDArray[np.int64]
-    centroid: Points
-    distances: Points
-    angles: Points
+    centroid: Floats
+    distances: Floats
+    angles: Floats
 
 
 def outline(mask: BoolArray | Lesion) -> Outline | NotDefined:

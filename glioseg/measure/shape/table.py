@@ -22,7 +22,7 @@ from glioseg.measure.shape.features import FEATURES, measure_lesion
 from glioseg.measure.values import NotDefined, Value
 from glioseg.scan import Mask, Scan
 
-Source = Callable[[], tuple[Mask, Scan | None]]
+MaskReader = Callable[[], tuple[Mask, Scan | None]]
 """Reads one patient's mask, and the scan when there is one."""
 
 
@@ -77,7 +77,7 @@ class FeatureTable:
         return write_text(path, text.getvalue())
 
 
-def measure_all(sources: Mapping[str, Source]) -> FeatureTable:
+def measure_all(sources: Mapping[str, MaskReader]) -> FeatureTable:
     """Measure the features of many patients.
 
     Args:
@@ -137,7 +137,7 @@ def find_masks(source: Path) -> dict[str, Path]:
     return {id: found[id][0] for id in sorted(found, key=natural_key)}
 
 
-def sources_of(masks: Mapping[str, Path], scans: Path | None = None) -> dict[str, Source]:
+def sources_of(masks: Mapping[str, Path], scans: Path | None = None) -> dict[str, MaskReader]:
     """What reads the masks that :func:`find_masks` found, and their scans where they are known.
 
     Args:
@@ -149,7 +149,7 @@ def sources_of(masks: Mapping[str, Path], scans: Path | None = None) -> dict[str
 
     known = _scans_in(scans) if scans is not None else {}
 
-    def source(id: str, path: Path) -> Source:
+    def source(id: str, path: Path) -> MaskReader:
         def read() -> tuple[Mask, Scan | None]:
             if id in known:
                 scan: Scan | None = known[id]()
