@@ -17,9 +17,9 @@ from multiprocessing import get_context
 from statistics import median
 from typing import Any
 
+from glioseg.environment import environment
 from glioseg.errors import GliosegError
-from glioseg.inference.runtime import usable_cores
-from glioseg.record import environment
+from glioseg.model.runtime import usable_cores
 
 Measured = dict[str, float]
 """What one variant measured in one round: ``seconds``, ``peak_mb`` and whatever else it returns."""

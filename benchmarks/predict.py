@@ -26,13 +26,13 @@ from benchmarks.measure import (
     table,
 )
 from glioseg.errors import InputError, raise_all, require_extra
-from glioseg.inference.model_file import find_model
-from glioseg.inference.runtime import openvino_is_there
 from glioseg.io import Source, find_scans
+from glioseg.model.runtime import openvino_is_there
+from glioseg.model.weights import find_model
 from glioseg.samples import SAMPLES
 
 if TYPE_CHECKING:
-    from glioseg.inference.predictor import Predictor
+    from glioseg.model.predictor import Predictor
 
 REFERENCE_BATCH = 16
 """Slices a call of the reference U-Net, as in the original program."""
@@ -150,7 +150,7 @@ def draw_growth(results: dict[str, list[Measured]], path: Path) -> None:
 
 def segment(sources: Sequence[Source], model: str | Path, threads: int, fast: bool = False) -> Measured:
     """With the product: ONNX Runtime and the model's own preparation."""
-    from glioseg.inference.predictor import load_predictor
+    from glioseg.model.predictor import load_predictor
 
     return _segment(sources, load_predictor(model, threads=threads, fast=fast))
 
@@ -159,17 +159,18 @@ def segment_reference(sources: Sequence[Source]) -> Measured:
     """With the reference U-Net in eager torch, and this package's (fast) preparation by its protocol."""
     import torch
 
-    from glioseg import __version__
-    from glioseg.inference.model_file import ModelDescription
-    from glioseg.inference.predictor import Predictor
+    from glioseg._version import __version__
+    from glioseg.model.description import ModelDescription
+    from glioseg.model.predictor import Predictor
     from glioseg.networks.unet import UNet
+    from glioseg.prepare import Preparation
     from glioseg.recipe import load_recipe
 
     recipe = load_recipe("reference", ["prepare.drop_ends=false"])
     description = ModelDescription(
         name=recipe.name,
         network=recipe.network.name,
-        prepare=recipe.prepare,
+        prepare=Preparation.of(recipe.prepare),
         neighbours=recipe.input.neighbours,
         postprocess=recipe.postprocess,
         made=__version__,

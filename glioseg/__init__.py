@@ -10,13 +10,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from glioseg._version import __version__
+
 __all__ = ["GliosegError", "InputError", "Mask", "Scan", "__version__", "read_scan", "segment", "write_mask"]
 
 if TYPE_CHECKING:
     from glioseg.errors import GliosegError, InputError
-    from glioseg.inference import segment
     from glioseg.io import read_scan, write_mask
+    from glioseg.model import segment
     from glioseg.scan import Mask, Scan
 
 # Names are looked up on first use, so that `import glioseg` and `glioseg --help` load nothing heavy.
@@ -26,7 +27,7 @@ _HOMES = {
     "Mask": "glioseg.scan",
     "Scan": "glioseg.scan",
     "read_scan": "glioseg.io",
-    "segment": "glioseg.inference",
+    "segment": "glioseg.model",
     "write_mask": "glioseg.io",
 }
 

@@ -1,4 +1,7 @@
-"""A recipe: everything that defines one training, as data. Named ones are TOML files in ``recipes/``."""
+"""A recipe: everything that defines one training, as data. Named ones are TOML files in ``recipes/``.
+
+The tables stand here and say nothing of how they are carried out: what they configure imports them.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from glioseg.dataset.split import SplitChoice
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import write_text
-from glioseg.labels import Labels
-from glioseg.prepare import Preparation
 from glioseg.scan import CHANNELS
 from glioseg.settings import checked, find_toml, parse_value, read_toml, toml_names
 
@@ -23,11 +23,70 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
+class PrepareChoice(_Table):
+    """How scans are made ready: a name and a size. :class:`glioseg.prepare.Preparation` does it.
+
+    ``default`` finds the head in FLAIR, cuts a square around it, keeps every slice and
+    normalises each channel from its foreground: clipped between background and the 99.8th
+    percentile, then z-scored. ``tissue`` does the same in units of brain tissue
+    (:mod:`glioseg.prepare.tissue`), ``even_tissue`` takes out the shading of the coils before that
+    (:mod:`glioseg.prepare.shading`). ``reference`` is the published protocol
+    (:mod:`glioseg.prepare.reference`).
+    """
+
+    name: Literal["default", "tissue", "even_tissue", "reference"] = "default"
+    size: int = Field(default=128, ge=16, le=1024)
+    drop_ends: bool = Field(
+        default=False, description="leave out the first and last slice, as the reference protocol does"
+    )
+
+
 class NetworkChoice(_Table):
     """Which network, with its own arguments."""
 
     name: str = "unet"
     arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class Labels(_Table):
+    """Which values of a mask are classes: lesion or not, or several that exclude each other.
+
+    Without values a mask says lesion or not, and a network ends in one channel (sigmoid). With values each
+    is a class, everything else is background, and a network ends in one channel a class, background first
+    (softmax).
+
+    Attributes:
+        values: what masks store for each class, 1 to 255; 0 is background.
+        names: what people call the classes; their values by default.
+    """
+
+    values: tuple[int, ...] = Field(default=(), description="stored value of each class; none: lesion or not")
+    names: tuple[str, ...] = Field(default=(), description="name of each class")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Labels:
+        if any(not 1 <= value <= 255 for value in self.values) or len(set(self.values)) < len(self.values):
+            raise ValueError("values are different whole numbers from 1 to 255")
+        if self.names and len(self.names) != len(self.values):
+            raise ValueError(f"{len(self.values)} values but {len(self.names)} names")
+        if len(set(self.titles)) < len(self.titles):
+            raise ValueError("names differ from each other")
+        return self
+
+    @property
+    def given(self) -> bool:
+        """Whether there are classes, and not lesion or not alone."""
+        return bool(self.values)
+
+    @property
+    def channels(self) -> int:
+        """Channels in which a network ends: 1, or background and every class."""
+        return len(self.values) + 1 if self.values else 1
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """Names of the classes, without background."""
+        return self.names or tuple(map(str, self.values))
 
 
 class LossChoice(_Table):
@@ -54,6 +113,23 @@ class InputChoice(_Table):
         if not set(sequences) <= set(CHANNELS) or len(set(sequences)) < len(sequences):
             raise ValueError(f"sequences are different ones of {', '.join(CHANNELS)}")
         return sequences
+
+
+class SplitChoice(_Table):
+    """How to split; :func:`glioseg.dataset.split.split_patients` does it.
+
+    ``reference`` is the published ten validation patients; ``kfold`` deals the patients of each site
+    over ``folds`` and validates on number ``fold``; ``holdout`` takes ``fraction`` of each site; ``file``
+    reads ``{"train": [...], "validation": [...]}`` (JSON), or a text file of validation patients, one a
+    line; ``all`` trains on everybody and validates on nobody.
+    """
+
+    name: Literal["reference", "kfold", "holdout", "file", "all"] = "reference"
+    folds: int = Field(default=5, ge=2)
+    fold: int = Field(default=0, ge=0)
+    fraction: float = Field(default=0.1, gt=0, lt=1)
+    seed: int = 0
+    file: str | None = None
 
 
 class SamplingChoice(_Table):
@@ -218,7 +294,7 @@ class Recipe(_Table):
 
     name: str = "unnamed"
     summary: str = ""
-    prepare: Preparation = Field(default_factory=Preparation)
+    prepare: PrepareChoice = Field(default_factory=PrepareChoice)
     input: InputChoice = Field(default_factory=InputChoice)
     network: NetworkChoice = Field(default_factory=NetworkChoice)
     labels: Labels = Field(default_factory=Labels)

@@ -30,19 +30,19 @@ from ship_model import middle_slices
 from glioseg.dataset.cache import prepare_cases
 from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.draw import contact_sheet, reliability_plot
-from glioseg.evaluation.calibration import assess
+from glioseg.evaluation.reliability import assess
 from glioseg.files import make_folder, write_json
-from glioseg.inference.confidence import UNCERTAIN_BELOW, evidence
-from glioseg.inference.predictor import Predictor, load_predictor
-from glioseg.inference.runtime import Greatest, OnnxRuntime, OpenVino
 from glioseg.io import write_mask
-from glioseg.metrics import bootstrap_interval, dice
-from glioseg.networks.quantise import quantise
+from glioseg.measure import bootstrap_interval, dice
+from glioseg.model.calibration import UNCERTAIN_BELOW, evidence
+from glioseg.model.predictor import Predictor, load_predictor
+from glioseg.model.quantise import quantise
+from glioseg.model.runtime import Greatest, OnnxRuntime, OpenVino
 from glioseg.postprocess import to_mask
 from glioseg.prepare import Preparation
 from glioseg.recipe import load_recipe
+from glioseg.runs.folder import RunFolder
 from glioseg.scan import Mask, Scan
-from glioseg.training.run import RunFolder
 
 STEPS = 255
 """Probabilities are kept in steps of 1/255."""
@@ -162,7 +162,7 @@ def _kept(folder: Path, data: Path) -> Iterator[tuple[Case, npt.NDArray[np.float
             for patient in stored.files:
                 probability = stored[patient].astype(np.float32) / STEPS
                 scan = read_case(cases[patient])[0]
-                flair = partial(_prepared_flair, scan, recipe.prepare)
+                flair = partial(_prepared_flair, scan, Preparation.of(recipe.prepare))
                 mask = to_mask(probability, recipe.postprocess, flair)
                 yield cases[patient], probability, Mask(mask, scan.grid, patient)
 

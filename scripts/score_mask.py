@@ -14,7 +14,7 @@ from pathlib import Path
 import typer
 
 from glioseg.io import read_labels, read_mask
-from glioseg.metrics import dice
+from glioseg.measure import dice
 
 
 def main(predicted: Path, truth: Path) -> None:

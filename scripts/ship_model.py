@@ -23,14 +23,15 @@ import onnx
 
 from glioseg.dataset.cache import PreparedCase, prepare_cases
 from glioseg.dataset.find import find_cases
-from glioseg.inference.confidence import Calibration
-from glioseg.inference.model_file import KEY, WEIGHTS, ModelDescription
-from glioseg.networks.half import store_in_half
-from glioseg.networks.quantise import quantise
+from glioseg.model.calibration import Calibration
+from glioseg.model.description import KEY, ModelDescription
+from glioseg.model.half import store_in_half
+from glioseg.model.quantise import quantise
+from glioseg.model.weights import WEIGHTS
 from glioseg.prepare import stack_neighbours
 from glioseg.recipe import Recipe, load_recipe
+from glioseg.runs.folder import RunFolder
 from glioseg.training.result import export_model, trained_network
-from glioseg.training.run import RunFolder
 
 
 def main() -> None:

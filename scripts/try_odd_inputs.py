@@ -21,9 +21,9 @@ import typer
 from glioseg.dataset.find import find_cases, read_case
 from glioseg.dataset.split import REFERENCE_VALIDATION
 from glioseg.errors import InputError
-from glioseg.inference.confidence import look_again
-from glioseg.inference.predictor import load_predictor
 from glioseg.io import read_scan
+from glioseg.model.calibration import look_again
+from glioseg.model.predictor import load_predictor
 from glioseg.scan import Grid
 
 Voxels = npt.NDArray[Any]

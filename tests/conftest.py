@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings
 
 from glioseg.dataset.find import Case, read_case
-from glioseg.inference.model_file import WEIGHTS
+from glioseg.model.weights import WEIGHTS
 from glioseg.samples import sample_cases
 from glioseg.scan import Mask, Scan
 
@@ -138,7 +138,7 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def quick_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of weights with a quick model as the default."""
-    from server_kit import quick_weights as make
+    from support.server_kit import quick_weights as make
 
     return make(tmp_path_factory.mktemp("weights"))
 
@@ -146,14 +146,14 @@ def quick_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def quick_model(quick_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The default model is the quick one."""
-    monkeypatch.setattr("glioseg.inference.model_file.WEIGHTS", quick_weights)
+    monkeypatch.setattr("glioseg.model.weights.WEIGHTS", quick_weights)
 
 
 @pytest.fixture
 def client(tmp_path: Path, quick_model: None) -> Iterator[Any]:
     """A client of a server with the quick model."""
     from fastapi.testclient import TestClient
-    from server_kit import BASE, serve
+    from support.server_kit import BASE, serve
 
     with TestClient(serve(tmp_path), base_url=BASE) as opened:
         yield opened

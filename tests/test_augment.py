@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from augment_kit import GEOMETRY, INTENSITY, disc, draws_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.augment_kit import GEOMETRY, INTENSITY, disc, draws_of
 
 from glioseg.augment import LATE_UNIFORMS, UNIFORMS, Augmentation
 from glioseg.recipe import AugmentChoice, load_recipe, recipe_names

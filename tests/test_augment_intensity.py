@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from augment_kit import GEOMETRY, INTENSITY, draws_of
+from support.augment_kit import GEOMETRY, INTENSITY, draws_of
 
 from glioseg.augment import Augmentation
 from glioseg.recipe import AugmentChoice

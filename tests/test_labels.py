@@ -21,17 +21,17 @@ from glioseg.dataset.cache import prepare_cases
 from glioseg.dataset.check import check
 from glioseg.dataset.find import Case, find_cases, read_case, read_labelled_case
 from glioseg.errors import InputError
-from glioseg.evaluation.evaluate import Evaluation, picked_by
+from glioseg.evaluation.evaluate import picked_by
 from glioseg.io import read_labels, read_mask, read_scan, write_labels
 from glioseg.io.image import write_picture
-from glioseg.labels import Labels
 from glioseg.postprocess import to_labels, to_mask
 from glioseg.prepare import Preparation
-from glioseg.recipe import PostprocessChoice, load_recipe
+from glioseg.recipe import Labels, PostprocessChoice, load_recipe
 from glioseg.report import write_report
+from glioseg.runs.folder import RunFolder
+from glioseg.runs.record import Evaluation
 from glioseg.samples import SAMPLES
 from glioseg.scan import Grid, LabelMap
-from glioseg.training.run import RunFolder
 
 HEAD, LESION = 3, 7
 TISSUE = Labels(values=(HEAD, LESION), names=("head", "lesion"))
@@ -249,7 +249,7 @@ def test_the_keras_recipe_ends_in_a_softmax_over_two_classes(tmp_path: Path) -> 
     pytest.importorskip("pytorch_lightning")
     import torch
 
-    from glioseg.inference.predictor import load_predictor
+    from glioseg.model.predictor import load_predictor
     from glioseg.training.train import train
 
     tiny = ["network.arguments.features=4", "train.epochs=3", "train.steps_per_epoch=2", "train.batch_size=2"]

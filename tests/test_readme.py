@@ -11,8 +11,8 @@ import pytest
 import typer
 
 from glioseg.cli import app
-from glioseg.evaluation.study import load_study
 from glioseg.recipe import load_recipe
+from glioseg.studies.study import load_study
 
 ROOT = Path(__file__).parents[1]
 READMES = ("README.md", "README.zh-CN.md")

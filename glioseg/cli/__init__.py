@@ -53,7 +53,7 @@ for verb in VERBS:
 @app.callback(invoke_without_command=True)
 def _options(version: bool = typer.Option(False, "--version", help="Say which version this is.")) -> None:
     if version:
-        from glioseg import __version__
+        from glioseg._version import __version__
 
         typer.echo(f"glioseg {__version__}")
         raise typer.Exit

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from glioseg.labels import Labels
+    from glioseg.recipe import Labels
 
 
 def check(
@@ -33,7 +33,7 @@ def check(
 
 def _labels(text: str | None) -> Labels:
     from glioseg.errors import Fault, InputError
-    from glioseg.labels import Labels
+    from glioseg.recipe import Labels
 
     try:
         return Labels(values=tuple(int(part) for part in text.split(","))) if text else Labels()

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from glioseg.evaluation.compare import RowComparison
-    from glioseg.evaluation.runs import ProtocolName, Row
+    from glioseg.runs.compare import RowComparison
+    from glioseg.runs.record import ProtocolName
+    from glioseg.runs.rows import Row
 
 
 def compare(
@@ -38,8 +39,9 @@ def compare(
         raise InputError(Fault("--protocol", "own or reference", f"'{protocol}'", "Choose one of them."))
     if len(runs) < 2:
         raise InputError(Fault("glioseg compare", "two run folders or more", "one", "Name another run."))
-    from glioseg.evaluation.compare import compare_rows, pairs_of, scores_of
-    from glioseg.evaluation.runs import group_runs, read_runs
+    from glioseg.runs.compare import compare_rows, pairs_of, scores_of
+    from glioseg.runs.record import read_runs
+    from glioseg.runs.rows import group_runs
 
     kind: ProtocolName = "own" if protocol == "own" else "reference"
     rows = group_runs(read_runs(runs))
@@ -57,9 +59,9 @@ def compare(
 
 def _line(row: Row, kind: ProtocolName, threads: int | None) -> dict[str, Any]:
     """One row of the table."""
-    from glioseg.evaluation.compare import scores_of
     from glioseg.evaluation.cost import measure_cost
-    from glioseg.training.run import RunFolder
+    from glioseg.runs.compare import scores_of
+    from glioseg.runs.folder import RunFolder
 
     scores = scores_of(row, kind)
     best = row.best
@@ -128,8 +130,8 @@ def _write(
 ) -> None:
     from glioseg.draw import patients_plot
     from glioseg.draw.curves import run_curves_plot
-    from glioseg.evaluation.compare import scores_of
     from glioseg.files import make_folder, write_json, write_text
+    from glioseg.runs.compare import scores_of
 
     make_folder(out)
     scores = {row.name: scores_of(row, kind) for row in rows}
@@ -147,10 +149,7 @@ def _write(
     content = {
         "table": table,
         "scores": {name: each.to_dict() for name, each in scores.items()},
-        "comparisons": [
-            {**one.patients.to_dict(), "seed_spread": one.seed_spread, "sentence": one.sentence}
-            for one in compared
-        ],
+        "comparisons": [one.to_dict() for one in compared],
     }
     write_json(out / "comparison.json", content)
     patients_plot(scores, out / "patients.png")

@@ -45,11 +45,11 @@ def crossval(
 ) -> None:
     """Score every patient with a network that never saw it."""
     workers = make_workers(jobs, threads, device, cache, patient_rule, minutes, compiled)
-    from glioseg.evaluation.calibration import assess
-    from glioseg.evaluation.crossval import gather, plan_folds
-    from glioseg.record import command_line
+    from glioseg.environment import command_line
+    from glioseg.evaluation.reliability import assess
     from glioseg.report import check_language, write_report
-    from glioseg.training.queue import carry_out
+    from glioseg.studies.crossval import gather, plan_folds
+    from glioseg.studies.queue import carry_out
 
     check_language(language)
     folder = out if out is not None else Path("runs") / f"{Path(recipe).stem}-{folds}-fold"

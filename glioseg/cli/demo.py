@@ -18,9 +18,9 @@ def demo(
     from glioseg.dataset.find import read_case
     from glioseg.draw import draw_gif, draw_slices
     from glioseg.files import make_folder
-    from glioseg.inference.predictor import load_predictor
     from glioseg.io import write_mask
-    from glioseg.metrics import dice
+    from glioseg.measure import dice
+    from glioseg.model.predictor import load_predictor
     from glioseg.samples import sample_cases
 
     make_folder(out)

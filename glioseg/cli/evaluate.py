@@ -34,10 +34,10 @@ def evaluate(
 ) -> None:
     """Score a model on labelled scans. DSC per patient with its protocol, plots, outlines, GIFs."""
     from glioseg.dataset.find import find_cases
+    from glioseg.environment import command_line
     from glioseg.evaluation.evaluate import choose_patients, picked_by
     from glioseg.evaluation.evaluate import evaluate as run_evaluation
-    from glioseg.inference.predictor import load_predictor
-    from glioseg.record import command_line
+    from glioseg.model.predictor import load_predictor
 
     predictor = load_predictor(model, flips, threads, fast=fast, best=best)
     cases = choose_patients(find_cases(data, patient_rule), patients, predictor.description)

@@ -21,7 +21,7 @@ def features(
     ] = None,
 ) -> None:
     """Measure the shape of lesions, one row a patient. Says why where a value is not defined."""
-    from glioseg.radiomics.table import find_masks, measure_all, sources_of
+    from glioseg.measure.shape.table import find_masks, measure_all, sources_of
 
     table = measure_all(sources_of(find_masks(masks), scans))
     table.write_csv(out)

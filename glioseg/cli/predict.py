@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from glioseg.batch import ScanResult
     from glioseg.errors import Fault
-    from glioseg.inference.many import ScanResult
     from glioseg.io.sources import Source
 
 
@@ -54,10 +54,10 @@ def predict(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
 ) -> None:
     """Segment scans: masks, outlines, GIFs and numbers. Masks in the kind read; skips what is finished."""
-    from glioseg.inference.confidence import DOUBTS, HARMLESS, look_again
-    from glioseg.inference.many import Outputs, predict_many
-    from glioseg.inference.predictor import load_predictor
-    from glioseg.record import environment
+    from glioseg.batch import Outputs, predict_many
+    from glioseg.environment import environment
+    from glioseg.model.calibration import DOUBTS, HARMLESS, look_again
+    from glioseg.model.predictor import load_predictor
 
     sources, faults = _sources(scans or [], flair, pre, post, series or [])
     for fault in faults:

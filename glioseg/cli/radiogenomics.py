@@ -31,9 +31,9 @@ def radiogenomics(
 ) -> None:
     """Test tumour shape against genomics and outcome. Clusters, grade, histology and survival."""
     from glioseg.errors import Fault, InputError
-    from glioseg.radiomics.report import write_report
-    from glioseg.radiomics.study import radiogenomics as run_study
-    from glioseg.radiomics.wording import summary
+    from glioseg.radiogenomics.report import write_report
+    from glioseg.radiogenomics.study import radiogenomics as run_study
+    from glioseg.radiogenomics.wording import summary
 
     if sum((truth, masks is not None, run is not None)) != 1:
         cure = "Give --truth for the manual masks, --masks DIR or --run RUN for predicted ones."

@@ -27,7 +27,7 @@ def models(
     name: Annotated[str | None, typer.Argument(help="Show the card of this one.")] = None,
 ) -> None:
     """List the models that ship, or show the card of one. The first is the default."""
-    from glioseg.inference.model_file import model_card, model_summaries
+    from glioseg.model.weights import model_card, model_summaries
 
     if name is not None:
         typer.echo(model_card(name))

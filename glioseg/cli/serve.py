@@ -41,8 +41,8 @@ def serve(
     from glioseg.errors import require_extra
 
     require_extra("serve", "fastapi", "uvicorn", "python_multipart")
-    from glioseg.server.run import run_server
     from glioseg.server.settings import Settings
+    from glioseg.server.start import start_server
 
     settings = Settings(
         host=host,
@@ -59,4 +59,4 @@ def serve(
         values=max_values * 1_000_000,
         queue=queue,
     )
-    run_server(settings, open_browser, typer.echo)
+    start_server(settings, open_browser, typer.echo)

@@ -43,9 +43,9 @@ def study(
 ) -> None:
     """Run a list of experiments, resumable, and report on it."""
     workers = make_workers(jobs, threads, device, cache, patient_rule, minutes, compiled)
-    from glioseg.evaluation.study import load_study
     from glioseg.report import Headline, check_language, write_report
-    from glioseg.training.queue import carry_out
+    from glioseg.studies.queue import carry_out
+    from glioseg.studies.study import load_study
 
     check_language(language)
     chosen = load_study(name).changed(tuple(settings or ()), tuple(seeds or ()))

@@ -63,7 +63,7 @@ def train(
         )
     check_device(device)
     from glioseg.recipe import load_recipe
-    from glioseg.training.run import RunFolder
+    from glioseg.runs.folder import RunFolder
 
     chosen = load_recipe(recipe, settings or []) if resume is None else RunFolder.open(resume).recipe
     from glioseg.training.train import Hardware, default_run_folder

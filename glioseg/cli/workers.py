@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from glioseg.training.queue import Workers
+    from glioseg.studies.queue import Workers
 
 Jobs = Annotated[int, typer.Option(min=1, help="Runs at the same time.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads of a run. Default: an equal share.")]
@@ -25,6 +26,9 @@ PatientRule = Annotated[
 Minutes = Annotated[
     float | None, typer.Option(min=0, help="Stop cleanly in this time; the same command goes on.")
 ]
+PROGRAM = (sys.executable, "-m", "glioseg")
+"""What starts this command line in a process of its own."""
+
 Language = Annotated[str, typer.Option("--lang", help="Language of the report: en or zh.")]
 
 
@@ -39,20 +43,21 @@ def make_workers(
 ) -> Workers:
     """What the options say, after the extra that training needs was found."""
     from glioseg.cli.train import check_device, require_train
-    from glioseg.training.queue import Workers
+    from glioseg.studies.queue import Workers
 
     require_train()
     check_device(device)
     rule = ("--patient-rule", patient_rule) if patient_rule is not None else ()
     kept = ("--cache", str(cache)) if cache is not None else ()
     faster = ("--compile",) if compiled else ()
-    return Workers(jobs, threads, device, (*rule, *kept, *faster), ("--no-pictures", *rule), minutes)
+    training = (*rule, *kept, *faster)
+    return Workers(PROGRAM, jobs, threads, device, training, ("--no-pictures", *rule), minutes)
 
 
 @contextmanager
 def told_what_is_left() -> Iterator[None]:
     """Say which runs a time limit has left, and how to go on; that is no failure."""
-    from glioseg.training.queue import OutOfTimeError
+    from glioseg.studies.queue import OutOfTimeError
 
     try:
         yield

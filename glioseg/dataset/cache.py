@@ -26,8 +26,8 @@ import numpy.typing as npt
 from glioseg.dataset.find import Case, read_case, read_labelled_case
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import folder_written_whole, make_folder, write_text
-from glioseg.labels import Labels
 from glioseg.prepare import Frame, Preparation
+from glioseg.recipe import Labels, PrepareChoice
 from glioseg.scan import LabelMap, Mask
 
 
@@ -59,7 +59,7 @@ def default_cache() -> Path:
 
 def prepare_cases(
     cases: Sequence[Case],
-    preparation: Preparation,
+    preparation: PrepareChoice,
     cache: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
     labels: Labels = Labels(),
@@ -80,7 +80,7 @@ def prepare_cases(
 
     def one(case: Case) -> PreparedCase | InputError:
         try:
-            return _open_or_make(case, preparation, labels, root)
+            return _open_or_make(case, Preparation.of(preparation), labels, root)
         except InputError as error:
             return error
 

@@ -19,7 +19,7 @@ from glioseg.errors import Fault, InputError
 from glioseg.io import with_all_channels
 from glioseg.io.names import listed
 from glioseg.io.slices import read_masks_alone, read_slices
-from glioseg.labels import Labels
+from glioseg.recipe import Labels
 from glioseg.scan import Scan
 
 _SAMPLED = 8  # every eighth row of a slice is enough to suspect that two slices are the same

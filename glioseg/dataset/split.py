@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from glioseg.errors import Fault, InputError
+from glioseg.recipe import SplitChoice
 
 REFERENCE_VALIDATION = (
     "TCGA_CS_4944_20010208",
@@ -47,124 +47,111 @@ class Split:
             raise ValueError(f"patients on both sides of the split: {', '.join(both)}")
 
 
-class SplitChoice(BaseModel):
-    """How to split: the ``[split]`` table of a recipe.
+def split_patients(
+    choice: SplitChoice, patients: Sequence[str], sites: Sequence[str | None] | None = None
+) -> Split:
+    """Split patients.
 
-    ``reference`` is the published ten validation patients; ``kfold`` deals the patients of each site
-    over ``folds`` and validates on number ``fold``; ``holdout`` takes ``fraction`` of each site; ``file``
-    reads ``{"train": [...], "validation": [...]}`` (JSON), or a text file of validation patients, one a
-    line; ``all`` trains on everybody and validates on nobody.
+    Args:
+        choice: how.
+        patients: ids, each once.
+        sites: the institution of each, for ``kfold`` and ``holdout``; ``None`` counts as one more site.
+
+    Raises:
+        InputError: a named patient is not there, a fold does not exist, or a side would be empty.
     """
+    if len(set(patients)) != len(patients):
+        raise ValueError("a patient is listed twice")
+    if choice.name == "all":
+        return Split(tuple(sorted(patients)), (), "all")
+    if choice.name == "reference":
+        validation: set[str] = set(REFERENCE_VALIDATION)
+        label = "reference"
+        train = None
+    elif choice.name == "file":
+        train, validation, label = _read_file(choice)
+    else:
+        validation, label = _deal(choice, patients, sites)
+        train = None
+    missing = sorted((validation | (train or set())) - set(patients))
+    if missing:
+        raise InputError(
+            Fault(
+                f"split '{label}'",
+                "its patients among the data",
+                f"none named {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}",
+                "Choose another split, for instance --set split.name=kfold.",
+            )
+        )
+    chosen = train if train is not None else set(patients) - validation
+    if not chosen or not validation:
+        side = "validation" if chosen else "training"
+        raise InputError(
+            Fault(
+                f"split '{label}'",
+                "patients on both sides",
+                f"no {side} patient among {len(patients)}",
+                "Add patients or choose another split.",
+            )
+        )
+    return Split(tuple(sorted(chosen)), tuple(sorted(validation)), label)
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Literal["reference", "kfold", "holdout", "file", "all"] = "reference"
-    folds: int = Field(default=5, ge=2)
-    fold: int = Field(default=0, ge=0)
-    fraction: float = Field(default=0.1, gt=0, lt=1)
-    seed: int = 0
-    file: str | None = None
-
-    def __call__(self, patients: Sequence[str], sites: Sequence[str | None] | None = None) -> Split:
-        """Split patients.
-
-        Args:
-            patients: ids, each once.
-            sites: the institution of each, for ``kfold`` and ``holdout``; ``None`` counts as one more site.
-
-        Raises:
-            InputError: a named patient is not there, a fold does not exist, or a side would be empty.
-        """
-        if len(set(patients)) != len(patients):
-            raise ValueError("a patient is listed twice")
-        if self.name == "all":
-            return Split(tuple(sorted(patients)), (), "all")
-        if self.name == "reference":
-            validation: set[str] = set(REFERENCE_VALIDATION)
-            label = "reference"
-            train = None
-        elif self.name == "file":
-            train, validation, label = self._read_file()
-        else:
-            validation, label = self._deal(patients, sites)
-            train = None
-        missing = sorted((validation | (train or set())) - set(patients))
-        if missing:
+def _deal(
+    choice: SplitChoice, patients: Sequence[str], sites: Sequence[str | None] | None
+) -> tuple[set[str], str]:
+    """Validation patients of ``kfold`` or ``holdout``; each site is shuffled and dealt in turn."""
+    by_site: dict[str, list[str]] = {}
+    for patient, site in sorted(zip(patients, sites or [None] * len(patients), strict=True)):
+        by_site.setdefault(site or "", []).append(patient)
+    generator = np.random.default_rng(choice.seed)
+    order = [
+        group[place] for group in by_site.values() for place in generator.permutation(len(group)).tolist()
+    ]
+    if choice.name == "kfold":
+        if choice.fold >= choice.folds or choice.folds > len(order):
             raise InputError(
                 Fault(
-                    f"split '{label}'",
-                    "its patients among the data",
-                    f"none named {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}",
-                    "Choose another split, for instance --set split.name=kfold.",
+                    "split 'kfold'",
+                    f"a fold from 0 to folds - 1, and at most {len(order)} folds",
+                    f"fold {choice.fold} of {choice.folds}",
+                    "Set split.fold and split.folds.",
                 )
             )
-        chosen = train if train is not None else set(patients) - validation
-        if not chosen or not validation:
-            side = "validation" if chosen else "training"
-            raise InputError(
-                Fault(
-                    f"split '{label}'",
-                    "patients on both sides",
-                    f"no {side} patient among {len(patients)}",
-                    "Add patients or choose another split.",
-                )
-            )
-        return Split(tuple(sorted(chosen)), tuple(sorted(validation)), label)
+        # Dealing on across sites keeps both the sites and the fold sizes even.
+        label = f"kfold-{choice.fold}of{choice.folds}-seed{choice.seed}"
+        return set(order[choice.fold :: choice.folds]), label
+    places = np.floor(np.arange(0, len(order), 1 / choice.fraction)).astype(int)
+    # Rounding can add a last place just behind the end.
+    dealt = {order[place] for place in places if place < len(order)}
+    return dealt, f"holdout-{choice.fraction:g}-seed{choice.seed}"
 
-    def _deal(self, patients: Sequence[str], sites: Sequence[str | None] | None) -> tuple[set[str], str]:
-        """Validation patients of ``kfold`` or ``holdout``; each site is shuffled and dealt in turn."""
-        by_site: dict[str, list[str]] = {}
-        for patient, site in sorted(zip(patients, sites or [None] * len(patients), strict=True)):
-            by_site.setdefault(site or "", []).append(patient)
-        generator = np.random.default_rng(self.seed)
-        order = [
-            group[place] for group in by_site.values() for place in generator.permutation(len(group)).tolist()
-        ]
-        if self.name == "kfold":
-            if self.fold >= self.folds or self.folds > len(order):
-                raise InputError(
-                    Fault(
-                        "split 'kfold'",
-                        f"a fold from 0 to folds - 1, and at most {len(order)} folds",
-                        f"fold {self.fold} of {self.folds}",
-                        "Set split.fold and split.folds.",
-                    )
-                )
-            # Dealing on across sites keeps both the sites and the fold sizes even.
-            return set(order[self.fold :: self.folds]), f"kfold-{self.fold}of{self.folds}-seed{self.seed}"
-        places = np.floor(np.arange(0, len(order), 1 / self.fraction)).astype(int)
-        # Rounding can add a last place just behind the end.
-        return {
-            order[place] for place in places if place < len(order)
-        }, f"holdout-{self.fraction:g}-seed{self.seed}"
 
-    def _read_file(self) -> tuple[set[str] | None, set[str], str]:
-        if self.file is None:
-            raise InputError(
-                Fault("split 'file'", "a file name", "none", "Add --set split.file=patients.json.")
+def _read_file(choice: SplitChoice) -> tuple[set[str] | None, set[str], str]:
+    if choice.file is None:
+        raise InputError(Fault("split 'file'", "a file name", "none", "Add --set split.file=patients.json."))
+    path = Path(choice.file)
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # Windows editors put a mark before the text
+        if path.suffix != ".json":
+            return None, {line.strip() for line in text.splitlines() if line.strip()}, path.name
+        content = json.loads(text)
+        train, validation = (_names(content[side]) for side in ("train", "validation"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            Fault(
+                path,
+                'JSON {"train": [...], "validation": [...]} or a text file with one patient a line',
+                f"{type(error).__name__}: {error}",
+                "Mend the file.",
             )
-        path = Path(self.file)
-        try:
-            text = path.read_text(encoding="utf-8-sig")  # Windows editors put a mark before the text
-            if path.suffix != ".json":
-                return None, {line.strip() for line in text.splitlines() if line.strip()}, path.name
-            content = json.loads(text)
-            train, validation = (_names(content[side]) for side in ("train", "validation"))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                Fault(
-                    path,
-                    'JSON {"train": [...], "validation": [...]} or a text file with one patient a line',
-                    f"{type(error).__name__}: {error}",
-                    "Mend the file.",
-                )
-            ) from error
-        both = sorted(train & validation)
-        if both:
-            raise InputError(
-                Fault(path, "each patient on one side", f"both: {', '.join(both)}", "Mend the file.")
-            )
-        return train, validation, path.name
+        ) from error
+    both = sorted(train & validation)
+    if both:
+        raise InputError(
+            Fault(path, "each patient on one side", f"both: {', '.join(both)}", "Mend the file.")
+        )
+    return train, validation, path.name
 
 
 def _names(listed: Any) -> set[str]:

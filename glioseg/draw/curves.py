@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from glioseg.draw.figure import save_figure, text_in
-from glioseg.metrics import Scores
+from glioseg.measure import Scores
 
 Series = Sequence[tuple[Sequence[float], Sequence[float]]]
 """Curves of one row, one a seed: x values and y values."""

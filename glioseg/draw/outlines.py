@@ -12,7 +12,7 @@ from PIL import Image
 from glioseg.errors import WrongKindError
 from glioseg.scan import BoolArray, check_boolean
 
-Picture = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
 
 PREDICTED = (255, 0, 0)
 TRUE = (0, 255, 0)
@@ -38,11 +38,11 @@ def outline(mask: BoolArray) -> BoolArray:
 
 
 def overlay(
-    picture: Picture,
+    picture: Pixels,
     predicted: BoolArray | None = None,
     truth: BoolArray | None = None,
     scale: float | tuple[float, float] = 1,
-) -> Picture:
+) -> Pixels:
     """Draw the outlines of the masks over one slice.
 
     Args:
@@ -96,7 +96,7 @@ def enlarge(image: npt.NDArray[Any], scale: float | tuple[float, float]) -> npt.
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
 
 
-def tile(pictures: Sequence[Picture], columns: int | None = None, gap: int = 2) -> Picture:
+def tile(pictures: Sequence[Pixels], columns: int | None = None, gap: int = 2) -> Pixels:
     """Put pictures of one size side by side, row by row.
 
     Args:

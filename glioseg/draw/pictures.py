@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from glioseg.draw.outlines import BOTH, PREDICTED, TRUE, Picture, tile
+from glioseg.draw.outlines import BOTH, PREDICTED, TRUE, Pixels, tile
 from glioseg.draw.views import frames
 from glioseg.files import make_folder, written_whole
 from glioseg.scan import Mask, Scan
@@ -121,14 +121,14 @@ def contact_sheet(
     return write_png(tile(list(frames(scan, predicted, truth, channel, size, positions, crop=True))), path)
 
 
-def write_png(picture: Picture, path: Path) -> Path:
+def write_png(picture: Pixels, path: Path) -> Path:
     """Write a picture of grey levels and outlines as a PNG with a palette."""
     with written_whole(path) as part:
         _indexed(picture, PNG_GREYS).save(part, format="PNG", compress_level=3)
     return path
 
 
-def _indexed(picture: Picture, greys: int) -> Image.Image:
+def _indexed(picture: Pixels, greys: int) -> Image.Image:
     """The picture on a palette of evenly spaced greys and the pure colours of the outlines."""
     nearest = np.round(np.arange(256) * ((greys - 1) / 255)).astype(np.uint8)
     index = nearest[picture[..., 1]]

@@ -13,7 +13,7 @@ import numpy as np
 
 from glioseg.draw.figure import save_figure, text_in
 from glioseg.errors import Fault, InputError
-from glioseg.metrics import Scores
+from glioseg.measure import Scores
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from glioseg.draw.outlines import Picture, enlarge, overlay
+from glioseg.draw.outlines import Pixels, enlarge, overlay
 from glioseg.errors import Fault, InputError
 from glioseg.scan import Grid, Mask, Scan
 
@@ -67,7 +67,7 @@ def frames(
     positions: Sequence[int] | None = None,
     numbered: bool = True,
     crop: bool = False,
-) -> Iterator[Picture]:
+) -> Iterator[Pixels]:
     """Give slices with outlines one after the other, in true shape where the spacing is known.
 
     Args:
@@ -105,7 +105,7 @@ def frames(
         yield overlay(picture, red, green)
 
 
-def with_text(picture: Picture, text: str) -> Picture:
+def with_text(picture: Pixels, text: str) -> Pixels:
     """The picture, uint8 ``(height, width)`` or RGB, with a small light text in its upper left corner."""
     size = max(10, picture.shape[0] // 22)
     image = Image.fromarray(picture)

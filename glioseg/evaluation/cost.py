@@ -44,7 +44,7 @@ def measure_cost(recipe: Recipe, model: Path, threads: int | None = None) -> Cos
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from glioseg.inference.runtime import OnnxRuntime, usable_cores
+    from glioseg.model.runtime import OnnxRuntime, usable_cores
     from glioseg.networks import build_network, without_pretrained
 
     channels = len(neighbour_channels(recipe.input.sequences, recipe.input.neighbours))

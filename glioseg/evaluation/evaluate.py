@@ -10,96 +10,28 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from glioseg.dataset.find import Case, read_case, read_labelled_case
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_json, write_text
-from glioseg.inference.confidence import Evidence
-from glioseg.inference.model_file import ModelDescription
-from glioseg.inference.predictor import Prediction, Predictor
 from glioseg.io import with_all_channels
-from glioseg.labels import Labels
-from glioseg.metrics import Protocol, Scores, dice, measure
+from glioseg.measure import Protocol, Scores, dice, measure
+from glioseg.model.calibration import Evidence
+from glioseg.model.description import ModelDescription
+from glioseg.model.predictor import Prediction, Predictor
 from glioseg.postprocess import to_mask
 from glioseg.prepare import Preparation
-from glioseg.recipe import PostprocessChoice
+from glioseg.recipe import Labels, PostprocessChoice
+from glioseg.runs.record import Evaluation
 from glioseg.scan import LabelMap, Mask, Scan
 
 REFERENCE = Preparation(name="reference", size=256, drop_ends=True)
 REFERENCE_POSTPROCESS = PostprocessChoice(threshold=0.5, largest_component=True)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """All scores of one evaluation.
-
-    Attributes:
-        own: by metric name, on the scans' own grids.
-        reference: DSC under the reference protocol.
-        false_positive_slices: per patient, lesion-free slices with a predicted voxel, and all such slices.
-        evidence: per patient, what the mask can be judged by; ``None`` for an empty mask.
-        expected_dice: per patient, what the model expected; ``None`` for an empty mask.
-        classes: DSC of each class on the scans' own grids, by its name, of a model with classes; all
-            other scores are then of all classes together against background.
-    """
-
-    own: dict[str, Scores]
-    reference: Scores
-    false_positive_slices: dict[str, tuple[int, int]]
-    classes: dict[str, Scores] = field(default_factory=dict)
-    evidence: dict[str, Evidence | None] = field(default_factory=dict)
-    expected_dice: dict[str, float | None] = field(default_factory=dict)
-
-    @property
-    def false_positive_rate(self) -> float:
-        """Share of lesion-free slices with any predicted voxel, over all patients together."""
-        hits = sum(hit for hit, _ in self.false_positive_slices.values())
-        return hits / max(1, sum(free for _, free in self.false_positive_slices.values()))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {
-            "own": {name: scores.to_dict() for name, scores in self.own.items()},
-            "reference": self.reference.to_dict(),
-            "false_positive_slices": {
-                "rate": self.false_positive_rate,
-                "by_patient": {
-                    patient: list(counts) for patient, counts in self.false_positive_slices.items()
-                },
-            },
-            "classes": {name: scores.to_dict() for name, scores in self.classes.items()},
-            "evidence": {
-                patient: None if found is None else found._asdict()
-                for patient, found in self.evidence.items()
-            },
-            "expected_dice": self.expected_dice,
-        }
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Evaluation:
-        """The evaluation that :meth:`to_dict` gave.
-
-        Raises:
-            InputError: a part of its scores is missing or does not fit.
-        """
-        slices = content["false_positive_slices"]["by_patient"]
-        return cls(
-            {name: Scores.from_dict(scores) for name, scores in content["own"].items()},
-            Scores.from_dict(content["reference"]),
-            {patient: (hits, free) for patient, (hits, free) in slices.items()},
-            {name: Scores.from_dict(scores) for name, scores in content.get("classes", {}).items()},
-            {
-                patient: None if found is None else Evidence(**found)
-                for patient, found in content.get("evidence", {}).items()
-            },
-            dict(content.get("expected_dice", {})),
-        )
 
 
 OWN_METRICS = ("dice", "iou", "sensitivity", "precision")

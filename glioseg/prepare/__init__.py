@@ -9,16 +9,15 @@ probability maps back to the scan's own grid.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from glioseg.prepare.blas import one_blas_thread
 from glioseg.prepare.default import default_frame, prepare_default, prepare_even_tissue, prepare_tissue
 from glioseg.prepare.frame import Array, Frame
 from glioseg.prepare.neighbours import choose_sequences, neighbour_channels, stack_neighbours
 from glioseg.prepare.reference import prepare_reference, reference_frame
+from glioseg.recipe import PrepareChoice
 from glioseg.scan import BoolArray, Scan, check_boolean
 
 __all__ = [
@@ -54,24 +53,13 @@ class Prepared:
     frame: Frame
 
 
-class Preparation(BaseModel):
-    """How scans are made ready: a name and a size. It is stored in every recipe and model.
+class Preparation(PrepareChoice):
+    """Makes scans ready as a recipe's ``[prepare]`` table says. It is stored in every model."""
 
-    ``default`` finds the head in FLAIR, cuts a square around it, keeps every slice and
-    normalises each channel from its foreground: clipped between background and the 99.8th
-    percentile, then z-scored. ``tissue`` does the same in units of brain tissue
-    (:mod:`glioseg.prepare.tissue`), ``even_tissue`` takes out the shading of the coils before that
-    (:mod:`glioseg.prepare.shading`). ``reference`` is the published protocol
-    (:mod:`glioseg.prepare.reference`).
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: Literal["default", "tissue", "even_tissue", "reference"] = "default"
-    size: int = Field(default=128, ge=16, le=1024)
-    drop_ends: bool = Field(
-        default=False, description="leave out the first and last slice, as the reference protocol does"
-    )
+    @classmethod
+    def of(cls, choice: PrepareChoice) -> Preparation:
+        """The preparation that a table asks for."""
+        return choice if isinstance(choice, cls) else cls(**choice.model_dump())
 
     @property
     def fingerprint(self) -> str:

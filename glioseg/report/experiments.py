@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from glioseg.errors import Fault, InputError
-from glioseg.evaluation.compare import RowComparison
-from glioseg.evaluation.runs import ProtocolName, Row, differences, group_runs, read_runs
 from glioseg.files import make_folder, write_text
 from glioseg.report import figures, methods
 from glioseg.report.document import Block, Heading, Notes, Paragraph, Table, to_html, to_markdown
 from glioseg.report.page import BASELINE_SCORE, FAULTY, Headline, Page, number, p_value, scores_or_none
 from glioseg.report.words import words
+from glioseg.runs.compare import RowComparison
+from glioseg.runs.record import ProtocolName, read_runs
+from glioseg.runs.rows import Row, differences, group_runs
 
 
 def write_report(

@@ -8,13 +8,14 @@ import numpy as np
 
 from glioseg.draw import DscLabels, dsc_plot, frames, patients_plot, tile, with_text, write_png
 from glioseg.draw.curves import CURVES, SMOOTHING, run_curves_plot
-from glioseg.draw.outlines import Picture as Pixels
+from glioseg.draw.outlines import Pixels
 from glioseg.errors import Fault, InputError
-from glioseg.evaluation.compare import scores_of
-from glioseg.evaluation.runs import Row, read_patient, stored_mask
 from glioseg.report.document import Block, Heading, Paragraph, Picture
 from glioseg.report.page import BASELINE_SCORE, Page, number
-from glioseg.training.run import RunFolder
+from glioseg.runs.compare import scores_of
+from glioseg.runs.folder import RunFolder
+from glioseg.runs.patients import read_patient, stored_mask
+from glioseg.runs.rows import Row
 
 TILE = 200
 """Pixels a side of an example."""

@@ -6,10 +6,10 @@ import shlex
 from pathlib import PurePosixPath, PureWindowsPath
 
 from glioseg.evaluation.cost import Cost, measure_cost
-from glioseg.evaluation.runs import ProtocolName, RunRecord
 from glioseg.report.document import Block, Commands, Heading, Notes, Paragraph, Table
 from glioseg.report.page import Page, scores_or_none
-from glioseg.training.run import RunFolder
+from glioseg.runs.folder import RunFolder
+from glioseg.runs.record import ProtocolName, RunRecord
 
 
 def cost(page: Page) -> list[Block]:

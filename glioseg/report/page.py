@@ -10,11 +10,12 @@ from typing import Any
 
 from glioseg.draw import chinese_font
 from glioseg.errors import InputError
-from glioseg.evaluation.compare import RowComparison, compare_rows, scores_of
-from glioseg.evaluation.runs import ProtocolName, Row, differences
-from glioseg.metrics import Scores, check_same_protocol
+from glioseg.measure import Scores, check_same_protocol
 from glioseg.recipe import Recipe
 from glioseg.report.words import ENGLISH, PROTOCOL_CHINESE, phrase, words
+from glioseg.runs.compare import RowComparison, compare_rows, scores_of
+from glioseg.runs.record import ProtocolName
+from glioseg.runs.rows import Row, differences
 
 FAULTY = "as_published."
 """What the names of the losses begin with that are faulty on purpose."""

@@ -14,17 +14,17 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from glioseg import __version__
+from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
 from glioseg.scan import Mask
-from glioseg.server import display, downloads, models
-from glioseg.server import numbers as figures
-from glioseg.server.replies import without_folder
-from glioseg.server.responses import BAD, BINARY, FULL, NO_MASK, NO_SCAN, REFUSALS
+from glioseg.server import display, downloads, schemas
+from glioseg.server.faults import without_folder
+from glioseg.server.jobs import Choice, Job
+from glioseg.server.numbers import as_csv, numbers_of
+from glioseg.server.scans import Entry
+from glioseg.server.schemas import BAD, BINARY, FULL, NO_MASK, NO_SCAN, REFUSALS
 from glioseg.server.service import Serving, info, read_sample
-from glioseg.server.store import Entry
 from glioseg.server.uploads import read_upload, safe_name
-from glioseg.server.worker import Choice, Job
 
 router = APIRouter(prefix="/api", responses=REFUSALS)
 
@@ -46,10 +46,10 @@ def _masked(entry: Entry) -> Mask:
 
 
 @router.get("/health")
-def health(service: Serving) -> models.Health:
+def health(service: Serving) -> schemas.Health:
     """Whether the server works."""
     settings = service.settings
-    return models.Health(
+    return schemas.Health(
         status="ok",
         version=__version__,
         demo=settings.demo,
@@ -61,27 +61,27 @@ def health(service: Serving) -> models.Health:
 
 
 @router.get("/models")
-def list_models(service: Serving) -> models.Models:
+def list_models(service: Serving) -> schemas.Models:
     """The models that can be asked for."""
-    from glioseg.inference.model_file import model_summaries
+    from glioseg.model.weights import model_summaries
 
     titles = {"default": "the server's own choice", **model_summaries()}
-    return models.Models(
-        models=[models.ModelInfo(name=name, title=titles.get(name, name)) for name in service.worker.models]
+    return schemas.Models(
+        models=[schemas.ModelInfo(name=name, title=titles.get(name, name)) for name in service.worker.models]
     )
 
 
 @router.get("/samples")
-def list_samples() -> models.Samples:
+def list_samples() -> schemas.Samples:
     """The bundled scans, each with its true mask."""
     from glioseg.samples import sample_cases
 
     cases = sample_cases()
-    return models.Samples(samples=[models.Sample(name=case.id, slices=len(case.images)) for case in cases])
+    return schemas.Samples(samples=[schemas.Sample(name=case.id, slices=len(case.images)) for case in cases])
 
 
 @router.post("/samples/{name}", status_code=201, responses={**NO_SCAN, **FULL})
-async def open_sample(name: str, service: Serving) -> models.ScanInfo:
+async def open_sample(name: str, service: Serving) -> schemas.ScanInfo:
     """Open a bundled scan as if it had been uploaded; segmented already if the server did that before."""
     if name not in {sample.name for sample in list_samples().samples}:
         raise HTTPException(404, "no bundled scan of this name")
@@ -121,7 +121,7 @@ async def open_sample(name: str, service: Serving) -> models.ScanInfo:
         }
     },
 )
-async def upload(request: Request, service: Serving) -> models.ScanInfo:
+async def upload(request: Request, service: Serving) -> schemas.ScanInfo:
     """Upload one scan.
 
     Files in the field `files`: slices of one scan (TIFF, PNG or JPEG; `<slice>_mask` beside them is the
@@ -171,7 +171,7 @@ def _no_files() -> Fault:
 
 
 @router.get("/scans/{id}", responses=NO_SCAN)
-def scan_info(entry: OneEntry, service: Serving) -> models.ScanInfo:
+def scan_info(entry: OneEntry, service: Serving) -> schemas.ScanInfo:
     """What is known of a scan, and how far its segmentation is."""
     return info(entry, service)
 
@@ -185,10 +185,10 @@ def delete(id: str, service: Serving) -> None:
 
 @router.post("/scans/{id}/segment", responses={**NO_MASK, **FULL, **BAD})
 async def segment(
-    request: Request, entry: OneEntry, service: Serving, body: models.SegmentBody | None = None
+    request: Request, entry: OneEntry, service: Serving, body: schemas.SegmentBody | None = None
 ) -> dict[str, Any]:
     """Segment a scan and give its numbers. Waits for its turn; hanging up cancels it."""
-    body = body or models.SegmentBody.model_validate({})
+    body = body or schemas.SegmentBody.model_validate({})
     if body.model not in service.worker.models:
         known = ", ".join(service.worker.models)
         raise InputError(Fault("model", f"one of {known}", "another name", "See /api/models."))
@@ -202,7 +202,7 @@ async def segment(
         raise job.error
     if job.state != "done":
         raise HTTPException(409, "the segmentation was cancelled")
-    return await asyncio.to_thread(figures.numbers, entry)
+    return await asyncio.to_thread(numbers_of, entry)
 
 
 async def _finished(job: Job, request: Request) -> None:
@@ -222,15 +222,15 @@ async def _finished(job: Job, request: Request) -> None:
 def numbers(entry: OneEntry, format: Annotated[str, Query(pattern="^(json|csv)$")] = "json") -> Response:
     """The numbers of the mask, and against the truth if there is one; `format=csv` for a table."""
     _masked(entry)
-    content = figures.numbers(entry)
+    content = numbers_of(entry)
     if format == "csv":
         name = downloads.plain_name(entry.scan.id)
-        return _file(downloads.Download(f"{name}.csv", "text/csv", figures.as_csv(content).encode()))
+        return _file(downloads.Download(f"{name}.csv", "text/csv", as_csv(content).encode()))
     return JSONResponse(content)
 
 
 @router.get("/scans/{id}/view/{layer}", response_class=Response, responses={**BINARY, **NO_MASK})
-def view(entry: OneEntry, layer: models.Layer) -> Response:
+def view(entry: OneEntry, layer: schemas.Layer) -> Response:
     """A layer for a viewer: NIfTI-1, uncompressed, turned upright, 352 bytes of header."""
     grid = entry.scan.grid
     if layer == "predicted":
@@ -249,8 +249,8 @@ def view(entry: OneEntry, layer: models.Layer) -> Response:
 @router.get("/scans/{id}/mask", response_class=Response, responses={**BINARY, **NO_MASK, **BAD})
 def mask(
     entry: OneEntry,
-    format: models.MaskFormat = "native",
-    which: models.Which = "current",
+    format: schemas.MaskFormat = "native",
+    which: schemas.Which = "current",
     anonymise: bool = False,
 ) -> Response:
     """The mask as a file: in the kind of the scan (`native`), as NIfTI, or as a zip of TIFF or PNG slices.
@@ -286,19 +286,19 @@ async def correct(request: Request, entry: OneEntry) -> dict[str, Any]:
     def keep() -> dict[str, Any]:
         voxels = np.frombuffer(bytes(body), np.uint8)
         entry.corrected = (voxels != 0).reshape(entry.scan.grid.shape)
-        return figures.numbers(entry)
+        return numbers_of(entry)
 
     return await asyncio.to_thread(keep)
 
 
 @router.post("/scans/{id}/save", status_code=201, responses=NO_MASK)
-def save(entry: OneEntry, service: Serving) -> models.Saved:
+def save(entry: OneEntry, service: Serving) -> schemas.Saved:
     """Add scan and mask to the folder of corrected cases, in the layout that `glioseg train` reads."""
     _masked(entry)
     folder = service.settings.corrected
     with service.saving:
         name = downloads.save_corrected(entry, folder)
-    return models.Saved(name=name, folder=str(folder), next=f"glioseg train {folder}")
+    return schemas.Saved(name=name, folder=str(folder), next=f"glioseg train {folder}")
 
 
 @router.get("/scans/{id}/probability", response_class=Response, responses={**BINARY, **NO_MASK})
@@ -312,7 +312,7 @@ def probability(entry: OneEntry) -> Response:
 def outlines(
     entry: OneEntry,
     format: Annotated[str, Query(pattern="^(gif|png)$")] = "gif",
-    channel: models.Channel = "flair",
+    channel: schemas.Channel = "flair",
 ) -> Response:
     """The outlines over the slices, red predicted and green true: an animation, or a zip of PNG slices."""
     _masked(entry)

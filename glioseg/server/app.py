@@ -16,15 +16,15 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from glioseg import __version__
+from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
-from glioseg.server import api, run_routes
+from glioseg.server import api, api_runs
+from glioseg.server.faults import fault_reply, unexpected
 from glioseg.server.guard import Guard
-from glioseg.server.replies import fault_reply, unexpected
+from glioseg.server.jobs import QueueFull
+from glioseg.server.scans import StoreFull
 from glioseg.server.service import Service
 from glioseg.server.settings import Settings
-from glioseg.server.store import StoreFull
-from glioseg.server.worker import QueueFull
 
 STATIC = Path(__file__).parent / "static"
 PAGES = {"/": "index.html", "/runs": "runs.html", "/compare": "compare.html", "/docs": "docs.html"}
@@ -97,7 +97,7 @@ def _fastapi(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.include_router(api.router)
-    app.include_router(run_routes.router)
+    app.include_router(api_runs.router)
     for path, file in PAGES.items():
         page = _page(STATIC / file, service.demo if path == "/" else None)
         app.add_api_route(path, page, include_in_schema=False, methods=["GET"])

@@ -18,7 +18,7 @@ from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
 from glioseg.io import READERS, anonymised, marked, write_mask
 from glioseg.scan import Grid, Made, Mask, Scan
-from glioseg.server.store import Entry
+from glioseg.server.scans import Entry
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from glioseg.errors import Fault
-from glioseg.server.replies import fault_reply
+from glioseg.server.faults import fault_reply
 from glioseg.server.settings import Settings
 
 COOKIE = "glioseg_token"

@@ -8,21 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from glioseg.metrics import METRICS, Protocol, measure
-from glioseg.metrics.scores import json_number
-from glioseg.server.store import Entry
+from glioseg.measure import METRICS, Protocol, measure
+from glioseg.measure.protocol import json_number
+from glioseg.server.scans import Entry
 
 SHOWN_METRICS = ("dice", "iou", "sensitivity", "precision", "hd95", "nsd")
 
 
-def numbers(entry: Entry) -> dict[str, Any]:
+def numbers_of(entry: Entry) -> dict[str, Any]:
     """Everything that is known of an entry's mask; lengths in mm only where the spacing is known.
 
-    ``expected_dice`` and ``flags`` are the model's own of its mask (:mod:`glioseg.inference.confidence`); a
+    ``expected_dice`` and ``flags`` are the model's own of its mask (:mod:`glioseg.model.calibration`); a
     corrected mask has neither, and for a mask of a run they may not be stored (the flag ``not_stored``).
-    Metrics are those of :mod:`glioseg.metrics`, when there is a truth.
+    Metrics are those of :mod:`glioseg.measure.metrics`, when there is a truth.
     """
-    from glioseg.inference.many import largest_diameter
+    from glioseg.measure.size import largest_diameter
 
     mask, scan = entry.mask, entry.scan
     if mask is None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from glioseg.errors import Fault, InputError
-from glioseg.evaluation.runs import read_curves, read_evaluation
-from glioseg.metrics import Scores, check_same_protocol
-from glioseg.training.run import RunFolder
-
-PROTOCOLS = ("own", "reference")
+from glioseg.errors import Fault, InputError, raise_all
+from glioseg.measure import Scores, check_same_protocol
+from glioseg.runs.compare import compare_rows, pairs_of, scores_of
+from glioseg.runs.folder import RunFolder
+from glioseg.runs.record import ProtocolName, read_curves, read_evaluation, read_runs
+from glioseg.runs.rows import Row, group_runs
 
 
 def find_runs(root: Path | None) -> dict[str, RunFolder]:
@@ -99,39 +100,44 @@ def evaluation(run: RunFolder) -> dict[str, Scores]:
     return {**{f"own/{name}": scores for name, scores in found.own.items()}, "reference": found.reference}
 
 
-def compare(runs: dict[str, RunFolder], protocol: str) -> dict[str, Any]:
+def compare(runs: dict[str, RunFolder], protocol: ProtocolName) -> dict[str, Any]:
     """The table of chosen runs under one protocol, and every pair with its paired test.
+
+    Rows, pairs and verdicts are those of ``glioseg compare --all-pairs``: runs that differ in the seed alone
+    stand in one row. A row of one run is called by the run's name on this server.
 
     Raises:
         InputError: a run was not evaluated. Different protocols are no error here: they are listed
             under ``refused`` in place of the comparison.
     """
-    from glioseg.evaluation.statistics import compare_all
-
-    key = "own/dice" if protocol == "own" else "reference"
-    scores: dict[str, Scores] = {}
-    faults = []
-    for name, run in runs.items():
-        found = evaluation(run).get(key)
-        if found is None:
-            cure = "Run: glioseg evaluate RUN DATA"
-            faults.append(Fault(name, "a run with an evaluation", "none", cure))
-        else:
-            scores[name] = found
-    if faults:
-        raise InputError(*faults)
-    refused: list[dict[str, str]] = []
-    for first, second in combinations(scores, 2):
-        try:
-            check_same_protocol(scores[first], scores[second], (first, second))
-        except InputError as error:
-            refused += [
-                {"where": str(one.where), "expected": one.expected, "found": one.found, "cure": one.cure}
-                for one in error.faults
-            ]
+    names = {run.path: name for name, run in runs.items()}
+    rows = [
+        replace(row, name=names[row.runs[0].path]) if len(row.runs) == 1 else row
+        for row in group_runs(read_runs(list(names)))
+    ]
+    raise_all(
+        Fault(names[record.path], "a run with an evaluation", "none", "Run: glioseg evaluate RUN DATA")
+        for row in rows
+        for record in row.runs
+        if record.evaluation is None
+    )
+    try:
+        scores = {row.name: scores_of(row, protocol) for row in rows}
+        refused = _refused(scores)
+    except InputError as error:  # seeds of one row under different protocols: each run stands for itself
+        refused = list(error.faults)
+        rows = [Row(names[record.path], (record,)) for row in rows for record in row.runs]
+        scores = {row.name: scores_of(row, protocol) for row in rows}
     patients = sorted({patient for each in scores.values() for patient in each.values})
     return {
-        "runs": [{"name": name, **(_line(each) or {})} for name, each in scores.items()],
+        "runs": [
+            {
+                "name": row.name,
+                "members": [names[record.path] for record in row.runs],
+                **(_line(scores[row.name]) or {}),
+            }
+            for row in rows
+        ],
         "protocols": {name: each.protocol.describe() for name, each in scores.items()},
         "patients": [
             {
@@ -142,9 +148,25 @@ def compare(runs: dict[str, RunFolder], protocol: str) -> dict[str, Any]:
             }
             for patient in patients
         ],
-        "refused": refused,
-        "comparisons": [] if refused else [one.to_dict() for one in compare_all(scores)],
+        "refused": [
+            {"where": str(one.where), "expected": one.expected, "found": one.found, "cure": one.cure}
+            for one in refused
+        ],
+        "comparisons": []
+        if refused
+        else [one.to_dict() for one in compare_rows(pairs_of(rows, every=True), protocol)],
     }
+
+
+def _refused(scores: dict[str, Scores]) -> list[Fault]:
+    """Every field in which the protocols of two rows differ."""
+    faults: list[Fault] = []
+    for first, second in combinations(scores, 2):
+        try:
+            check_same_protocol(scores[first], scores[second], (first, second))
+        except InputError as error:
+            faults += error.faults
+    return faults
 
 
 def _line(scores: Scores | None) -> dict[str, Any] | None:

@@ -17,13 +17,12 @@ from fastapi import Depends, Request
 
 from glioseg.errors import Fault, InputError
 from glioseg.scan import Mask, Scan
-from glioseg.server import display, models
-from glioseg.server import numbers as figures
-from glioseg.server import runs as run_pages
-from glioseg.server.replies import SeriesModel, without_folder
+from glioseg.server import display, numbers, runs, schemas
+from glioseg.server.faults import SeriesModel, without_folder
+from glioseg.server.jobs import Choice
+from glioseg.server.scans import Entry, Store
 from glioseg.server.settings import Settings
-from glioseg.server.store import Entry, Store
-from glioseg.server.worker import Choice, Worker
+from glioseg.server.worker import Worker
 
 Result = TypeVar("Result")
 REHEARSAL_SECONDS = 60
@@ -61,7 +60,7 @@ class Service:
             info(entry, self)
             display.channel_volume(entry.scan, "flair")
             display.mask_volume(entry.predicted.voxels, entry.scan.grid)
-            figures.numbers(entry)
+            numbers.numbers_of(entry)
 
     def close(self) -> None:
         """End the worker and remove everything."""
@@ -94,11 +93,11 @@ class Service:
 
 def _models(settings: Settings) -> dict[str, str | Path]:
     """Models by the name that clients use: the server's own first, those that ship, finished runs."""
-    from glioseg.inference.model_file import find_model, model_summaries
+    from glioseg.model.weights import find_model, model_summaries
 
     find_model(settings.model)
     found: dict[str, str | Path] = {"default": settings.model, **{name: name for name in model_summaries()}}
-    for name, run in run_pages.find_runs(settings.runs).items():
+    for name, run in runs.find_runs(settings.runs).items():
         if run.model.is_file():
             found[f"run:{name}"] = run.model
     return found
@@ -113,7 +112,7 @@ def read_sample(name: str) -> tuple[Scan, Mask | None]:
     return read_case(next(case for case in sample_cases() if case.id == name))
 
 
-def info(entry: Entry, service: Service) -> models.ScanInfo:
+def info(entry: Entry, service: Service) -> schemas.ScanInfo:
     """What is known of an entry."""
     scan, job = entry.scan, entry.job
     windows = display.windows(scan)
@@ -121,7 +120,7 @@ def info(entry: Entry, service: Service) -> models.ScanInfo:
     if job is not None and job.state != "done":
         state = job.state
     left = service.settings.keep_seconds - (time.monotonic() - entry.used)
-    return models.ScanInfo(
+    return schemas.ScanInfo(
         id=entry.id,
         name=scan.id,
         shape=list(scan.grid.shape),
@@ -130,7 +129,7 @@ def info(entry: Entry, service: Service) -> models.ScanInfo:
         axial=display.is_radiological(scan.grid),
         channels=list(scan.channels),
         filled=list(scan.filled),
-        windows={name: models.Window(low=low, high=high) for name, (low, high) in windows.items()},
+        windows={name: schemas.Window(low=low, high=high) for name, (low, high) in windows.items()},
         format=scan.grid.format,
         series=[SeriesModel.model_validate(asdict(each)) for each in entry.series],
         truth=entry.truth is not None,

@@ -6,83 +6,21 @@ import math
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from glioseg.errors import Fault, InputError
+from glioseg.errors import InputError
+from glioseg.server.jobs import Choice, Job, QueueFull, Stopped
+from glioseg.server.scans import Entry
 from glioseg.server.settings import Settings
 
 if TYPE_CHECKING:
-    from glioseg.inference.predictor import Prediction, Predictor
-    from glioseg.inference.runtime import Runtime
+    from glioseg.model.predictor import Prediction, Predictor
+    from glioseg.model.runtime import Runtime
     from glioseg.recipe import PostprocessChoice
-    from glioseg.server.store import Entry
-
-
-@dataclass(frozen=True)
-class Choice:
-    """How to segment: the model by its name on this server, mirrored slices too, another threshold."""
-
-    model: str = "default"
-    flips: bool = False
-    threshold: float | None = None
-
-
-class QueueFull(Exception):
-    """As many segmentations wait as may; ``seconds`` until it is worth asking again."""
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__("the queue is full")
-        self.seconds = seconds
-
-
-class Stopped(Exception):
-    """The job was cancelled, or ran out of time, between two batches."""
-
-
-class Job:
-    """One segmentation. ``state`` is queued, running, done, failed or cancelled."""
-
-    def __init__(self, entry: Entry, choice: Choice) -> None:
-        self.entry, self.choice = entry, choice
-        self.state = "queued"
-        self.faults: tuple[Fault, ...] = ()
-        self.error: BaseException | None = None
-        self.slices_done = 0
-        self.finished = threading.Event()
-        self._cancelled = False
-        self._deadline = math.inf
-
-    def cancel(self) -> None:
-        """Take it from the queue, or stop it after the batch that is running."""
-        self._cancelled = True
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether nobody waits for it any more."""
-        return self._cancelled
-
-    def begin(self, seconds: float) -> None:
-        """Say that it runs now, for at most so long."""
-        self.state, self._deadline = "running", time.monotonic() + seconds
-
-    def advance(self, slices: int) -> None:
-        """Count slices; raises :class:`Stopped` when it shall not go on."""
-        self.slices_done += slices
-        if self._cancelled:
-            raise Stopped
-        if time.monotonic() > self._deadline:
-            cure = "Try a smaller scan, or a machine with more cores."
-            raise InputError(Fault("the segmentation", "an end within the time limit", "none", cure))
-
-    def end(self, state: str) -> None:
-        """Say how it ended."""
-        self.state = state
-        self.finished.set()
 
 
 class Watched:
@@ -105,7 +43,7 @@ class Worker(threading.Thread):
     def __init__(self, settings: Settings, models: dict[str, str | Path]) -> None:
         super().__init__(name="glioseg-worker", daemon=True)
         self.settings, self.models = settings, models
-        self._waiting: deque[Job] = deque()
+        self._waiting: deque[tuple[Job, Entry]] = deque()
         self._running: Job | None = None
         self._change = threading.Condition()
         self._closed = False
@@ -120,26 +58,26 @@ class Worker(threading.Thread):
             QueueFull: as many wait as may.
         """
         with self._change:
-            self._waiting = deque(job for job in self._waiting if not job.cancelled)
+            self._waiting = deque(each for each in self._waiting if not each[0].cancelled)
             if len(self._waiting) >= self.settings.queue:
                 raise QueueFull(max(1, math.ceil(self._seconds * (len(self._waiting) + 1) / 2)))
-            job = Job(entry, choice)
+            job = Job(choice)
             entry.job = job
-            self._waiting.append(job)
+            self._waiting.append((job, entry))
             self._change.notify()
         return job
 
     def position(self, job: Job) -> int:
         """How many come before a job that waits."""
         with self._change:
-            waiting = [each for each in self._waiting if not each.cancelled]
+            waiting = [each for each, _ in self._waiting if not each.cancelled]
             return waiting.index(job) + (self._running is not None) if job in waiting else 0
 
     def close(self) -> None:
         """End the thread once the batch that is running is done."""
         with self._change:
             self._closed = True
-            for job in (*self._waiting, self._running):
+            for job in (*(each for each, _ in self._waiting), self._running):
                 if job is not None:
                     job.cancel()
             self._change.notify()
@@ -153,21 +91,22 @@ class Worker(threading.Thread):
                 while not self._waiting and not self._closed:
                     self._change.wait()
                 if self._closed:
-                    for job in self._waiting:
+                    for job, _ in self._waiting:
                         job.end("cancelled")
                     return
-                job = self._running = self._waiting.popleft()
-            self._work(job)
+                job, entry = self._waiting.popleft()
+                self._running = job
+            self._work(job, entry)
             self._running = None
 
-    def _work(self, job: Job) -> None:
+    def _work(self, job: Job, entry: Entry) -> None:
         if job.cancelled:
             job.end("cancelled")
             return
         started = time.monotonic()
         job.begin(self.settings.segment_seconds)
         try:
-            prediction, how = self._segment(job)
+            prediction, how = self._segment(job, entry)
         except Stopped:
             job.end("cancelled")
             return
@@ -179,7 +118,7 @@ class Worker(threading.Thread):
             job.error = error
             job.end("failed")
             return
-        _give(job.entry, prediction, how)
+        _give(entry, prediction, how)
         self._seconds = 0.7 * self._seconds + 0.3 * (time.monotonic() - started)
         job.end("done")
 
@@ -189,8 +128,8 @@ class Worker(threading.Thread):
         if known is not None:
             _give(entry, *known)
 
-    def _segment(self, job: Job) -> tuple[Prediction, PostprocessChoice]:
-        from glioseg.inference.predictor import Predictor, load_predictor
+    def _segment(self, job: Job, entry: Entry) -> tuple[Prediction, PostprocessChoice]:
+        from glioseg.model.predictor import Predictor, load_predictor
 
         choice = job.choice
         loaded = self._predictors.get(choice.model)
@@ -204,12 +143,12 @@ class Worker(threading.Thread):
             own = description.postprocess.model_copy(update={"threshold": choice.threshold})
             description = description.model_copy(update={"postprocess": own})
         predictor = Predictor(Watched(loaded.runtime, job), description, choice.flips, loaded.batch)
-        sample = job.entry.sample
+        sample = entry.sample
         if sample is None:
-            return predictor(job.entry.scan), description.postprocess
+            return predictor(entry.scan), description.postprocess
         # The bundled scans never change: their masks are kept, so that the demo stands at once.
         if (sample, choice) not in self._samples:
-            self._samples[sample, choice] = predictor(job.entry.scan), description.postprocess
+            self._samples[sample, choice] = predictor(entry.scan), description.postprocess
         return self._samples[sample, choice]
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from glioseg.augment import Augmentation
 from glioseg.errors import TrainingError
 from glioseg.losses import build_loss
-from glioseg.metrics import dice
+from glioseg.measure import dice
 from glioseg.networks import build_network
 from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
 from glioseg.prepare import choose_sequences, neighbour_channels

@@ -13,7 +13,7 @@ from glioseg.dataset.cache import PreparedCase
 from glioseg.networks import build_network, without_pretrained
 from glioseg.prepare import neighbour_channels
 from glioseg.recipe import Recipe
-from glioseg.training.run import RunFolder
+from glioseg.runs.folder import RunFolder
 
 
 def save_result(
@@ -57,9 +57,9 @@ def export_model(
     network: nn.Module, run: RunFolder, recipe: Recipe, train_cases: Sequence[PreparedCase], path: Path
 ) -> None:
     """Write the ONNX file of a run: the network, how to use it, and what its training scans look like."""
-    from glioseg.inference.appearance import learn_appearance
-    from glioseg.inference.model_file import describe
-    from glioseg.networks.export import export_onnx
+    from glioseg.model.appearance import learn_appearance
+    from glioseg.model.description import describe
+    from glioseg.model.export import export_onnx
 
     channels = neighbour_channels(recipe.input.sequences, recipe.input.neighbours)
     description = describe(recipe, run.manifest, learn_appearance([case.images for case in train_cases]))

@@ -21,11 +21,12 @@ from pytorch_lightning.plugins.io import AsyncCheckpointIO
 
 from glioseg.dataset.cache import PreparedCase, fingerprint, prepare_cases
 from glioseg.dataset.find import Case, find_cases
-from glioseg.dataset.split import Split
+from glioseg.dataset.split import Split, split_patients
 from glioseg.errors import Fault, InputError, TrainingError, raise_all
 from glioseg.losses import build_loss
 from glioseg.networks import find_network
 from glioseg.recipe import Recipe
+from glioseg.runs.folder import RunFolder
 from glioseg.training.allocator import keep_freed_memory
 from glioseg.training.callbacks import (
     Averaging,
@@ -41,7 +42,6 @@ from glioseg.training.data import EpochBatches, training_loader, validation_load
 from glioseg.training.module import SegmentationModule, log_every
 from glioseg.training.resident import ResidentData, fits
 from glioseg.training.result import save_result
-from glioseg.training.run import RunFolder
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def train(
     keep_freed_memory()
     run, recipe, data = _begin(data, recipe, out, resume)
     cases = find_cases(data) if patient_rule is None else find_cases(data, patient_rule)
-    split = recipe.split([case.id for case in cases], [case.site for case in cases])
+    split = split_patients(recipe.split, [case.id for case in cases], [case.site for case in cases])
     print_hash = fingerprint(cases, cache)
     started = time.monotonic()
     prepared = _prepare(cases, split, recipe, cache, echo)

@@ -41,11 +41,11 @@ def chromium() -> str:
 @pytest.fixture(scope="package")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder of weights with the quick model as the default, used by all browser tests."""
-    from server_kit import quick_weights
+    from support.server_kit import quick_weights
 
     folder = quick_weights(tmp_path_factory.mktemp("weights"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("glioseg.inference.model_file.WEIGHTS", folder)
+        patch.setattr("glioseg.model.weights.WEIGHTS", folder)
         yield folder
 
 
@@ -53,10 +53,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def run_folders(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path:
     """Two evaluated runs of the bundled scans."""
     from glioseg.evaluation.evaluate import evaluate
-    from glioseg.inference.predictor import load_predictor
+    from glioseg.model.predictor import load_predictor
     from glioseg.recipe import load_recipe
+    from glioseg.runs.folder import RunFolder
     from glioseg.samples import SAMPLES, sample_cases
-    from glioseg.training.run import RunFolder
 
     root = tmp_path_factory.mktemp("runs")
     evaluation = None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import dicom_kit
 import numpy as np
 import pydicom
+from support import dicom_kit
 from typer.testing import CliRunner
 
 from glioseg.io import read_mask, read_scan, write_mask

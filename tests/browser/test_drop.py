@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server_kit import slices_of_sample, volume
+from support.server_kit import slices_of_sample, volume
 
 from .conftest import keep, ready, until, welcome
 

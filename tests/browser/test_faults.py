@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-import dicom_kit
 import httpx
 import numpy as np
 import pytest
-from server_kit import slices_of_sample, volume, zipped
+from support import dicom_kit
+from support.server_kit import slices_of_sample, volume, zipped
 
 from glioseg.errors import require_extra
 

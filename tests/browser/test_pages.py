@@ -64,8 +64,8 @@ def look_at_patient(page: Any, run: str) -> None:
 
 
 def test_from_a_run_to_a_patient_with_both_outlines(make_page: Any, run_folders: Path) -> None:
-    from glioseg.inference.predictor import load_predictor
     from glioseg.io import read_scan
+    from glioseg.model.predictor import load_predictor
     from glioseg.samples import SAMPLES
 
     page = make_page()
@@ -96,4 +96,4 @@ def test_equal_runs_are_compared_and_do_not_differ(make_page: Any) -> None:
     page.check("input[value=first]")
     page.check("input[value=second]")
     page.click("#compare")
-    page.wait_for_selector("text=No difference beyond noise between first and second")
+    page.wait_for_selector("text=No difference beyond noise between second and first")

@@ -147,10 +147,10 @@ def test_a_sample_is_looked_at_corrected_saved_and_downloaded(
 
 
 def test_a_chosen_volume_shows_three_planes_and_its_mask_matches(make_page: Any, tmp_path: Path) -> None:
-    from server_kit import volume
+    from support.server_kit import volume
 
-    from glioseg.inference.predictor import load_predictor
     from glioseg.io import read_scan, write_mask
+    from glioseg.model.predictor import load_predictor
 
     path = volume(tmp_path)
     page = make_page()
@@ -187,7 +187,7 @@ def test_a_wrong_file_says_what_is_wrong_in_the_page(make_page: Any, tmp_path: P
 
 
 def test_slices_are_dropped_with_their_masks(make_page: Any, tmp_path: Path) -> None:
-    from server_kit import slices_of_sample
+    from support.server_kit import slices_of_sample
 
     page = make_page(locale="zh-CN")
     welcome(page)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from glioseg import __version__
+from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
 from glioseg.io.dicom.anonymise import UNDATED, Uids, about_patient

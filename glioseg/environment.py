@@ -1,0 +1,41 @@
+"""What is written beside every result so that it can be repeated: versions, machine, command."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from glioseg._version import __version__
+
+PACKAGES = ("torch", "pytorch-lightning", "monai", "numpy", "scipy", "onnxruntime", "nibabel", "tifffile")
+
+
+def environment() -> dict[str, Any]:
+    """Versions, machine and command, for the record."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "glioseg": __version__,
+        "python": platform.python_version(),
+        "packages": versions,
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "command": command_line(),
+        "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def command_line() -> str:
+    """The command as it was typed, quoted for a shell, with the program's name and not its path."""
+    program = Path(sys.argv[0]).name
+    return shlex.join(["glioseg" if program == "__main__.py" else program, *sys.argv[1:]])

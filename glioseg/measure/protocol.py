@@ -1,0 +1,265 @@
+"""A score and the protocol it was made under, which never part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from difflib import get_close_matches
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+
+from glioseg.errors import Fault, InputError, raise_all
+from glioseg.measure.metrics.registry import METRICS, EmptyRule, Metric, Unit
+from glioseg.measure.statistics import Interval, Statistic, bootstrap_interval
+
+_EMPTY = {"perfect": "count as perfect", "worst": "count as the worst value", "skip": "are left out"}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Everything that must be equal for two scores to be comparable.
+
+    Attributes:
+        metric: name in :data:`~glioseg.measure.METRICS`.
+        patients: ids of the patients, kept sorted.
+        checkpoint: who picked the weights: ``"best val_dsc on the same patients"``, ``"last"``, ``"given"``.
+        grid: ``"own"`` for the scan's own grid, or the preparation the masks were compared on
+            (``"reference-256"``).
+        threshold: probabilities of at least this are lesion.
+        postprocessing: what was done to the mask, ``"largest face-connected 3-D component"`` or ``"none"``.
+        slices: which slices were kept (``"all"``).
+        sequences: which sequences the network saw (``"all"``, ``"FLAIR alone"``).
+        empty: rule for two empty masks; the metric's own by default.
+        unit: what the metric counts; follows from the metric.
+        measured_in: ``"mm"`` or ``"voxels"`` for metrics with a length, otherwise ``""``.
+        tolerance: for metrics that take one (their default if not given), otherwise ``None``.
+
+    Raises:
+        InputError: a field does not fit; all of them at once.
+    """
+
+    metric: str
+    patients: tuple[str, ...]
+    checkpoint: str
+    grid: str = "own"
+    threshold: float = 0.5
+    postprocessing: str = "none"
+    slices: str = "all"
+    sequences: str = "all"
+    empty: EmptyRule | None = None
+    unit: Unit | None = None
+    measured_in: Literal["", "mm", "voxels"] = ""
+    tolerance: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "patients", tuple(sorted(self.patients)))
+        raise_all(self._faults())
+        declared = METRICS[self.metric]
+        object.__setattr__(self, "empty", self.empty or declared.empty.both)
+        object.__setattr__(self, "unit", declared.unit)
+        if self.tolerance is None:
+            object.__setattr__(self, "tolerance", declared.tolerance)
+
+    def _faults(self) -> list[Fault]:
+        if self.metric not in METRICS:
+            return [_unknown("the metric", self.metric, METRICS)]
+        declared = METRICS[self.metric]
+        faults = []
+        twice = sorted({one for one, next_one in pairwise(self.patients) if one == next_one})
+        if twice:
+            faults.append(_fault("patients", "each patient once", f"more than once: {_some(twice)}"))
+        if not 0 < self.threshold < 1:
+            faults.append(_fault("threshold", "a probability between 0 and 1", self.threshold))
+        if self.empty is not None and self.empty not in _EMPTY:
+            faults.append(_fault("empty", f"one of {', '.join(_EMPTY)}", self.empty))
+        if self.unit not in (None, declared.unit):
+            faults.append(_fault("unit", f"'{declared.unit}', which {self.metric} counts", self.unit))
+        has_length = bool(declared.length_unit(None))
+        if self.measured_in not in (("mm", "voxels") if has_length else ("",)):
+            expected = "'mm' or 'voxels'" if has_length else "'', a metric without length"
+            faults.append(_fault("measured_in", expected, repr(self.measured_in)))
+        if self.tolerance is not None and declared.tolerance is None:
+            faults.append(_fault("tolerance", f"none, {self.metric} takes no tolerance", self.tolerance))
+        return faults
+
+    @property
+    def declaration(self) -> Metric:
+        """The metric of this protocol."""
+        return METRICS[self.metric]
+
+    def describe(self) -> str:
+        """The protocol as one sentence."""
+        tolerance = "" if self.tolerance is None else f" within {self.tolerance:g} {self.measured_in}"
+        length = f" in {self.measured_in}" if self.declaration.is_length else ""
+        sequences = "" if self.sequences == "all" else f"{self.sequences}, "
+        grid = "the scan's own grid" if self.grid == "own" else f"grid {self.grid}"
+        empty = self.empty or self.declaration.empty.both
+        patients = f"{len(self.patients)} patient{'' if len(self.patients) == 1 else 's'}"
+        return (
+            f"{self.declaration.title}{length}{tolerance}, counted by {self.unit}, on {grid}, "
+            f"{self.slices} slices, {sequences}probability >= {self.threshold:g}, "
+            f"postprocessing: {self.postprocessing}, two empty masks {_EMPTY[empty]}, "
+            f"{patients}, checkpoint: {self.checkpoint}."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The protocol as plain JSON types."""
+        return {**asdict(self), "patients": list(self.patients)}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Protocol:
+        """The protocol that :meth:`to_dict` gave.
+
+        Raises:
+            InputError: a field is missing, unknown or does not fit.
+        """
+        known = {field.name: field for field in fields(cls)}
+        faults = [_unknown("a protocol's field", name, known) for name in content if name not in known]
+        faults += [
+            _fault(name, "this field", "none")
+            for name, field in known.items()
+            if field.default is MISSING and name not in content
+        ]
+        raise_all(faults)
+        return cls(**{**content, "patients": tuple(content["patients"])})
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One value a patient, with the protocol and the command that made them.
+
+    Attributes:
+        protocol: how the values were made.
+        values: value of each patient of the protocol; NaN where the protocol skips a patient.
+        command: the command line that repeats it.
+
+    Raises:
+        InputError: the patients of ``values`` are not those of the protocol.
+    """
+
+    protocol: Protocol
+    values: Mapping[str, float]
+    command: str
+
+    def __post_init__(self) -> None:
+        values = {patient: float(value) for patient, value in sorted(self.values.items())}
+        object.__setattr__(self, "values", values)
+        if tuple(values) != self.protocol.patients:
+            different = sorted(set(values) ^ set(self.protocol.patients))
+            raise InputError(
+                _fault("values", "one value for each patient of the protocol", f"others: {_some(different)}")
+            )
+
+    @property
+    def counted(self) -> dict[str, float]:
+        """The values that count: those that are not NaN."""
+        return {patient: value for patient, value in self.values.items() if not math.isnan(value)}
+
+    @property
+    def skipped(self) -> list[str]:
+        """Patients whose value is NaN: the metric is undefined for them or the protocol skips them."""
+        return [patient for patient, value in self.values.items() if math.isnan(value)]
+
+    @property
+    def mean(self) -> float:
+        """Mean over the counted patients; NaN when there is none."""
+        return float(np.mean([*self.counted.values()])) if self.counted else float("nan")
+
+    @property
+    def median(self) -> float:
+        """Median over the counted patients; NaN when there is none."""
+        return float(np.median([*self.counted.values()])) if self.counted else float("nan")
+
+    def interval(self, statistic: Statistic = "mean", confidence: float = 0.95, seed: int = 0) -> Interval:
+        """Bootstrap interval over the counted patients, see :func:`bootstrap_interval`."""
+        return bootstrap_interval(self.values.values(), statistic, confidence, seed=seed)
+
+    def summary(self) -> str:
+        """Mean, interval, median and number of patients in one line."""
+        skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
+        return (
+            f"mean {self.mean:.3f} (95 % interval {self.interval()}), median {self.median:.3f}, "
+            f"{len(self.counted)} patients{skipped}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types, numbers as :func:`json_number` gives them."""
+        return {
+            "protocol": self.protocol.to_dict(),
+            "mean": json_number(self.mean),
+            "mean_interval_95": [json_number(end) for end in self.interval()],
+            "median": json_number(self.median),
+            "median_interval_95": [json_number(end) for end in self.interval("median")],
+            "patients_counted": len(self.counted),
+            "values": {patient: json_number(value) for patient, value in self.values.items()},
+            "command": self.command,
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Scores:
+        """The scores that :meth:`to_dict` gave; the statistics are made anew from the values.
+
+        Raises:
+            InputError: a part is missing or does not fit.
+        """
+        raise_all(
+            _fault(name, "this part of stored scores", "none")
+            for name in ("protocol", "values", "command")
+            if name not in content
+        )
+        values = {
+            patient: float("nan") if value is None else float(value)
+            for patient, value in content["values"].items()
+        }
+        return cls(Protocol.from_dict(content["protocol"]), values, content["command"])
+
+
+def check_same_protocol(a: Scores, b: Scores, names: tuple[str, str] = ("the first", "the second")) -> None:
+    """Refuse to compare scores that were made under different protocols.
+
+    Args:
+        a: scores.
+        b: other scores.
+        names: what to call them in the faults.
+
+    Raises:
+        InputError: one fault for every field of the protocol that differs.
+    """
+    faults = []
+    for field in fields(Protocol):
+        first, second = getattr(a.protocol, field.name), getattr(b.protocol, field.name)
+        if first == second:
+            continue
+        cure = "Evaluate both again with the same setting."
+        if field.name == "patients":
+            only = [sorted(set(one) - set(other)) for one, other in ((first, second), (second, first))]
+            first, second = (f"{_some(extra)} besides the shared ones" for extra in only)
+            cure = "Evaluate both on the same patients."
+        where = f"protocol field '{field.name}'"
+        faults.append(Fault(where, f"{first} as in {names[0]}", f"{second} in {names[1]}", cure))
+    raise_all(faults)
+
+
+def json_number(value: float) -> float | str | None:
+    """A number as JSON can hold it: NaN becomes ``None``, infinity the text ``"inf"``."""
+    if math.isnan(value):
+        return None
+    return value if math.isfinite(value) else str(value)
+
+
+def _fault(field: str, expected: str, found: object) -> Fault:
+    return Fault(f"'{field}' of the scores", expected, str(found), "Correct it or evaluate again.")
+
+
+def _unknown(what: str, name: str, known: Mapping[str, Any]) -> Fault:
+    near = get_close_matches(name, known, n=1)
+    cure = f"Did you mean '{near[0]}'?" if near else "Use one of these names."
+    return Fault(what, f"one of {', '.join(known)}", f"'{name}'", cure)
+
+
+def _some(ids: list[str], most: int = 5) -> str:
+    listed = ", ".join(ids[:most]) or "none"
+    return listed if len(ids) <= most else f"{listed} and {len(ids) - most} more"

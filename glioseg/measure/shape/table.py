@@ -1,0 +1,205 @@
+"""The features of many patients: find their masks, measure them, write ``features.csv``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.errors import Fault, InputError, raise_all
+from glioseg.files import natural_key, write_text
+from glioseg.io.names import is_mask, is_picture, is_volume, listed, split_number, stem_of
+from glioseg.io.refuse import check_exists
+from glioseg.measure.shape.features import FEATURES, measure_lesion
+from glioseg.measure.values import NotDefined, Value
+from glioseg.scan import Mask, Scan
+
+MaskReader = Callable[[], tuple[Mask, Scan | None]]
+"""Reads one patient's mask, and the scan when there is one."""
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """Features by patient.
+
+    Attributes:
+        rows: for each patient the value of each name in :data:`glioseg.measure.shape.FEATURES`.
+    """
+
+    rows: Mapping[str, Mapping[str, Value]]
+
+    @property
+    def patients(self) -> list[str]:
+        """The patients, in the order of the table."""
+        return list(self.rows)
+
+    def column(self, feature: str, patients: Iterable[str] | None = None) -> npt.NDArray[np.float64]:
+        """Values of a feature that is a number, NaN where it is not defined.
+
+        Args:
+            feature: its name.
+            patients: whose values, NaN for those that are not in the table; all of the table by default.
+        """
+        rows = (self.rows.get(patient, {}) for patient in (self.rows if patients is None else patients))
+        return np.array([float(row.get(feature, math.nan)) for row in rows])
+
+    def not_defined(self, feature: str) -> dict[str, str]:
+        """The reason for each patient whose feature is not defined."""
+        return {
+            patient: value.reason
+            for patient, row in self.rows.items()
+            if isinstance(value := row[feature], NotDefined)
+        }
+
+    def reasons(self) -> list[tuple[str, int, list[str]]]:
+        """Each reason for which values are missing, for how many patients, and in which features."""
+        found: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+        for feature in FEATURES:
+            for reason, count in Counter(self.not_defined(feature).values()).items():
+                found[reason, count].append(feature)
+        return [(reason, count, features) for (reason, count), features in found.items()]
+
+    def write_csv(self, path: Path) -> Path:
+        """Write one row a patient: NaN where a feature is not defined, the reasons in the last column."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["patient", *FEATURES, "not_defined"])
+        for patient, row in self.rows.items():
+            writer.writerow([patient, *(_cell(value) for value in row.values()), _reasons(row)])
+        return write_text(path, text.getvalue())
+
+
+def measure_all(sources: Mapping[str, MaskReader]) -> FeatureTable:
+    """Measure the features of many patients.
+
+    Args:
+        sources: what reads each patient's mask and scan.
+
+    Raises:
+        InputError: the faults of all patients that cannot be read, at once.
+    """
+    rows: dict[str, Mapping[str, Value]] = {}
+    faults: list[Fault] = []
+    for patient, read in sources.items():
+        try:
+            rows[patient] = measure_lesion(*read())
+        except InputError as error:
+            faults += error.faults
+    raise_all(faults)
+    return FeatureTable(rows)
+
+
+def find_masks(source: Path) -> dict[str, Path]:
+    """Find whose masks are where.
+
+    Args:
+        source: one mask file; the folder of one patient, ``<id>/<slice>_mask.tif``; a folder of such folders
+            or of files ``<id>_mask.nii.gz`` (as :func:`glioseg.io.write_mask` leaves them); or a run, whose
+            folder ``masks`` is one of these.
+
+    Returns:
+        For each patient, in natural order, what :func:`glioseg.io.read_mask` reads.
+
+    Raises:
+        InputError: there is nothing there, no mask is found, or a patient has two.
+    """
+    check_exists(source)
+    if source.is_file():
+        return {_without_mask(source): source}
+    if (source / "masks").is_dir() and not (source / "images").is_dir():
+        source = source / "masks"
+    files = _mask_files(source)
+    if files and all(split_number(_without_mask(file))[0] == source.resolve().name for file in files):
+        return {source.resolve().name: source}
+    folders = [entry for entry in sorted(source.iterdir()) if entry.is_dir() and _mask_files(entry)]
+    found: defaultdict[str, list[Path]] = defaultdict(list)
+    for file in files:
+        found[_without_mask(file)].append(file)
+    for folder in folders:
+        found[folder.name].append(folder)
+    if not found:
+        expected = "masks: folders <id> with <slice>_mask.tif, or files <id>_mask.nii.gz"
+        cure = "Name the folder that holds the masks, or a run with a folder 'masks'."
+        raise InputError(Fault(source, expected, "none", cure))
+    raise_all(
+        Fault(source, f"one mask for {id}", listed(path.name for path in paths), "Remove all but one.")
+        for id, paths in found.items()
+        if len(paths) > 1
+    )
+    return {id: found[id][0] for id in sorted(found, key=natural_key)}
+
+
+def sources_of(masks: Mapping[str, Path], scans: Path | None = None) -> dict[str, MaskReader]:
+    """What reads the masks that :func:`find_masks` found, and their scans where they are known.
+
+    Args:
+        masks: for each patient a mask, or a folder with masks and perhaps the slices they belong to.
+        scans: folder of labelled scans, see :func:`glioseg.dataset.find.find_cases`. Patients without a
+            scan there are measured without one.
+    """
+    from glioseg.io import read_mask, read_scan
+
+    known = _scans_in(scans) if scans is not None else {}
+
+    def source(id: str, path: Path) -> MaskReader:
+        def read() -> tuple[Mask, Scan | None]:
+            if id in known:
+                scan: Scan | None = known[id]()
+            else:
+                scan = read_scan(path) if path.is_dir() and _has_images(path) else None
+            return read_mask(path, scan.grid if scan is not None else None), scan
+
+        return read
+
+    return {id: source(id, path) for id, path in masks.items()}
+
+
+def _scans_in(folder: Path) -> dict[str, Callable[[], Scan]]:
+    from glioseg.dataset.find import Case, find_cases, read_case
+
+    def scan_of(case: Case) -> Scan:
+        return read_case(case)[0]
+
+    return {case.id: partial(scan_of, case) for case in find_cases(folder)}
+
+
+def _mask_files(folder: Path) -> list[Path]:
+    return [
+        entry
+        for entry in sorted(folder.iterdir())
+        if not entry.name.startswith(".")
+        and (is_picture(entry) or is_volume(entry))
+        and is_mask(entry)
+        and entry.is_file()
+    ]
+
+
+def _has_images(folder: Path) -> bool:
+    return any(is_picture(entry) and not is_mask(entry) for entry in folder.iterdir())
+
+
+def _without_mask(path: Path) -> str:
+    return stem_of(path).removesuffix("_mask")
+
+
+def _cell(value: Value) -> str:
+    if isinstance(value, str):
+        return value
+    return "NaN" if math.isnan(float(value)) else format(float(value), ".10g")
+
+
+def _reasons(row: Mapping[str, Value]) -> str:
+    """``a, b: reason | c: reason``."""
+    by_reason: defaultdict[str, list[str]] = defaultdict(list)
+    for feature, value in row.items():
+        if isinstance(value, NotDefined):
+            by_reason[value.reason].append(feature)
+    return " | ".join(f"{', '.join(features)}: {reason}" for reason, features in by_reason.items())

@@ -1,0 +1,130 @@
+"""How far a mask can be trusted: the DSC to expect of it, and doubts about the scan."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from glioseg.model.appearance import Appearance
+from glioseg.scan import CHANNELS, BoolArray, Scan
+
+UNCERTAIN_BELOW = 0.8
+"""Expected DSC below which a person should look."""
+
+HOUNSFIELD_AIR = -900
+"""Values below this are air in CT; no MRI comes near."""
+
+DOUBTS = {
+    "filled_sequences": "sequences are missing, FLAIR stands in for them",
+    "no_lesion": "no lesion was found",
+    "cut_off": "the lesion reaches the first or last slice, it may be cut off",
+    "unsure": "the network is unsure",
+    "unlike_training": "this does not look like the scans that the network was trained on",
+    "turned": "the scan seems to be turned or upside down",
+    "other_contrast": "what should be FLAIR looks like another sequence",
+    "computed_tomography": "the values are those of CT, not of MRI",
+}
+"""What a reader should know before trusting a mask."""
+
+HARMLESS = frozenset({"filled_sequences", "no_lesion", "cut_off"})
+"""Doubts that alone are no reason to ask a person to look."""
+
+
+class Evidence(NamedTuple):
+    """What a mask and its probabilities tell of how good it is, without the truth.
+
+    Attributes:
+        certainty: mean probability of the mask's voxels, in 0..1: its precision if every probability were
+            right.
+        border: length of the outlines against the area: pixels that touch the outside of the mask in their
+            slice, over the square root of (voxels x slices with any). Neither the size of pixels nor the
+            distance of slices changes it. 4 for a square, 3.2 for a disc, more for what is ragged.
+    """
+
+    certainty: float
+    border: float
+
+
+class Calibration(BaseModel):
+    """From the evidence to the DSC that patients out of fold had.
+
+    ``expected = sigmoid(intercept + slope * logit(certainty) + border_slope * border)``. Without a
+    calibration the certainty stands for itself.
+
+    Attributes:
+        intercept, slope, border_slope: fitted by :func:`glioseg.evaluation.reliability.assess`.
+        patients: how many it was fitted on.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    intercept: float = 0.0
+    slope: float = 1.0
+    border_slope: float = 0.0
+    patients: int = 0
+
+    def __call__(self, evidence: Evidence) -> float:
+        """DSC to expect, in 0..1."""
+        score = self.intercept + self.slope * log_odds(evidence.certainty)
+        return 1 / (1 + math.exp(-score - self.border_slope * evidence.border))
+
+
+def log_odds(share: float) -> float:
+    """``log(p / (1 - p))``, with p kept off 0 and 1."""
+    kept = min(max(share, 1e-4), 1 - 1e-4)
+    return math.log(kept / (1 - kept))
+
+
+def evidence(probability: npt.NDArray[Any], mask: BoolArray) -> Evidence | None:
+    """What there is to judge a mask by; ``None`` for an empty one.
+
+    Args:
+        probability: ``(slices, height, width)`` in 0..1.
+        mask: what was made of it, of the same shape.
+    """
+    there = mask[mask.any(axis=(1, 2))]
+    if not len(there):
+        return None
+    around = np.pad(there, ((0, 0), (1, 1), (1, 1)))
+    inner = around[:, :-2, 1:-1] & around[:, 2:, 1:-1] & around[:, 1:-1, :-2] & around[:, 1:-1, 2:]
+    border = np.count_nonzero(there & ~inner) / math.sqrt(np.count_nonzero(there) * len(there))
+    return Evidence(float(probability[mask].mean(dtype=np.float64)), border)
+
+
+def doubts(
+    scan: Scan,
+    mask: BoolArray,
+    expected_dice: float | None,
+    appearance: Appearance | None,
+    flair: npt.NDArray[Any],
+    sequences: tuple[str, ...] = CHANNELS,
+) -> tuple[str, ...]:
+    """Keys of :data:`DOUBTS` that hold for a prediction.
+
+    Args:
+        scan: what was segmented.
+        mask: the lesion ``(slices, height, width)``.
+        expected_dice: of the mask; ``None`` when it is empty.
+        appearance: of the training scans, if the model knows it.
+        flair: prepared FLAIR ``(slices, size, size)``.
+        sequences: which the model takes; it is no doubt that others are missing.
+    """
+    found = ["filled_sequences"] if set(scan.filled) & set(sequences) else []
+    if not mask.any():
+        found.append("no_lesion")
+    elif len(mask) > 1 and (mask[0].any() or mask[-1].any()):
+        found.append("cut_off")
+    if expected_dice is not None and expected_dice < UNCERTAIN_BELOW:
+        found.append("unsure")
+    if scan.voxels.dtype.kind != "u" and scan.voxels.min() <= HOUNSFIELD_AIR:
+        return (*found, "computed_tomography")
+    return (*found, *(appearance.doubts(flair) if appearance else ()))
+
+
+def look_again(found: tuple[str, ...]) -> bool:
+    """Whether a person should look at this one."""
+    return bool(set(found) - HARMLESS)

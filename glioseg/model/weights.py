@@ -1,0 +1,91 @@
+"""The models that ship, and which file is meant by a name, a run folder or a path."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from glioseg.errors import Fault, InputError
+
+WEIGHTS = Path(__file__).parent.parent / "weights"
+
+Variant = Literal["file", "fast", "second"]
+"""Files of a model that ships, as ``index.json`` calls them."""
+OPTIONS = {"fast": ("--fast", "an 8-bit variant"), "second": ("--best", "a second network")}
+"""The option that wants a variant, and what the variant is."""
+
+
+def model_summaries() -> dict[str, str]:
+    """Name and one line about each model that ships; ``default`` stands for the first of them."""
+    return {name: entry["summary"] for name, entry in _index().items()}
+
+
+def model_card(name: str) -> str:
+    """The card of a model that ships: data, recipe, scores, limits; Markdown.
+
+    Raises:
+        InputError: no such model ships.
+    """
+    known = _index()
+    chosen = next(iter(known)) if name == "default" else name
+    if chosen not in known:
+        raise InputError(
+            Fault(
+                f"model '{name}'",
+                f"one of {', '.join(['default', *known])}",
+                "no such name",
+                "Check the name.",
+            )
+        )
+    return (WEIGHTS / f"{chosen}.md").read_text(encoding="utf-8")
+
+
+def find_model(model: str | Path, variant: Variant = "file") -> Path:
+    """The ``.onnx`` file of a shipped model's name, a run folder, or a file.
+
+    Args:
+        model: which.
+        variant: ``fast``, in 8 bits, or ``second``, another network of the same recipe; some of the models
+            that ship have them.
+
+    Raises:
+        InputError: there is no such model, or it has no such variant.
+    """
+    index = _index()
+    name = next(iter(index)) if str(model) == "default" else str(model)
+    if variant != "file" and variant not in index.get(name, {}):
+        option, kind = OPTIONS[variant]
+        having = [known for known, entry in index.items() if variant in entry]
+        expected = f"one of {', '.join(having)}" if having else f"a model with {kind}"
+        raise InputError(Fault(f"{option} with model '{model}'", expected, "none", f"Leave out {option}."))
+    if name in index:
+        return WEIGHTS / index[name][variant]
+    path = Path(model)
+    if path.is_dir():
+        inside = path / "model.onnx"
+        if inside.is_file():
+            return inside
+        raise InputError(
+            Fault(
+                path,
+                "a finished run with model.onnx",
+                "none",
+                "Finish the training first: glioseg train --resume " + str(path),
+            )
+        )
+    if path.suffix == ".onnx" and path.is_file():
+        return path
+    raise InputError(
+        Fault(
+            f"model '{model}'",
+            f"one of {', '.join(['default', *index])}, a run folder, or an .onnx file",
+            "nothing of that name",
+            "Check the name.",
+        )
+    )
+
+
+def _index() -> dict[str, dict[str, Any]]:
+    content: dict[str, dict[str, Any]] = json.loads((WEIGHTS / "index.json").read_text(encoding="utf-8"))
+    return content

@@ -1,0 +1,129 @@
+"""Rows of runs against each other: paired statistics over patients, and whether seeds explain as much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Literal
+
+from glioseg.errors import Fault, InputError, raise_all
+from glioseg.measure import Scores
+from glioseg.measure.comparison import Comparison, compare_pairs
+from glioseg.runs.record import ProtocolName
+from glioseg.runs.rows import Row, differences
+
+Verdict = Literal["better", "worse", "equal", "few"]
+
+
+@dataclass(frozen=True)
+class RowComparison:
+    """Two rows on the same patients.
+
+    Attributes:
+        first, second: the rows.
+        patients: the paired statistics.
+        seed_spread: the largest distance between mean DSCs of two seeds of one of the two rows; 0 where
+            each has one run.
+    """
+
+    first: Row
+    second: Row
+    patients: Comparison
+    seed_spread: float
+
+    @property
+    def same_recipe(self) -> bool:
+        """Whether the two differ in nothing but the seed."""
+        return not differences(self.first.recipe, self.second.recipe)
+
+    @property
+    def within_seeds(self) -> bool:
+        """Whether another seed changes as much as is between the two."""
+        return self.same_recipe or abs(self.patients.difference) <= self.seed_spread
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the first is in comparison with the second, beyond the noise of patients and of seeds."""
+        if self.patients.patients < 2:
+            return "few"
+        if self.patients.better is None or self.within_seeds:
+            return "equal"
+        return "better" if self.patients.better == self.first.name else "worse"
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in plain English."""
+        if self.patients.better is None and not self.same_recipe:
+            return self.patients.sentence
+        if not self.within_seeds:
+            return self.patients.sentence
+        if self.same_recipe:
+            why = "one recipe, and runs of one recipe differ by chance"
+        else:
+            why = f"seeds of one recipe are {self.seed_spread:.3f} apart"
+        return (
+            f"No difference beyond noise between {self.first.name} and {self.second.name} ({why}): "
+            f"{self.patients.numbers}."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types: the paired statistics, and the verdict that also looks at seeds."""
+        better = {"better": self.first.name, "worse": self.second.name}.get(self.verdict)
+        return {
+            **self.patients.to_dict(),
+            "seed_spread": self.seed_spread,
+            "larger_than_noise": better is not None,
+            "better": better,
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+        }
+
+
+def compare_rows(pairs: Sequence[tuple[Row, Row]], protocol: ProtocolName) -> list[RowComparison]:
+    """Compare pairs of rows, with Holm's correction over all of them.
+
+    Args:
+        pairs: rows whose runs were all evaluated; names differ.
+        protocol: which DSC.
+
+    Raises:
+        InputError: a run was not evaluated, or the two of a pair have different protocols.
+    """
+    scores = {row.name: scores_of(row, protocol) for pair in pairs for row in pair}
+    compared = compare_pairs(scores, [(first.name, second.name) for first, second in pairs])
+    return [
+        RowComparison(first, second, one, max(_spread(first, protocol), _spread(second, protocol)))
+        for (first, second), one in zip(pairs, compared, strict=True)
+    ]
+
+
+def pairs_of(rows: Sequence[Row], every: bool = False) -> list[tuple[Row, Row]]:
+    """Each row with the first one, or every pair."""
+    if every:
+        return [(second, first) for first, second in combinations(rows, 2)]
+    return [(row, rows[0]) for row in rows[1:]]
+
+
+def scores_of(row: Row, protocol: ProtocolName) -> Scores:
+    """DSC by patient of a row.
+
+    Raises:
+        InputError: a run of it was not evaluated, or its runs have different protocols.
+    """
+    raise_all(
+        Fault(
+            run.path, "a run with scores", "none", f"Run: glioseg evaluate {run.path} {run.manifest['data']}"
+        )
+        for run in row.runs
+        if run.evaluation is None
+    )
+    found = row.scores(protocol)
+    if found is None:
+        raise InputError(Fault(row.name, "a run", "none", "Give a run folder."))
+    return found
+
+
+def _spread(row: Row, protocol: ProtocolName) -> float:
+    means = [] if row.folds else row.seed_means(protocol)
+    return max(means) - min(means) if means else 0.0

@@ -1,0 +1,95 @@
+"""A run is a folder that a person can read.
+
+``recipe.toml`` every setting, ``manifest.json`` versions, machine, data, split, seed and command,
+``metrics.csv`` a row an epoch, ``events.*`` for TensorBoard, ``best.ckpt`` and ``last.ckpt``,
+``weights.safetensors`` and ``model.onnx`` the result, ``figures/``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from glioseg.environment import environment
+from glioseg.errors import Fault, InputError
+from glioseg.files import make_folder, write_json
+from glioseg.recipe import Recipe, load_recipe
+
+
+class RunFolder:
+    """Paths and records of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self.recipe_file = self.path / "recipe.toml"
+        self.manifest_file = self.path / "manifest.json"
+        self.metrics_file = self.path / "metrics.csv"
+        self.best = self.path / "best.ckpt"
+        self.last = self.path / "last.ckpt"
+        self.weights = self.path / "weights.safetensors"
+        self.model = self.path / "model.onnx"
+        self.figures = self.path / "figures"
+        self.evaluation = self.path / "evaluation"
+        self.metrics = self.evaluation / "metrics.json"
+
+    @classmethod
+    def create(cls, path: Path, recipe: Recipe, facts: dict[str, Any]) -> RunFolder:
+        """Start a new run in a folder that does not hold one yet.
+
+        Raises:
+            InputError: there is a run in it already, or it cannot be written.
+        """
+        run = cls(path)
+        if run.manifest_file.exists():
+            raise InputError(
+                Fault(
+                    path,
+                    "a new folder",
+                    "a run that is already there",
+                    "Add --resume, or choose another --out.",
+                )
+            )
+        make_folder(run.path)
+        recipe.write(run.recipe_file)
+        write_json(run.manifest_file, {**environment(), **facts, "status": "started"})
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Open a run that exists.
+
+        Raises:
+            InputError: it is not a run folder.
+        """
+        run = cls(path)
+        if not run.manifest_file.is_file() or not run.recipe_file.is_file():
+            raise InputError(
+                Fault(
+                    path,
+                    "a run folder",
+                    "no recipe.toml and manifest.json",
+                    "Give the folder glioseg train made.",
+                )
+            )
+        return run
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of the run."""
+        return load_recipe(self.recipe_file)
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What was recorded."""
+        try:
+            content: dict[str, Any] = json.loads(self.manifest_file.read_text(encoding="utf-8"))
+            return content
+        except (OSError, ValueError) as error:
+            raise InputError(
+                Fault(self.manifest_file, "JSON", str(error), "Restore it, or train anew.")
+            ) from error
+
+    def note(self, **facts: Any) -> None:
+        """Add facts to the manifest."""
+        write_json(self.manifest_file, {**self.manifest, **facts})

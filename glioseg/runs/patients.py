@@ -1,0 +1,74 @@
+"""The patients of a run: their scans, and the masks that its evaluation stored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from glioseg.dataset.find import find_cases, read_case, read_labelled_case
+from glioseg.errors import Fault, InputError
+from glioseg.io import read_labels, read_mask
+from glioseg.model.calibration import doubts
+from glioseg.model.description import read_description
+from glioseg.model.runtime import OnnxRuntime
+from glioseg.recipe import PostprocessChoice
+from glioseg.runs.folder import RunFolder
+from glioseg.runs.record import read_evaluation
+from glioseg.scan import Mask, Scan
+
+
+def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Mask | None]:
+    """A patient of the data that a run was trained on, and the truth if there is one.
+
+    Raises:
+        InputError: the data are not there any more, or lack the patient.
+    """
+    facts = run.manifest
+    cases = find_cases(Path(str(facts.get("data", ""))), facts.get("patient_rule"))
+    case = next((case for case in cases if case.id == patient), None)
+    if case is None:
+        cure = "Put the data back where they were, or drop the scan onto the page of glioseg serve."
+        raise InputError(Fault(patient, "a patient of the run's data", "none", cure))
+    if run.recipe.labels.given:
+        scan, classes = read_labelled_case(case, run.recipe.labels.values)
+        return scan, classes.mask() if classes is not None else None
+    return read_case(case)
+
+
+def stored_mask(run: RunFolder, scan: Scan) -> Mask | None:
+    """The mask that the evaluation of a run stored for a scan, if it did."""
+    folder = run.evaluation / "masks" / scan.id
+    if not folder.is_dir():
+        return None
+    if run.recipe.labels.given:
+        return replace(read_labels(folder, scan.grid).mask(), id=scan.id)
+    return Mask(read_mask(folder, scan.grid).voxels, scan.grid, scan.id)
+
+
+class Trust(NamedTuple):
+    """How far a stored mask can be trusted, and how it was made of the probabilities."""
+
+    expected_dice: float | None
+    doubts: tuple[str, ...]
+    postprocess: PostprocessChoice
+
+
+def stored_trust(run: RunFolder, scan: Scan, mask: Mask) -> Trust | None:
+    """What the evaluation and the model of a run say of a mask that :func:`stored_mask` read.
+
+    Returns:
+        The expected DSC, which is ``None`` for an empty mask, and the doubts, as a prediction has them;
+        ``None`` when the run stored no expected DSC, or its model is not there any more.
+
+    Raises:
+        InputError: scores or model are damaged.
+    """
+    evaluation = read_evaluation(run)
+    if evaluation is None or scan.id not in evaluation.expected_dice or not run.model.is_file():
+        return None
+    expected = evaluation.expected_dice[scan.id]
+    model = read_description(run.model, OnnxRuntime(run.model, threads=1).metadata)
+    images = model.prepare(scan).images
+    found = doubts(scan, mask.voxels, expected, model.appearance, images[..., images.shape[-1] // 2])
+    return Trust(expected, found, model.postprocess)

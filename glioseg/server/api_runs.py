@@ -1,0 +1,89 @@
+"""The routes about runs, for the pages that list and compare them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from glioseg.runs.patients import Trust, read_patient, stored_mask, stored_trust
+from glioseg.runs.record import ProtocolName
+from glioseg.scan import Mask, Scan
+from glioseg.server import schemas
+from glioseg.server.runs import compare as compare_runs
+from glioseg.server.runs import detail, figures, find_runs, summary
+from glioseg.server.schemas import BINARY, FULL, NO_RUN, REFUSALS
+from glioseg.server.service import Serving, info
+
+router = APIRouter(prefix="/api", responses=REFUSALS)
+
+
+@router.get("/runs")
+def runs(service: Serving) -> dict[str, Any]:
+    """The run folders that the server was given."""
+    found = find_runs(service.settings.runs)
+    return {"runs": [summary(name, run) for name, run in found.items()]}
+
+
+def _run(name: str, service: Serving) -> tuple[str, Any]:
+    run = find_runs(service.settings.runs).get(name)
+    if run is None:
+        raise HTTPException(404, "no run of this name")
+    return name, run
+
+
+OneRun = Annotated[tuple[str, Any], Depends(_run)]
+
+
+@router.get("/runs/{name}", responses=NO_RUN)
+def run(run: OneRun) -> dict[str, Any]:
+    """One run: curves, scores by patient, protocols, figures."""
+    return detail(*run)
+
+
+@router.get("/runs/{name}/figures/{figure}", response_class=Response, responses={**BINARY, **NO_RUN})
+def figure(run: OneRun, figure: str) -> Response:
+    """A picture of a run."""
+    for path in figures(run[1]):
+        if path.name == figure:
+            return Response(path.read_bytes(), media_type="image/png")
+    raise HTTPException(404, "no figure of this name")
+
+
+@router.post("/runs/{name}/patients/{patient}", status_code=201, responses={**NO_RUN, **FULL})
+async def open_patient(run: OneRun, patient: str, service: Serving) -> schemas.ScanInfo:
+    """Open a patient of a run with the true mask and, when the run was evaluated, the predicted one."""
+    stored: list[tuple[Mask, Trust | None]] = []
+
+    def read(_: Path) -> tuple[Scan, Mask | None]:
+        scan, truth = read_patient(run[1], patient)
+        predicted = stored_mask(run[1], scan)
+        if predicted is not None:
+            stored.append((predicted, stored_trust(run[1], scan, predicted)))
+        return scan, truth
+
+    entry = await service.new_entry(read)
+    for mask, trust in stored:
+        entry.predicted, entry.doubts = mask, ("not_stored",)
+        if trust is not None:
+            entry.expected_dice, entry.doubts = trust.expected_dice, trust.doubts
+            entry.threshold, entry.postprocessing = trust.postprocess.threshold, trust.postprocess.describe()
+    return info(entry, service)
+
+
+@router.get("/compare", responses=NO_RUN)
+def compare(
+    service: Serving,
+    run: Annotated[list[str], Query(min_length=2, max_length=12)],
+    protocol: Annotated[str, Query(pattern="^(own|reference)$")] = "own",
+) -> dict[str, Any]:
+    """Chosen runs side by side under one protocol, with paired tests; different protocols are refused."""
+    found = find_runs(service.settings.runs)
+    missing = [name for name in run if name not in found]
+    if missing:
+        raise HTTPException(404, "no run of this name")
+    kind: ProtocolName = "own" if protocol == "own" else "reference"
+    return compare_runs({name: found[name] for name in dict.fromkeys(run)}, kind)

@@ -1,0 +1,135 @@
+"""What the API takes, gives and may answer, for its own documentation."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from glioseg.server.downloads import KINDS
+from glioseg.server.faults import Faults, SeriesModel
+
+Layer = Literal["pre", "flair", "post", "rgb", "predicted", "true", "probability"]
+Channel = Literal["pre", "flair", "post"]
+MaskFormat = Literal["native", "dicom", "nifti", "tif", "png"]
+Which = Literal["current", "true"]
+
+
+class SegmentBody(BaseModel):
+    """How to segment; everything may be left out."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"model": "default"}]})
+
+    model: str = Field("default", description="one of /api/models")
+    flips: bool = Field(False, description="average with the mirrored slices; takes twice the time")
+    threshold: float | None = Field(
+        None, gt=0, lt=1, description="probabilities from here on are lesion; default: the model's"
+    )
+
+
+class Health(BaseModel):
+    """Whether the server works and what it is doing."""
+
+    status: Literal["ok"]
+    version: str
+    demo: bool
+    scans: int = Field(description="scans that it holds")
+    token: bool = Field(description="whether clients need a token")
+    runs: bool = Field(description="whether it was given run folders")
+    clinical_use: Literal[False]
+
+
+class ModelInfo(BaseModel):
+    """A model that can be asked for."""
+
+    name: str
+    title: str
+
+
+class Models(BaseModel):
+    """The models of this server."""
+
+    models: list[ModelInfo]
+
+
+class Sample(BaseModel):
+    """A bundled scan."""
+
+    name: str
+    slices: int
+
+
+class Samples(BaseModel):
+    """The bundled scans."""
+
+    samples: list[Sample]
+
+
+class Window(BaseModel):
+    """Values that become black and white."""
+
+    low: float
+    high: float
+
+
+class ScanInfo(BaseModel):
+    """What is known of a scan."""
+
+    id: str = Field(description="unguessable; every other address starts with it")
+    name: str
+    shape: list[int] = Field(description="slices, height, width as the view layers show them")
+    slice_numbers: list[int]
+    spacing: list[float] | None = Field(description="mm along slice, row, column of the source, if known")
+    axial: bool = Field(description="whether left and right of the patient are known")
+    channels: list[str]
+    filled: list[str] = Field(description="sequences that were missing and are FLAIR instead")
+    windows: dict[str, Window]
+    format: str
+    series: list[SeriesModel] = Field(description="of a DICOM study, with what each was taken for")
+    truth: bool = Field(description="whether a mask came with it")
+    state: Literal["new", "queued", "running", "done", "failed", "cancelled"]
+    ahead: int = Field(description="segmentations that come first")
+    progress: float = Field(ge=0, le=1)
+    probability: bool = Field(description="whether there is a probability map")
+    corrected: bool
+    expires_in: int = Field(description="seconds until it is dropped if it is not used")
+
+
+class Saved(BaseModel):
+    """Where a corrected case went."""
+
+    name: str
+    folder: str
+    next: str
+
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    401: {"model": Faults, "description": "The token is missing or wrong."},
+    403: {"model": Faults, "description": "The request comes from another page."},
+    413: {"model": Faults, "description": "The request is too large."},
+    421: {"model": Faults, "description": "The request is addressed to another host."},
+    422: {"model": Faults, "description": "Something is wrong with what was sent; every fault is listed."},
+    500: {"model": Faults, "description": "An error of the server's own."},
+}
+NO_SCAN: dict[int | str, dict[str, Any]] = {404: {"model": Faults, "description": "There is no such scan."}}
+NO_MASK: dict[int | str, dict[str, Any]] = {
+    **NO_SCAN,
+    409: {"model": Faults, "description": "It has no mask yet, or is being segmented."},
+}
+FULL: dict[int | str, dict[str, Any]] = {
+    429: {"model": Faults, "description": "No room; Retry-After says when to come back."}
+}
+BAD: dict[int | str, dict[str, Any]] = {
+    400: {"model": Faults, "description": "The body is not what its headers say."},
+    408: {"model": Faults, "description": "The rest of the request did not come in time."},
+}
+BINARY: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The file; Content-Type says its kind.",
+        "content": {
+            kind: {"schema": {"type": "string", "format": "binary"}}
+            for kind in ("application/octet-stream", *sorted(set(KINDS.values())))
+        },
+    }
+}
+NO_RUN: dict[int | str, dict[str, Any]] = {404: {"model": Faults, "description": "There is no such run."}}

@@ -1,0 +1,1 @@
+"""Several trainings as one: lists of experiments, cross-validation, and the queue that carries them out."""

@@ -1,0 +1,333 @@
+"""Runs against each other and on paper: rows, verdicts, cost, curves, both languages, real tiny runs."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from string import Formatter
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from glioseg.cli import app
+from glioseg.cli.workers import PROGRAM
+from glioseg.draw import chinese_font, smoothed
+from glioseg.errors import InputError
+from glioseg.evaluation.evaluate import OWN_METRICS
+from glioseg.measure import Protocol, Scores
+from glioseg.recipe import load_recipe
+from glioseg.report import Headline, figures, page, write_report
+from glioseg.report.words import CHINESE, ENGLISH
+from glioseg.runs.compare import compare_rows, pairs_of
+from glioseg.runs.folder import RunFolder
+from glioseg.runs.record import Evaluation, RunRecord
+from glioseg.runs.rows import Row, differences, group_runs
+from glioseg.samples import SAMPLES
+from glioseg.studies.queue import PlannedRun, Workers, carry_out
+
+GOOD = np.linspace(0.7, 0.9, 10)
+TINY = (
+    "prepare.size=32",
+    "network.arguments.features=4",
+    "train.epochs=2",
+    "train.batch_size=2",
+    "train.steps_per_epoch=2",
+    "train.vis_freq=0",
+    "split.name=holdout",
+    "split.fraction=0.5",
+)
+
+
+def record(
+    name: str,
+    values: Sequence[float],
+    settings: Sequence[str] = (),
+    threshold: float = 0.5,
+    sensitivity: float = 0.8,
+    precision: float = 0.8,
+) -> RunRecord:
+    """A finished run with these DSCs under both protocols."""
+    patients = tuple(f"p{number}" for number in range(len(values)))
+
+    def scores(metric: str, grid: str, numbers: Sequence[float]) -> Scores:
+        protocol = Protocol(metric, patients, "last", grid=grid, threshold=threshold)
+        return Scores(protocol, dict(zip(patients, numbers, strict=True)), "glioseg evaluate")
+
+    numbers = {
+        "dice": values,
+        "iou": values,
+        "sensitivity": [sensitivity] * len(values),
+        "precision": [precision] * len(values),
+    }
+    own = {metric: scores(metric, "own", numbers[metric]) for metric in OWN_METRICS}
+    evaluation = Evaluation(own, scores("dice", "reference-256", values), {})
+    curves = {"epoch": [1.0, 2.0], "val_dsc": [0.5, 0.4], "loss": [0.9, math.nan]}
+    manifest = {"status": "finished", "data": "data"}
+    return RunRecord(Path(name), load_recipe("reference", settings), manifest, curves, evaluation)
+
+
+class TestRows:
+    def test_seeds_stand_together_and_each_patient_has_their_mean(self) -> None:
+        records = [
+            record("a", [0.5, 0.7], ["train.seed=1"]),
+            record("b", [0.7, 0.9], ["train.seed=2"]),
+            record("c", [0.1, 0.1], ["loss.name=soft_iou"]),
+        ]
+        first, second = group_runs(records, {"a": "Dice", "b": "Dice"})
+        assert [(row.name, len(row.runs)) for row in (first, second)] == [("Dice", 2), ("reference", 1)]
+        pooled = first.scores("reference")
+        assert pooled is not None
+        assert pooled.values == pytest.approx({"p0": 0.6, "p1": 0.8})
+        assert first.seed_means("own") == pytest.approx([0.6, 0.8])
+        assert first.best == [(0.5, 1), (0.5, 1)]
+
+    def test_seeds_of_one_recipe_alone_are_rows_of_their_own(self) -> None:
+        rows = group_runs([record("a", GOOD), record("b", GOOD, ["train.seed=1"])])
+        assert [row.name for row in rows] == ["a", "b"]
+
+    def test_rows_of_one_name_are_called_by_their_folders(self) -> None:
+        rows = group_runs([record("a", GOOD), record("b", GOOD, ["loss.name=bce"])])
+        assert [row.name for row in rows] == ["a", "b"]
+
+    def test_differences_name_the_setting_and_both_values(self) -> None:
+        one = load_recipe("reference", ["loss.name=tversky", "loss.arguments.alpha=0.7", "train.seed=3"])
+        found = differences(one, load_recipe("reference"))
+        assert found == [("loss.name", "tversky", "dice"), ("loss.arguments.alpha", 0.7, None)]
+
+    @pytest.mark.parametrize(
+        ("dsc", "sensitivity", "precision", "expected"),
+        [(0.02, 1.0, 0.01, "full"), (0.0, 0.0, math.nan, "empty"), (0.3, 0.5, 0.4, None)],
+    )
+    def test_a_collapse_is_called_by_name(
+        self, dsc: float, sensitivity: float, precision: float, expected: str | None
+    ) -> None:
+        one = record("a", [dsc] * 3, sensitivity=sensitivity, precision=precision)
+        assert one.collapse == expected
+
+
+class TestVerdict:
+    def compared(self, *records: RunRecord) -> list[tuple[str, str]]:
+        rows = group_runs(records)
+        return [(one.verdict, one.sentence) for one in compare_rows(pairs_of(rows), "reference")]
+
+    def test_two_seeds_never_differ_beyond_noise(self) -> None:
+        worse = record("b", GOOD - 0.2, ["train.seed=1"])
+        ((verdict, sentence),) = self.compared(record("a", GOOD), worse)
+        assert verdict == "equal"
+        assert sentence.startswith("No difference beyond noise between b and a (one recipe")
+        assert "-0.200" in sentence
+
+    def test_a_difference_in_every_patient_is_larger_than_noise(self) -> None:
+        shifted = GOOD - np.linspace(0.05, 0.1, 10)
+        ((verdict, sentence),) = self.compared(record("a", GOOD), record("b", shifted, ["loss.name=bce"]))
+        assert verdict == "worse"
+        assert sentence.startswith("a is better than b by more than the noise")
+
+    def test_unless_seeds_are_as_far_apart(self) -> None:
+        shifted = GOOD - np.linspace(0.05, 0.1, 10)
+        seeds = [record("s1", GOOD + 0.05), record("s2", GOOD - 0.05, ["train.seed=1"])]
+        ((verdict, sentence),) = self.compared(*seeds, record("b", shifted, ["loss.name=bce"]))
+        assert verdict == "equal"
+        assert "seeds of one recipe are 0.100 apart" in sentence
+
+    def test_mixed_protocols_are_refused(self) -> None:
+        other = record("b", GOOD, ["loss.name=bce"], threshold=0.4)
+        with pytest.raises(InputError, match=r"threshold.*expected 0\.4.*found 0\.5"):
+            self.compared(record("a", GOOD), other)
+
+    def test_a_run_without_scores_is_named_with_the_command(self) -> None:
+        other = replace(record("b", GOOD, ["loss.name=bce"]), evaluation=None)
+        with pytest.raises(InputError, match="glioseg evaluate b data"):
+            self.compared(record("a", GOOD), other)
+
+    def test_every_pair(self) -> None:
+        rows = [Row(name, (record(name, GOOD),)) for name in "abc"]
+        pairs = [(first.name, second.name) for first, second in pairs_of(rows, every=True)]
+        assert pairs == [("b", "a"), ("c", "a"), ("c", "b")]
+
+
+def test_smoothing_is_tensorboards() -> None:
+    # 0.6 of the past, its missing weight at the start divided out.
+    assert smoothed([1.0, 2.0, 4.0], 0.6) == pytest.approx(
+        [1.0, (0.24 + 0.8) / 0.64, (0.6 * 1.04 + 0.4 * 4) / 0.784]
+    )
+    assert smoothed([3.0, math.nan, 3.0])[::2] == pytest.approx([3.0, 3.0])
+    assert smoothed([1.0, 5.0], 0) == [1.0, 5.0]
+
+
+def test_cost_is_that_of_the_published_network(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from glioseg.evaluation.cost import measure_cost
+
+    settings = ["prepare.size=256", "network.arguments.pretrained=none", "network.arguments.mirrored=false"]
+    cost = measure_cost(load_recipe("default", settings), tmp_path / "none.onnx", 1)
+    assert cost.parameters / 1e6 == pytest.approx(3.8, abs=0.05)
+    assert cost.gmacs == pytest.approx(1.9, abs=0.05)
+    assert cost.seconds is None
+
+
+def test_both_languages_say_the_same_things() -> None:
+    assert set(CHINESE) == set(ENGLISH)
+    for key, text in ENGLISH.items():
+        assert _places(CHINESE[key]) == _places(text), key
+
+
+def _places(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Real runs: two seeds, one loss that is faulty on purpose, and the data they were trained on."""
+    pytest.importorskip("pytorch_lightning")
+    folder = tmp_path_factory.mktemp("runs")
+    data = folder / "data"
+    shutil.copytree(SAMPLES, data)
+    plan = [
+        PlannedRun("one", "reference", (*TINY, "train.seed=1")),
+        PlannedRun("two", "reference", (*TINY, "train.seed=2")),
+        PlannedRun("faulty", "reference", (*TINY, "loss.name=as_published.soft_iou", "train.seed=1")),
+        PlannedRun("mended", "reference", (*TINY, "loss.name=soft_iou", "train.seed=1")),
+    ]
+    carry_out(plan, data, folder, Workers(PROGRAM, 2, 1), lambda _: None)
+    return {"data": data, **{planned.name: folder / planned.name for planned in plan}}
+
+
+def run_verb(*arguments: str | Path) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [str(one) for one in arguments])
+    if isinstance(result.exception, InputError):
+        return 2, str(result.exception)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.output
+
+
+class TestCompare:
+    def test_two_seeds(self, runs: dict[str, Path], tmp_path: Path) -> None:
+        code, said = run_verb("compare", runs["one"], runs["two"], "-o", tmp_path, "--threads", "1")
+        assert code == 0
+        assert "No difference beyond noise between two and one" in said
+        stored = json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))
+        assert [line["experiment"] for line in stored["table"]] == ["one", "two"]
+        assert all(line["seconds_per_slice"] > 0 for line in stored["table"])
+        for name, least in (("curves.png", 500), ("patients.png", 500)):
+            with Image.open(tmp_path / name) as picture:
+                assert min(picture.size) > 200
+                assert max(picture.size) > least
+        header, *lines = (tmp_path / "patients.csv").read_text(encoding="utf-8").splitlines()
+        assert header == "patient,one,two"
+        scored = RunRecord.read(runs["one"]).scores("reference")
+        assert scored is not None
+        assert len(lines) == len(scored.values)
+
+    def test_mixed_protocols_are_refused_and_nothing_is_written(
+        self, runs: dict[str, Path], tmp_path: Path
+    ) -> None:
+        other = tmp_path / "other"
+        shutil.copytree(runs["faulty"], other)
+        metrics = RunFolder(other).metrics
+        content = json.loads(metrics.read_text(encoding="utf-8"))
+        content["reference"]["protocol"]["postprocessing"] = "none"
+        metrics.write_text(json.dumps(content), encoding="utf-8")
+        code, said = run_verb("compare", runs["one"], other, "-o", tmp_path / "out")
+        assert code == 2
+        assert "postprocessing" in said
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize(
+        ("arguments", "expected"),
+        [(["{one}"], "two run folders"), (["{one}", "{data}"], "a run folder")],
+    )
+    def test_mistakes(self, runs: dict[str, Path], arguments: list[str], expected: str) -> None:
+        code, said = run_verb("compare", *(argument.format(**runs) for argument in arguments))
+        assert code == 2
+        assert expected in said
+
+
+class TestReport:
+    @pytest.mark.parametrize("language", ["en", "zh"])
+    def test_is_one_page_that_needs_nothing_else(
+        self, runs: dict[str, Path], tmp_path: Path, language: str
+    ) -> None:
+        chosen = [runs[name] for name in ("one", "two", "faulty", "mended")]
+        code, said = run_verb("report", *chosen, "-o", tmp_path, "--lang", language)
+        assert code == 0, said
+        page = (tmp_path / "index.html").read_text(encoding="utf-8")
+        markdown = (tmp_path / "report.md").read_text(encoding="utf-8")
+        assert not re.search(r"https?://|<script|<link|@import|src=\"(?!data:)", page)
+        table = CHINESE if language == "zh" else ENGLISH
+        for key in ("experiments", "faulty", "curves", "failures", "statistics", "commands"):
+            assert f"## {table[key]}" in markdown
+            assert f">{table[key]}</h" in page
+        # Both seeds in one row, the faulty row explained with the corrected one's numbers.
+        assert "| 2 |" in markdown
+        explained = table["faulty_corrected"].split("{row}")[0]
+        assert explained in markdown
+        # No folder of this machine.
+        assert str(runs["one"].parent) not in page + markdown
+        assert "glioseg train data --recipe reference" in markdown
+        for picture in ("curves.png", "patients.png", "dsc_00.png", "examples.png"):
+            with Image.open(tmp_path / picture) as image:
+                assert min(image.size) > 100
+        other = ENGLISH if language == "zh" else CHINESE
+        assert other["statistics_text"] not in markdown
+
+    def test_what_went_wrong_is_listed(self, runs: dict[str, Path], tmp_path: Path) -> None:
+        unscored, failed = tmp_path / "unscored", tmp_path / "failed"
+        shutil.copytree(runs["mended"], unscored, ignore=shutil.ignore_patterns("evaluation"))
+        shutil.copytree(runs["faulty"], failed, ignore=shutil.ignore_patterns("evaluation"))
+        RunFolder.open(failed).note(
+            status="failed", failure="The loss became nan.", data=str(tmp_path / "no")
+        )
+        write_report([runs["one"], unscored, failed], tmp_path / "out", headline=Headline("Mine"))
+        markdown = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+        assert markdown.startswith("# Mine\n")
+        assert "failed: stopped with a diagnosis. The loss became nan." in markdown
+        assert "unscored: trained, not scored. Run: glioseg evaluate unscored DATA" in markdown
+
+    def test_without_the_data_there_are_no_pictures_of_them(
+        self, runs: dict[str, Path], tmp_path: Path
+    ) -> None:
+        run = tmp_path / "run"
+        shutil.copytree(runs["one"], run)
+        RunFolder.open(run).note(data=str(tmp_path / "gone"))
+        write_report([run], tmp_path / "out")
+        assert "No pictures: " in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+
+    def test_a_language_that_there_is_not(self, runs: dict[str, Path], tmp_path: Path) -> None:
+        code, said = run_verb("report", runs["one"], "-o", tmp_path / "out", "--lang", "de")
+        assert code == 2
+        assert "one of en, zh" in said
+        assert not (tmp_path / "out").exists()
+
+    def test_figures_have_english_labels_where_no_font_draws_chinese(
+        self, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        drawn: list[str] = []
+
+        def keep(runs: dict[str, object], path: Path, labels: dict[str, str], font: str | None) -> None:
+            drawn.extend([*runs, *labels.values()])
+
+        monkeypatch.setattr(page, "chinese_font", lambda: None)
+        monkeypatch.setattr(figures, "run_curves_plot", keep)
+        Image.new("L", (8, 8)).save(tmp_path / "curves.png")
+        headline = Headline(names={"one": "甲"}, plain={"甲": "A"})
+        write_report([runs["one"]], tmp_path, language="zh", headline=headline)
+        assert all(text.isascii() for text in drawn)
+        assert "A" in drawn
+
+
+def test_a_chinese_font_can_draw_chinese() -> None:
+    family = chinese_font()
+    if family is None:
+        pytest.skip("no Chinese font on this machine")
+    from matplotlib.font_manager import findfont, get_font
+
+    assert ord("病") in get_font(findfont(family)).get_charmap()
