@@ -219,7 +219,7 @@ def test_without_the_extra_the_pip_line_is_said(tmp_path: Path, monkeypatch: pyt
         require_extra("dicom", "a_module_that_is_not_there")
 
     monkeypatch.setattr(detect, "require_dicom", missing)
-    monkeypatch.setattr("glioseg.io.sources.require_dicom", missing)
+    monkeypatch.setattr("glioseg.io.find.require_dicom", missing)
     monkeypatch.setattr("glioseg.io.dicom.reader.require_dicom", missing)
     with pytest.raises(InputError, match=r"pip install 'glioseg\[dicom\]'"):
         read_scan(tmp_path / "p1")

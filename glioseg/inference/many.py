@@ -26,7 +26,7 @@ import numpy as np
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_fault, write_json, write_text
 from glioseg.inference.predictor import Prediction, Predictor
-from glioseg.io import READERS, anonymised, write_labels, write_mask
+from glioseg.io import READERS, write_labels, write_mask
 from glioseg.scan import LabelMap, Mask, Scan
 
 if TYPE_CHECKING:
@@ -272,16 +272,14 @@ def _write_masks(prediction: Prediction, folder: Path, name: str, anonymise: boo
     grid = prediction.mask.grid
     reader = READERS.get(grid.format)
     beside = READERS[reader.beside] if reader is not None and reader.beside is not None else None
-    if anonymise:
-        grid = anonymised(grid)
     if prediction.labels is not None:
         labels = LabelMap(prediction.labels.voxels, grid, name)
-        write_labels(labels, folder, name)
+        write_labels(labels, folder, name, anonymise=anonymise)
         if beside is not None:
             beside.write_labels(labels, folder, name)
         return
     mask = Mask(prediction.mask.voxels, grid, name)
-    write_mask(mask, folder, name)
+    write_mask(mask, folder, name, anonymise=anonymise)
     if beside is not None:
         beside.write_mask(mask, folder, name)
 

@@ -1,82 +1,42 @@
-"""Which scans stand behind the paths that a person gives: files, patient folders, folders of either."""
+"""The one finder: which scans stand behind the paths that a person gives, and the mask beside each.
+
+Predicting, checking, training, evaluating, uploads and the table of features all find their scans here.
+"""
 
 from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import natural_key
-from glioseg.io import names
 from glioseg.io.dicom.detect import is_dicom, require_dicom
+from glioseg.io.names import (
+    holds_images,
+    holds_masks,
+    is_hidden,
+    is_mask,
+    is_picture,
+    is_volume,
+    listed,
+    name_of,
+    split_number,
+    stem_of,
+    suffix_of,
+)
 from glioseg.io.refuse import check_exists, quiet, reading
-from glioseg.io.registry import READERS, reader_for
-from glioseg.scan import CHANNELS, Scan
+from glioseg.io.registry import reader_for
+from glioseg.io.slices import in_order
+from glioseg.io.source import Source
+from glioseg.io.truths import with_truths
+from glioseg.io.vocabulary import sequence_in
+from glioseg.io.volumes import volume_scans
 
-if TYPE_CHECKING:
-    from glioseg.io.dicom.match import FoundSeries
-
-
-@dataclass(frozen=True)
-class Source:
-    """The files of one scan that has not been read yet.
-
-    Attributes:
-        id: name of the scan, different from that of every other source found with it.
-        format: name of its reader in :data:`glioseg.io.READERS`.
-        files: one file a slice for ``slices``, all of every sequence for ``dicom``, one a sequence when
-            ``sequences`` are named otherwise, else one.
-        sequences: which sequence each file holds, where the names of the files or DICOM headers say so.
-        slice_numbers: number of each slice, for ``slices``.
-        note: what was taken for what, where that is more than the names of the files say.
-        series: of ``dicom``, all series of the study, each with what it was taken for.
-    """
-
-    id: str
-    format: str
-    files: tuple[Path, ...]
-    sequences: tuple[str, ...] = ()
-    slice_numbers: tuple[int, ...] = ()
-    note: str = ""
-    series: tuple[FoundSeries, ...] = ()
-
-    def read(self) -> Scan:
-        """Read the scan.
-
-        Raises:
-            InputError: see :func:`glioseg.io.read_scan`.
-        """
-        from glioseg.io import read_scan, with_all_channels
-
-        if self.format == "dicom":
-            from glioseg.io.dicom.reader import read_files
-
-            return with_all_channels(read_files(self.files, self.sequences, self.id))
-        if self.sequences:
-            pre, flair, post = (
-                dict(zip(self.sequences, self.files, strict=True)).get(name) for name in CHANNELS
-            )
-            return read_scan(flair=flair, pre=pre, post=post, id=self.id)
-        if self.format == "slices":
-            from glioseg.io.slices import read_slices
-
-            return with_all_channels(read_slices(self.files, self.slice_numbers, id=self.id))
-        return with_all_channels(READERS[self.format].read(self.files[0], self.id))
-
-    def __str__(self) -> str:
-        """What is read for what, for instance ``p1: a_t1.nii.gz as pre, a_flair.nii.gz as flair``."""
-        if self.note:
-            return f"{self.id}: {self.note}"
-        if self.sequences:
-            pairs = zip(self.files, self.sequences, strict=True)
-            return f"{self.id}: " + ", ".join(f"{file.name} as {sequence}" for file, sequence in pairs)
-        if len(self.files) > 1:
-            return f"{self.id}: {len(self.files)} slices in {self.files[0].parent}"
-        return f"{self.id}: {self.files[0]}"
+_Item = TypeVar("_Item")
 
 
 def find_scans(
@@ -88,11 +48,14 @@ def find_scans(
 
     * images whose names differ only in the number at the end are the slices of one scan (a multi-page TIFF is
       a scan of its own),
-    * NIfTI files whose names differ only in the word for the sequence (``flair``, ``t1``, ``t1post``,
-      ``t1ce``, ``t1gd`` ...) are one scan; other sequences, such as T2, are left aside,
+    * NIfTI files whose names differ only in the words for the sequence are one scan, see
+      :mod:`glioseg.io.vocabulary`; other sequences, such as T2, are left aside,
     * DICOM files, whatever they are called, are one scan a study, also over several folders; the headers say
       which series is FLAIR, pre-contrast and post-contrast,
-    * masks (``..._mask``, ``..._seg``, ``..._label`` ...) and hidden files are never taken for images.
+    * what is not FLAIR by name is no scan of its own beside a file that is: it belongs to that scan, or is
+      left aside and named in its note,
+    * masks (``..._mask``, ``..._seg``, ``..._label`` ...) and hidden files are never taken for images; a mask
+      is the truth of the scan that has its name, of the one beside its folder ``masks``, or of the only one.
 
     Args:
         paths: files and folders.
@@ -103,94 +66,97 @@ def find_scans(
         The scans in the order of the paths, each once, and all that is wrong with the rest; those in DICOM
         come last.
     """
-    files: list[Path] = []
-    dicom: dict[Path, Path] = {}
-    faults: list[Fault] = []
-    seen: set[str] = set()
     given = [Path(path) for path in paths]
+    walk = _Walk()
     for path in given:
-        before = len(files), len(faults), len(dicom)
-        try:
-            check_exists(path)
-            if os.path.realpath(path) in seen:
-                continue
-            if path.is_dir():
-                _collect(path, path, files, dicom, faults, seen)
-                if (len(files), len(faults), len(dicom)) == before:
-                    expected = "slices (TIFF, PNG, JPEG), NIfTI volumes or DICOM"
-                    cure = "Give the folder that holds the scans; files named like masks are left aside."
-                    faults.append(Fault(path, expected, "none", cure))
-            elif is_dicom(path):
-                dicom.setdefault(path, path)
-            else:
-                reader_for(path)
-                files.append(path)
-        except InputError as error:
-            faults += error.faults
-    images = [file for file in dict.fromkeys(files) if not names.is_mask(file)]
-    if not images and not dicom and not faults:
+        walk.start(path)
+    images = [file for file in dict.fromkeys(walk.images) if not is_mask(file)]
+    faults = walk.faults
+    if not images and not walk.dicom and not faults:
         where = given[0] if given else "this command"
         what = "only files named like masks" if given else "none"
         faults.append(Fault(where, "at least one scan", what, "Give the images."))
+    volumes, wrong = volume_scans([file for file in images if is_volume(file)])
+    faults += wrong
+    by_folder = _grouped(volumes, lambda source: str(source.files[0].parent))
+    pictures = _grouped((file for file in images if is_picture(file)), lambda file: str(file.parent))
     sources: list[Source] = []
-    for parent, group in _grouped(images, lambda file: str(file.parent)).items():
-        pictures = [file for file in group if names.is_picture(file)]
-        for found_by in (
-            _picture_scans(Path(parent), pictures),
-            _volume_scans(sorted(set(group) - set(pictures))),
-        ):
-            sources += found_by[0]
-            faults += found_by[1]
-    if dicom:
-        found = _dicom_scans(dicom, series)
-        sources += found[0]
+    for folder in dict.fromkeys(str(file.parent) for file in images):
+        scans, wrong = _picture_scans(Path(folder), pictures.get(folder, []))
+        faults += wrong
+        sources += _beside_volumes(scans, by_folder.get(folder, []))
+    sources = _without_other_sequences(sources)
+    if walk.dicom:
+        found = _dicom_scans(walk.dicom, series)
+        sources = _beside_dicom(sources, found[0])
         faults += found[1]
     elif series:
         found_instead = f"{len(sources)} scans of other kinds"
         cure = "Use --flair, --pre and --post for files."
         faults.append(Fault("--series", "DICOM, whose series it chooses", found_instead, cure))
-    return _named_apart(sources), faults
+    return _named_apart(with_truths(sources, walk.masks)), faults
 
 
-def _collect(
-    given: Path,
-    folder: Path,
-    files: list[Path],
-    dicom: dict[Path, Path],
-    faults: list[Fault],
-    seen: set[str],
-) -> None:
-    """Add the image files in a folder and the folders below it; links that lead round are followed once."""
-    real = os.path.realpath(folder)
-    if real in seen:
-        return
-    seen.add(real)
-    try:
-        with reading(folder):
-            entries = [entry for entry in folder.iterdir() if not names.is_hidden(entry)]
-            folders = {entry for entry in entries if entry.is_dir()}
-    except InputError as error:
-        faults += error.faults
-        return
-    entries.sort(key=lambda entry: natural_key(entry.name))
-    files += [
-        entry
-        for entry in entries
-        if entry not in folders
-        and (names.is_picture(entry) or names.is_volume(entry))
-        and not names.is_mask(entry)
-    ]
-    for entry in entries:
-        if entry not in folders and is_dicom(entry):
-            dicom.setdefault(entry, given)
-    labelled = any(entry.name.casefold() == "images" for entry in folders)
-    for entry in entries:
-        if entry in folders and not (labelled and names.is_mask(entry)):
-            _collect(given, entry, files, dicom, faults, seen)
+@dataclass
+class _Walk:
+    """The files below the paths that were given, by kind."""
+
+    images: list[Path] = field(default_factory=list)
+    masks: list[Path] = field(default_factory=list)
+    dicom: dict[Path, Path] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+    def start(self, path: Path) -> None:
+        """Add a path that a person gave."""
+        before = len(self.images), len(self.faults), len(self.dicom)
+        try:
+            check_exists(path)
+            if os.path.realpath(path) in self.seen:
+                return
+            if path.is_dir():
+                self._folder(path, path)
+                if (len(self.images), len(self.faults), len(self.dicom)) == before:
+                    expected = "slices (TIFF, PNG, JPEG), NIfTI volumes or DICOM"
+                    cure = "Give the folder that holds the scans; files named like masks are left aside."
+                    self.faults.append(Fault(path, expected, "none", cure))
+            elif is_dicom(path):
+                self.dicom.setdefault(path, path)
+            else:
+                reader_for(path)
+                (self.masks if is_mask(path) else self.images).append(path)
+        except InputError as error:
+            self.faults += error.faults
+
+    def _folder(self, given: Path, folder: Path, *, masks: bool = False) -> None:
+        """Add the files in a folder and the folders below it; links that lead round are followed once."""
+        real = os.path.realpath(folder)
+        if real in self.seen:
+            return
+        self.seen.add(real)
+        try:
+            with reading(folder):
+                entries = [entry for entry in folder.iterdir() if not is_hidden(entry)]
+                folders = {entry for entry in entries if entry.is_dir()}
+        except InputError as error:
+            self.faults += error.faults
+            return
+        entries.sort(key=lambda entry: natural_key(entry.name))
+        for entry in entries:
+            if entry in folders:
+                continue
+            if is_picture(entry) or is_volume(entry):
+                (self.masks if masks or is_mask(entry) else self.images).append(entry)
+            elif not masks and is_dicom(entry):
+                self.dicom.setdefault(entry, given)
+        labelled = any(holds_images(entry) for entry in folders)
+        for entry in entries:
+            if entry in folders:
+                self._folder(given, entry, masks=masks or (labelled and holds_masks(entry)))
 
 
 def _dicom_scans(
-    files: dict[Path, Path], series: Mapping[str, str] | None
+    files: Mapping[Path, Path], series: Mapping[str, str] | None
 ) -> tuple[list[Source], list[Fault]]:
     try:
         require_dicom()
@@ -198,40 +164,55 @@ def _dicom_scans(
         return [], list(error.faults)
     from glioseg.io.dicom.find import find_dicom
 
-    return find_dicom(files, series)
+    studies, faults = find_dicom(files, series)
+    sources = []
+    for study in studies:
+        pairs = [(file, name) for name, each in study.chosen.items() for file in each.files]
+        paths, sequences = zip(*pairs, strict=True)
+        sources.append(
+            Source(
+                study.id,
+                "dicom",
+                paths,
+                sequences,
+                note=study.note,
+                series=study.series,
+                truth=study.segmentations,
+                chosen=study.chosen,
+            )
+        )
+    return sources, faults
 
 
 def _picture_scans(folder: Path, pictures: Sequence[Path]) -> tuple[list[Source], list[Fault]]:
-    from glioseg.io.slices import in_order
-
     sources: list[Source] = []
     faults: list[Fault] = []
     groups = _grouped(pictures, _scan_of_slice)
     for scan, files in groups.items():
-        numbered = names.split_number(names.stem_of(files[0]))[1] is not None
+        numbered = split_number(stem_of(files[0]))[1] is not None
         if len(files) == 1 or not numbered or _is_stack(files[0]):
-            sources += [Source(names.stem_of(file), "image", (file,)) for file in files]
+            sources += [Source(stem_of(file), "image", (file,)) for file in files]
             continue
         try:
             ordered, numbers = in_order(folder, files)
         except InputError as error:
             faults += error.faults
             continue
-        alone = len(groups) == 1 and folder.name.casefold() != "images"
-        id = names.name_of(folder) if alone or not scan else scan
+        alone = len(groups) == 1 and not holds_images(folder)
+        id = name_of(folder) if alone or not scan else scan
         sources.append(Source(id, "slices", ordered, slice_numbers=numbers))
     return sources, faults
 
 
 def _scan_of_slice(file: Path) -> str:
-    stem = names.stem_of(file)
-    scan, number = names.split_number(stem)
+    stem = stem_of(file)
+    scan, number = split_number(stem)
     return stem if number is None else scan
 
 
 def _is_stack(file: Path) -> bool:
     """Whether a file is a TIFF of several pages. A damaged file is not; reading it says what is wrong."""
-    if names.suffix_of(file) not in (".tif", ".tiff"):
+    if suffix_of(file) not in (".tif", ".tiff"):
         return False
     import tifffile
 
@@ -242,35 +223,76 @@ def _is_stack(file: Path) -> bool:
         return False
 
 
-def _volume_scans(volumes: Sequence[Path]) -> tuple[list[Source], list[Fault]]:
-    sources = [
-        Source(names.stem_of(file), "nifti", (file,)) for file in volumes if names.sequence_of(file) is None
+# --- what stands beside a scan and is none ----------------------------------------------------
+
+
+def _beside_volumes(pictures: list[Source], volumes: list[Source]) -> list[Source]:
+    """The scans of a folder: single pictures beside volumes, without a number, were made to look at them."""
+    if not volumes:
+        return pictures
+    looked_at = [each for each in pictures if _is_single_picture(each)]
+    rest = [each for each in pictures if each not in looked_at]
+    return [*rest, _aside(volumes[0], looked_at), *volumes[1:]]
+
+
+def _beside_dicom(sources: list[Source], studies: list[Source]) -> list[Source]:
+    """All scans, without single pictures in folders of DICOM, which programs put there as previews."""
+    for place, study in enumerate(studies):
+        folders = {file.parent for file in study.files}
+        previews = [each for each in sources if _is_single_picture(each) and each.place.parent in folders]
+        studies[place] = _aside(study, previews)
+        sources = [each for each in sources if each not in previews]
+    return [*sources, *studies]
+
+
+def _is_single_picture(source: Source) -> bool:
+    return source.format == "image" and split_number(stem_of(source.files[0]))[1] is None
+
+
+def _without_other_sequences(sources: list[Source]) -> list[Source]:
+    """Leave pictures aside that are not FLAIR by name where pictures beside them are.
+
+    What stands beside is the other images of a folder, or those in other folders named after sequences.
+    """
+    places: dict[int, tuple[Path, str | None]] = {}
+    for number, source in enumerate(sources):
+        if source.format in ("image", "slices"):
+            folder = Path(os.path.abspath(source.files[0])).parent
+            said = sequence_in(_scan_of_slice(source.files[0]))
+            by_folder = sequence_in(folder.name)
+            if said is None and by_folder is not None:
+                places[number] = folder.parent, by_folder
+            else:
+                places[number] = folder, said
+    for home in dict.fromkeys(place for place, _ in places.values()):
+        here = [number for number, (place, _) in places.items() if place == home]
+        flair = [number for number in here if places[number][1] == "flair"]
+        if not flair:
+            continue
+        others = [sources[number] for number in here if number not in flair]
+        sources[flair[0]] = _aside(sources[flair[0]], others)
+        for number in set(here) - set(flair):
+            places.pop(number)
+    kept = set(places)
+    return [
+        each
+        for number, each in enumerate(sources)
+        if number in kept or each.format not in ("image", "slices")
     ]
-    faults: list[Fault] = []
-    named = [file for file in volumes if names.sequence_of(file) is not None]
-    for scan, files in _grouped(named, names.scan_of_sequence).items():
-        by_sequence = _grouped(files, lambda file: str(names.sequence_of(file)))
-        for sequence in CHANNELS:
-            if len(by_sequence.get(sequence, ())) > 1:
-                several = names.listed(file.name for file in by_sequence[sequence])
-                cure = "Name them with --flair, --pre and --post."
-                expected = f"one {sequence} file for {scan}, by the words in the names"
-                faults.append(Fault(files[0].parent, expected, several, cure))
-        if "flair" not in by_sequence:
-            found = f"only {names.listed(file.name for file in files)}"
-            cure = "If one of them is FLAIR, say so: --flair FILE."
-            faults.append(Fault(files[0].parent, f"a FLAIR file for {scan}", found, cure))
-        elif all(len(by_sequence.get(sequence, ())) < 2 for sequence in CHANNELS):
-            sequences = tuple(sequence for sequence in CHANNELS if sequence in by_sequence)
-            found_files = tuple(by_sequence[sequence][0] for sequence in sequences)
-            sources.append(Source(scan, "nifti", found_files, sequences))
-    return sources, faults
 
 
-def _grouped(files: Iterable[Path], key: Callable[[Path], str]) -> dict[str, list[Path]]:
-    groups: dict[str, list[Path]] = defaultdict(list)
-    for file in files:
-        groups[key(file)].append(file)
+def _aside(source: Source, others: Sequence[Source]) -> Source:
+    """The scan with a note of what was left aside."""
+    if not others:
+        return source
+    names = listed((each.place.name for each in others), 4)
+    return replace(source, note=f"{source.note or source.described}; left aside: {names}")
+
+
+def _grouped(items: Iterable[_Item], key: Callable[[_Item], str]) -> dict[str, list[_Item]]:
+    groups: dict[str, list[_Item]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
     return dict(groups)
 
 
@@ -284,7 +306,7 @@ def _named_apart(sources: list[Source]) -> list[Source]:
     for source in sources:
         id = source.id
         if times[id.casefold()] > 1:
-            id = f"{names.name_of(source.files[0].parent)}_{id}"
+            id = f"{name_of(source.files[0].parent)}_{id}"
         number, base = 1, id
         while id.casefold() in taken:
             number += 1

@@ -57,6 +57,16 @@ def holds_slices(folder: Path) -> bool:
     return any(is_picture(entry) and not is_hidden(entry) for entry in folder.iterdir())
 
 
+def holds_images(folder: Path) -> bool:
+    """Whether a folder's name says that it holds the images of a data set, beside a folder of masks."""
+    return re.fullmatch(r"images?(tr|ts)?", folder.name.casefold()) is not None
+
+
+def holds_masks(folder: Path) -> bool:
+    """Whether a folder's name says that it holds the masks of a data set."""
+    return is_mask(folder) or re.fullmatch(r"labels?(tr|ts)", folder.name.casefold()) is not None
+
+
 def split_number(stem: str) -> tuple[str, int | None]:
     """Split ``patient_12`` into ``("patient", 12)``; a name without a number at its end gives ``None``."""
     found = _NUMBERED.match(stem)
