@@ -30,7 +30,7 @@ from glioseg.io import READERS, write_labels, write_mask
 from glioseg.scan import LabelMap, Mask, Scan
 
 if TYPE_CHECKING:
-    from glioseg.io.sources import Source
+    from glioseg.io.source import Source
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def predict_many(
     """Segment scans one after the other while the next is read and the last is written.
 
     Args:
-        sources: from :func:`glioseg.io.sources.find_scans`.
+        sources: from :func:`glioseg.io.find.find_scans`.
         out: folder for everything; what is finished in it is not done again.
         predictor: network.
         outputs: which pictures and files.
