@@ -25,13 +25,13 @@ import numpy as np
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_fault, write_json, write_text
-from glioseg.io import READERS, anonymised, write_labels, write_mask
+from glioseg.io import READERS, write_labels, write_mask
 from glioseg.measure.size import largest_diameter
 from glioseg.model.predictor import Prediction, Predictor
 from glioseg.scan import LabelMap, Mask, Scan
 
 if TYPE_CHECKING:
-    from glioseg.io.sources import Source
+    from glioseg.io.source import Source
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def predict_many(
     """Segment scans one after the other while the next is read and the last is written.
 
     Args:
-        sources: from :func:`glioseg.io.sources.find_scans`.
+        sources: from :func:`glioseg.io.find.find_scans`.
         out: folder for everything; what is finished in it is not done again.
         predictor: network.
         outputs: which pictures and files.
@@ -263,16 +263,14 @@ def _write_masks(prediction: Prediction, folder: Path, name: str, anonymise: boo
     grid = prediction.mask.grid
     reader = READERS.get(grid.format)
     beside = READERS[reader.beside] if reader is not None and reader.beside is not None else None
-    if anonymise:
-        grid = anonymised(grid)
     if prediction.labels is not None:
         labels = LabelMap(prediction.labels.voxels, grid, name)
-        write_labels(labels, folder, name)
+        write_labels(labels, folder, name, anonymise=anonymise)
         if beside is not None:
             beside.write_labels(labels, folder, name)
         return
     mask = Mask(prediction.mask.voxels, grid, name)
-    write_mask(mask, folder, name)
+    write_mask(mask, folder, name, anonymise=anonymise)
     if beside is not None:
         beside.write_mask(mask, folder, name)
 

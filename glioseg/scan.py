@@ -17,6 +17,10 @@ CHANNELS = ("pre", "flair", "post")
 Made = Literal["automatic", "corrected", "given"]
 """How a mask came about: by a network; by a network and a person who corrected it; it came with the scan."""
 
+SAME_GRID = 0.1
+"""How far, in voxels, corners of two grids may lie apart that count as one. Headers store single precision,
+and programs round."""
+
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -56,6 +60,36 @@ class Grid:
     def voxel_volume(self) -> float | None:
         """Volume of a voxel in mm3, or ``None`` when the spacing is unknown."""
         return None if self.spacing is None else float(np.prod(self.spacing))
+
+    def lies_on(self, other: Grid, tolerance: float = SAME_GRID) -> bool:
+        """Whether two grids have one shape and, where both know their place, the same place.
+
+        Args:
+            other: the other grid.
+            tolerance: how far corners may lie apart, in voxels of this grid.
+        """
+        if self.shape != other.shape:
+            return False
+        if self.affine is None or other.affine is None:
+            return True
+        return self._apart(other) <= tolerance * min(self.spacing or (1.0,))
+
+    def describe(self, like: Grid | None = None) -> str:
+        """``155 slices of 240 x 240``, or how far this grid lies from one of the same shape."""
+        if like is not None and self.shape == like.shape and not (self.affine is None or like.affine is None):
+            return f"the same size, but up to {self._apart(like):.1f} mm away"
+        slices, height, width = self.shape
+        return f"{slices} slices of {width} x {height}"
+
+    def _apart(self, other: Grid) -> float:
+        """Greatest distance between corners of the same name, in mm."""
+        return float(np.linalg.norm(self._corners() - other._corners(), axis=0).max())
+
+    def _corners(self) -> npt.NDArray[np.float64]:
+        assert self.affine is not None
+        ends = np.array(np.meshgrid(*[(0, size - 1) for size in self.shape])).reshape(3, -1)
+        corners: npt.NDArray[np.float64] = self.affine[:3, :3] @ ends + self.affine[:3, 3:]
+        return corners
 
 
 @dataclass(frozen=True, eq=False)

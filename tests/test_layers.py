@@ -38,12 +38,6 @@ FACES = {"__init__", "__main__"}
 """What stands above all rooms: the package's face and the program."""
 BANNED = {"torchvision", "timm", "medpy", "cv2", "skimage", "segmentation_models_pytorch"}
 FILES = sorted(ROOT.rglob("*.py"))
-RINGS_IN_DICOM = (
-    {"glioseg.io.dicom.find", "glioseg.io.sources", "glioseg.io"},
-    {"glioseg.io.dicom.reader", "glioseg.io.dicom.segment", "glioseg.io.dicom.segmentation"},
-    {"glioseg.io.dicom.resample", "glioseg.io.sequences"},
-)
-"""Rings of files that still stand, to be mended; each leaves this list when it is."""
 
 
 def imported(source: str) -> set[str]:
@@ -150,8 +144,7 @@ def test_every_room_has_its_level() -> None:
 
 
 def test_no_ring_between_files() -> None:
-    left = [ring for ring in rings(imports_of_files()) if not any(ring <= known for known in RINGS_IN_DICOM)]
-    assert left == []
+    assert rings(imports_of_files()) == []
 
 
 def test_no_ring_between_packages() -> None:

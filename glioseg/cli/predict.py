@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from glioseg.batch import ScanResult
     from glioseg.errors import Fault
-    from glioseg.io.sources import Source
+    from glioseg.io.source import Source
 
 
 def predict(
@@ -108,8 +108,9 @@ def _sources(
     """The scans behind the arguments; one file a sequence makes one scan."""
     from glioseg.errors import Fault, InputError
     from glioseg.io.dicom.find import parse_series
+    from glioseg.io.find import find_scans
     from glioseg.io.names import name_of
-    from glioseg.io.sources import Source, find_scans
+    from glioseg.io.source import Source
 
     sequences = {"flair": flair, "pre": pre, "post": post}
     named = {name: path for name, path in sequences.items() if path is not None}

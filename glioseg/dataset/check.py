@@ -13,12 +13,13 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from glioseg.dataset.find import Case, survey
 from glioseg.errors import Fault, InputError
 from glioseg.io import with_all_channels
 from glioseg.io.names import listed
-from glioseg.io.slices import read_masks_alone, read_slices
+from glioseg.io.slices import read_masks_alone
 from glioseg.recipe import Labels
 from glioseg.scan import Scan
 
@@ -31,7 +32,7 @@ class Census:
 
     Attributes:
         folder: the data set.
-        layout: ``"kaggle_3m"``, ``"images-masks"`` or ``""``.
+        layout: ``"kaggle_3m"``, ``"images-masks"``, ``"scans"`` or ``""``.
         cases: its patients, sorted by id.
         faults: everything that must be mended before training.
         notes: what is unusual but allowed.
@@ -43,6 +44,7 @@ class Census:
         missing: ids of the patients without their own ``pre`` or ``post`` sequence: grey images, or pixels
             that equal FLAIR.
         without_lesion: ids of the patients whose masks are all empty.
+        counts: number of slices of each patient, as far as it is known.
     """
 
     folder: Path
@@ -57,6 +59,7 @@ class Census:
     kinds: dict[str, int] = field(default_factory=dict)
     missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
     without_lesion: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
 
     @property
     def patients(self) -> int:
@@ -65,7 +68,7 @@ class Census:
 
     def summary(self) -> str:
         """The census in a few plain lines, faults only counted."""
-        counts = [len(case.images) for case in self.cases]
+        counts = self.counts
         lines = [f"{self.folder}: {_count(self.patients, 'patient')}, {_count(self.slices, 'slice')}"]
         if counts:
             each = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
@@ -143,6 +146,7 @@ def check(
         without_lesion=tuple(
             result.case.id for result in results if result.masks_read and not result.lesion_voxels
         ),
+        counts=tuple(count for result in results if (count := _slices_of(result))),
     )
 
 
@@ -161,23 +165,25 @@ class _Findings:
     lesion_voxels: int = 0
 
 
+def _slices_of(result: _Findings) -> int:
+    files = len(result.case.images) if result.case.source.format == "slices" else 0
+    return files or result.slices
+
+
 def _examine(case: Case, labels: Labels) -> _Findings:
     faults: list[Fault] = []
     scan: Scan | None = None
     kind = ""
     try:
-        scan = read_slices(case.images, case.slice_numbers, id=case.id, threads=1)
+        scan = case.source.read_as_stored(threads=1)
         height, width, channels = scan.voxels.shape[1:]
-        kind = f"{width} x {height} {'RGB' if channels == 3 else 'grey'} {scan.voxels.dtype}"
+        kind = f"{width} x {height} {_colour(channels, case)} {scan.voxels.dtype}"
         scan = with_all_channels(scan)
     except InputError as error:
         faults += error.faults
     lesion = None
-    masks = [mask for mask in case.masks if mask is not None]
     try:
-        if masks:
-            values = labels.values if labels.given else None
-            lesion = read_masks_alone(masks, scan.grid.shape[1:] if scan else None, threads=1, values=values)
+        lesion = _lesion(case, scan, labels)
     except InputError as error:
         faults += error.faults
     return _Findings(
@@ -191,6 +197,29 @@ def _examine(case: Case, labels: Labels) -> _Findings:
         int(lesion.any(axis=(1, 2)).sum()) if lesion is not None else 0,
         int(np.count_nonzero(lesion)) if lesion is not None else 0,
     )
+
+
+def _colour(channels: int, case: Case) -> str:
+    if channels == 1:
+        return "grey"
+    return "RGB" if case.source.format in ("slices", "image") else f"{channels} sequences"
+
+
+def _lesion(case: Case, scan: Scan | None, labels: Labels) -> npt.NDArray[np.bool_] | None:
+    """What the masks of a case hold; masks of slices also if the slices themselves cannot be read."""
+    masks = [mask for mask in case.masks if mask is not None]
+    values = labels.values if labels.given else None
+    if not masks:
+        return None
+    if case.source.format == "slices":
+        return read_masks_alone(masks, scan.grid.shape[1:] if scan else None, threads=1, values=values)
+    if scan is None or len(masks) > 1:
+        return None
+    if values is None:
+        truth = case.source.read_truth(scan.grid)
+        return None if truth is None else truth.voxels
+    classes = case.source.read_labels(scan.grid, values)
+    return None if classes is None else classes.voxels > 0
 
 
 # --- the same patient under two names ---------------------------------------------------------
@@ -223,12 +252,12 @@ def _duplicates(results: Iterable[_Findings]) -> list[Fault]:
         if 2 * same >= min(len(set(one.sampled)), len(set(other.sampled))):
             found = f"{same} slices that are those of {one.case.id}, pixel for pixel"
             cure = "Remove one of the two, or they may stand on both sides of a split."
-            faults.append(Fault(other.case.images[0].parent, "a patient of its own", found, cure))
+            faults.append(Fault(other.case.source.place, "a patient of its own", found, cure))
     return faults
 
 
 def _whole(case: Case) -> set[bytes]:
-    scan = read_slices(case.images, case.slice_numbers, id=case.id)
+    scan = case.source.read_as_stored()
     return {_hash(part) for part in scan.voxels if part.min() != part.max()}
 
 

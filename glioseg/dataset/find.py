@@ -1,6 +1,8 @@
-"""Find the labelled scans of a folder: which images and masks are whose, in which order.
+"""The labelled scans of a folder: which images and masks are whose, in which order.
 
-Only names are looked at here; :mod:`glioseg.dataset.check` opens the files.
+The layouts of slices are read strictly here: what is missing in them would be trained on unseen. All other
+scans are those of :mod:`glioseg.io.find`. Only names are looked at, and headers of DICOM;
+:mod:`glioseg.dataset.check` opens the files.
 """
 
 from __future__ import annotations
@@ -13,14 +15,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glioseg.errors import Fault, InputError, raise_all
-from glioseg.io import with_all_channels
-from glioseg.io.names import is_picture, listed, split_number, stem_of
+from glioseg.io.dicom.detect import SUFFIXES as DICOM_SUFFIXES
+from glioseg.io.find import find_scans
+from glioseg.io.names import (
+    is_hidden,
+    is_picture,
+    is_volume,
+    listed,
+    name_of,
+    split_number,
+    stem_of,
+    suffix_of,
+)
 from glioseg.io.refuse import reading
-from glioseg.io.slices import read_slice_labels, read_slice_masks, read_slices
+from glioseg.io.source import Source, without_image, without_mask
 from glioseg.scan import LabelMap, Mask, Scan
 
 KAGGLE = "kaggle_3m"
 IMAGES_MASKS = "images-masks"
+SCANS = "scans"
 
 DEFAULT_RULE = r"(?P<patient>.+?)_(?P<slice>\d+)$"
 """The patient is everything before the last ``_<number>``."""
@@ -30,23 +43,42 @@ _TCGA = re.compile(r"TCGA_(?P<site>[A-Z0-9]{2})_[A-Z0-9]{4}(_\d{8})?")
 
 @dataclass(frozen=True)
 class Case:
-    """The files of one labelled scan.
+    """A labelled scan: a scan that was found, and its truth.
 
     Attributes:
-        id: name of the patient.
-        images: one file a slice, in slice order.
-        masks: the mask of each image, or ``None`` where there is none.
-        slice_numbers: number of each slice, ascending.
-        site: the institution, for names like ``TCGA_CS_4941_19960909``, where it is ``CS``.
-        layout: ``"kaggle_3m"`` or ``"images-masks"``.
+        source: the files of the scan and of its mask.
+        layout: ``"kaggle_3m"``, ``"images-masks"`` or ``"scans"``.
     """
 
-    id: str
-    images: tuple[Path, ...]
-    masks: tuple[Path | None, ...]
-    slice_numbers: tuple[int, ...]
-    site: str | None
+    source: Source
     layout: str
+
+    @property
+    def id(self) -> str:
+        """Name of the patient."""
+        return self.source.id
+
+    @property
+    def images(self) -> tuple[Path, ...]:
+        """The files of the scan: of slices, one a slice in slice order."""
+        return self.source.files
+
+    @property
+    def masks(self) -> tuple[Path | None, ...]:
+        """Of slices the mask of each, or ``None`` where there is none; otherwise the one mask."""
+        if self.source.format == "slices" and not self.source.truth:
+            return (None,) * len(self.source.files)
+        return self.source.truth
+
+    @property
+    def slice_numbers(self) -> tuple[int, ...]:
+        """Of slices the number of each, ascending."""
+        return self.source.slice_numbers
+
+    @property
+    def site(self) -> str | None:
+        """The institution, for names like ``TCGA_CS_4941_19960909``, where it is ``CS``."""
+        return site_of(self.id)
 
 
 @dataclass(frozen=True)
@@ -69,9 +101,10 @@ class Survey:
 def find_cases(folder: str | Path, rule: str | None = None) -> list[Case]:
     """Find the labelled scans in a folder.
 
-    Two layouts are known. ``kaggle_3m``: a folder a patient, with ``<patient>_<n>.tif`` and
-    ``<patient>_<n>_mask.tif``. ``images-masks``: folders ``images/`` and ``masks/``; the mask of an image
-    has its stem, or its stem and ``_mask``.
+    Three layouts are known. ``kaggle_3m``: a folder a patient, with ``<patient>_<n>.tif`` and
+    ``<patient>_<n>_mask.tif``. ``images-masks``: folders ``images/`` and ``masks/`` of slices; the mask of an
+    image has its stem, or its stem and ``_mask``. ``scans``: whatever else
+    :func:`glioseg.io.find.find_scans` finds, with a mask beside each scan.
 
     Args:
         folder: the data set.
@@ -98,8 +131,8 @@ def read_case(case: Case) -> tuple[Scan, Mask | None]:
     Raises:
         InputError: files cannot be read or do not fit together; all faults of the case at once.
     """
-    scan, masks = _scan_of(case)
-    return scan, read_slice_masks(masks, scan.grid, case.id) if masks else None
+    scan = case.source.read()
+    return scan, case.source.read_truth(scan.grid)
 
 
 def read_labelled_case(case: Case, values: Sequence[int]) -> tuple[Scan, LabelMap | None]:
@@ -112,18 +145,8 @@ def read_labelled_case(case: Case, values: Sequence[int]) -> tuple[Scan, LabelMa
     Raises:
         InputError: as :func:`read_case`, or a mask holds other values.
     """
-    scan, masks = _scan_of(case)
-    return scan, read_slice_labels(masks, scan.grid, case.id, values) if masks else None
-
-
-def _scan_of(case: Case) -> tuple[Scan, list[Path]]:
-    scan = with_all_channels(read_slices(case.images, case.slice_numbers, id=case.id))
-    masks = [mask for mask in case.masks if mask is not None]
-    if masks:
-        raise_all(
-            _no_mask(image) for image, mask in zip(case.images, case.masks, strict=True) if mask is None
-        )
-    return scan, masks
+    scan = case.source.read()
+    return scan, case.source.read_labels(scan.grid, values)
 
 
 def survey(folder: str | Path, rule: str | None = None) -> Survey:
@@ -136,7 +159,7 @@ def survey(folder: str | Path, rule: str | None = None) -> Survey:
     pattern = _compiled(rule)
     folders, pictures = _entries(folder)
     inside = {entry.name.casefold(): entry for entry in folders}
-    if "images" in inside or "masks" in inside:
+    if ("images" in inside or "masks" in inside) and not _has_volumes(folder):
         missing = [name for name in ("images", "masks") if name not in inside]
         if missing:
             cure = f"Put the {missing[0]} into {folder / missing[0]}."
@@ -147,22 +170,61 @@ def survey(folder: str | Path, rule: str | None = None) -> Survey:
         cure = "Leave the rule away, or sort the files into images and masks."
         fault = Fault(folder, "folders images and masks for a patient rule", "neither", cure)
         return Survey("", (), (fault,))
-    return _patient_folders(folder, folders, pictures)
+    found = _patient_folders(folder, folders, pictures)
+    if found.layout and not found.faults:
+        return found
+    if any(_has_volumes(each) for each in (folder, *folders)):
+        return _scans(folder)
+    if found.layout:
+        return found
+    # Not as the public data set: stacks, slices of several patients in one folder, deeper volumes ...
+    others = _scans(folder)
+    alone = [case for case in others.cases if case.source.format == "slices" and case.id == name_of(folder)]
+    slices = all(case.source.format == "slices" for case in others.cases)
+    known = others.cases and not alone and (not slices or bool(pictures))
+    return others if known else found
+
+
+def _scans(folder: Path) -> Survey:
+    """The scans that predicting would find, each of which needs its mask."""
+    sources, found = find_scans([folder])
+    faults = list(found)
+    for source in sources:
+        truth = [file for file in source.truth if file is not None]
+        if not truth:
+            expected = "a mask beside it"
+            cure = "Add it, for instance as <name>_mask.nii.gz, or remove the scan."
+            faults.append(Fault(source.place, expected, "none", cure))
+        elif source.format == "slices":
+            pairs = zip(source.files, source.truth, strict=True)
+            faults += [without_mask(image) for image, mask in pairs if mask is None]
+        elif len(truth) > 1:
+            several = listed(file.name for file in truth)
+            faults.append(Fault(source.place, "one mask for the scan", several, "Leave one of them there."))
+        faults += [without_image(mask) for mask in source.strays]
+    cases = tuple(Case(source, SCANS) for source in sorted(sources, key=lambda source: source.id))
+    notes = tuple(str(source) for source in sources if source.note and source.format != "dicom")
+    return Survey(SCANS if cases else "", cases, tuple(faults), notes)
+
+
+def _has_volumes(folder: Path) -> bool:
+    """Whether volumes or DICOM lie in a folder or the folders in it; only names are looked at."""
+    try:
+        inside = [folder, *_entries(folder)[0]]
+        return any(
+            is_volume(file) or suffix_of(file) in DICOM_SUFFIXES
+            for each in inside
+            for file in each.iterdir()
+            if not is_hidden(file)
+        )
+    except (InputError, OSError):
+        return False
 
 
 def site_of(id: str) -> str | None:
     """The institution in a TCGA name (``CS`` in ``TCGA_CS_4941_19960909``), otherwise ``None``."""
     named = _TCGA.fullmatch(id)
     return named["site"] if named else None
-
-
-def _no_mask(image: Path) -> Fault:
-    name = f"{stem_of(image)}_mask{image.suffix}"
-    return Fault(image, "a mask beside it", "none", f"Add {name}, or remove the image.")
-
-
-def _no_image(mask: Path) -> Fault:
-    return Fault(mask, "the image that it belongs to", "none", "Add the image, or remove the mask.")
 
 
 def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -238,8 +300,8 @@ def _patient(folder: Path) -> tuple[Case | None, list[Fault]]:
             faults.append(Fault(file, expected, file.name, "Rename it, or move it to its own patient."))
             continue
         _put(masks if slice_stem != stem else images, number, file, faults)
-    faults += [_no_mask(images[number]) for number in sorted(images.keys() - masks.keys())]
-    faults += [_no_image(masks[number]) for number in sorted(masks.keys() - images.keys())]
+    faults += [without_mask(images[number]) for number in sorted(images.keys() - masks.keys())]
+    faults += [without_image(masks[number]) for number in sorted(masks.keys() - images.keys())]
     gaps = sorted(set(range(1, max(images, default=0) + 1)) - images.keys())
     if gaps:
         found = f"no slice {listed(gaps, 5)}"
@@ -258,14 +320,9 @@ def _put(among: dict[int, Path], number: int, file: Path, faults: list[Fault]) -
 
 def _case(id: str, images: dict[int, Path], masks: dict[int, Path], layout: str) -> Case:
     numbers = tuple(sorted(images))
-    return Case(
-        id,
-        tuple(images[number] for number in numbers),
-        tuple(masks.get(number) for number in numbers),
-        numbers,
-        site_of(id),
-        layout,
-    )
+    files = tuple(images[number] for number in numbers)
+    truth = tuple(masks.get(number) for number in numbers) if masks else ()
+    return Case(Source(id, "slices", files, slice_numbers=numbers, truth=truth), layout)
 
 
 # --- images/ and masks/ ---------------------------------------------------------------------
@@ -315,7 +372,7 @@ def _images_and_masks(image_folder: Path, mask_folder: Path, pattern: re.Pattern
         _put(slices, number, image, faults)
         if own:
             its_masks.setdefault(id, {}).setdefault(number, own[0])
-    faults += [_no_image(mask) for mask in masks.values()]
+    faults += [without_image(mask) for mask in masks.values()]
     cases = [_case(id, patients[id], its_masks.get(id, {}), IMAGES_MASKS) for id in sorted(patients)]
     return Survey(IMAGES_MASKS, tuple(cases), tuple(faults), tuple(_oddities(cases)))
 

@@ -9,21 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from glioseg.errors import Fault, InputError, raise_all
+from glioseg.io.find import find_scans
 from glioseg.io.names import holds_slices, listed, name_of
 from glioseg.io.registry import READERS, Reader, reader_for, register
-from glioseg.io.sources import Source, find_scans
+from glioseg.io.sequences import read_sequences, with_all_channels
+from glioseg.io.source import Source
 from glioseg.scan import CHANNELS, Grid, LabelMap, Made, Mask, Scan
 
 __all__ = [
     "READERS",
     "Reader",
     "Source",
-    "anonymised",
     "find_scans",
-    "marked",
     "read_labels",
     "read_mask",
     "read_scan",
@@ -66,8 +64,6 @@ def read_scan(
     """
     sequences = {name: Path(path) for name, path in zip(CHANNELS, (pre, flair, post), strict=True) if path}
     if source is None:
-        from glioseg.io.sequences import read_sequences
-
         return with_all_channels(read_sequences(sequences, id))
     if sequences:
         cure = "Give the scan alone, or one file a sequence."
@@ -89,24 +85,6 @@ def _only_scan(folder: Path, id: str | None, series: Mapping[str, str] | None = 
     return replace(sources[0], id=id or sources[0].id).read()
 
 
-def with_all_channels(scan: Scan) -> Scan:
-    """Fill the sequences that a scan lacks with FLAIR, and name them; also those that already equal it."""
-    if scan.channels == CHANNELS:
-        flair = scan.channel("flair")
-        middle = len(flair) // 2
-        same = tuple(
-            name
-            for name in CHANNELS
-            if name != "flair"
-            and np.array_equal(scan.channel(name)[middle], flair[middle])
-            and np.array_equal(scan.channel(name), flair)
-        )
-        return replace(scan, filled=same) if same else scan
-    missing = tuple(name for name in CHANNELS if name not in scan.channels)
-    parts = [scan.channel(name if name in scan.channels else "flair") for name in CHANNELS]
-    return Scan(np.stack(parts, axis=-1), scan.grid, scan.id, CHANNELS, missing)
-
-
 def read_mask(source: str | Path, like: Grid | None = None) -> Mask:
     """Read a mask.
 
@@ -122,7 +100,14 @@ def read_mask(source: str | Path, like: Grid | None = None) -> Mask:
     return reader_for(path).read_mask(path, like)
 
 
-def write_mask(mask: Mask, folder: str | Path, name: str | None = None) -> list[Path]:
+def write_mask(
+    mask: Mask,
+    folder: str | Path,
+    name: str | None = None,
+    *,
+    anonymise: bool = False,
+    made: Made = "automatic",
+) -> list[Path]:
     """Write a mask in the kind that its scan was read from.
 
     Slices give ``folder/<id>/<slice>_mask.tif`` or ``.png`` (uint8, 0 and 255), an image
@@ -134,6 +119,8 @@ def write_mask(mask: Mask, folder: str | Path, name: str | None = None) -> list[
         mask: the mask.
         folder: where to write; made if it is not there.
         name: instead of the id of the mask.
+        anonymise: name no patient in the file; only DICOM could.
+        made: how the mask came about, which only DICOM SEG can say.
 
     Returns:
         The files that were written.
@@ -142,7 +129,7 @@ def write_mask(mask: Mask, folder: str | Path, name: str | None = None) -> list[
         InputError: the folder cannot be written, or ``name`` is not a plain name.
     """
     reader = READERS.get(mask.grid.format, READERS["nifti"])
-    return reader.write_mask(mask, Path(folder), _plain(name or mask.id))
+    return reader.write_mask(mask, Path(folder), _plain(name or mask.id), anonymise=anonymise, made=made)
 
 
 def read_labels(
@@ -162,7 +149,14 @@ def read_labels(
     return reader_for(path).read_labels(path, like, values)
 
 
-def write_labels(labels: LabelMap, folder: str | Path, name: str | None = None) -> list[Path]:
+def write_labels(
+    labels: LabelMap,
+    folder: str | Path,
+    name: str | None = None,
+    *,
+    anonymise: bool = False,
+    made: Made = "automatic",
+) -> list[Path]:
     """Write a mask of several classes in the kind that its scan was read from, under the names that
     :func:`write_mask` has; images hold the labels themselves.
 
@@ -170,6 +164,7 @@ def write_labels(labels: LabelMap, folder: str | Path, name: str | None = None) 
         labels: the classes.
         folder: where to write; made if it is not there.
         name: instead of the id of the labels.
+        anonymise, made: as for :func:`write_mask`.
 
     Returns:
         The files that were written.
@@ -178,25 +173,8 @@ def write_labels(labels: LabelMap, folder: str | Path, name: str | None = None) 
         InputError: the folder cannot be written, or ``name`` is not a plain name.
     """
     reader = READERS.get(labels.grid.format, READERS["nifti"])
-    return reader.write_labels(labels, Path(folder), _plain(name or labels.id))
-
-
-def anonymised(grid: Grid) -> Grid:
-    """The same grid, so that masks written on it name no patient; only DICOM could."""
-    if grid.format != "dicom":
-        return grid
-    from glioseg.io.dicom.reader import anonymised as without_patient
-
-    return without_patient(grid)
-
-
-def marked(grid: Grid, made: Made) -> Grid:
-    """The same grid, so that masks written on it say how they came about; only DICOM SEG can."""
-    if grid.format != "dicom":
-        return grid
-    from glioseg.io.dicom.reader import marked as with_mark
-
-    return with_mark(grid, made)
+    where = Path(folder), _plain(name or labels.id)
+    return reader.write_labels(labels, *where, anonymise=anonymise, made=made)
 
 
 def _plain(name: str) -> str:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from glioseg.io.vocabulary import MASK_WORDS, is_mask_word, sequence_in, without_sequence
+
 PICTURES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
 VOLUMES = (".nii", ".nii.gz")
-
-_MASK_WORDS = "masks?|seg|segmentation|labels?|lesions?|truth|gt|annotations?"
 
 _NUMBERED = re.compile(r"^(?P<scan>.*?)[ _.\-]*(?P<number>\d+)$", re.DOTALL)
 
@@ -44,17 +44,27 @@ def is_hidden(path: Path) -> bool:
 def is_mask(path: Path) -> bool:
     """Whether the last word of the name, numbers aside, says that the file holds a mask."""
     words = re.findall(r"[^\W\d_]+", stem_of(path).casefold())
-    return bool(words) and re.fullmatch(_MASK_WORDS, words[-1]) is not None
+    return bool(words) and is_mask_word(words[-1])
 
 
 def slice_of_mask(path: Path) -> str:
     """The stem of the slice that a mask belongs to: its own without ``_mask``, in small letters."""
-    return re.sub(rf"(?:^|[ _.\-]+|(?<=\d))(?:{_MASK_WORDS})$", "", stem_of(path).casefold())
+    return re.sub(rf"(?:^|[ _.\-]+|(?<=\d))(?:{MASK_WORDS})$", "", stem_of(path).casefold())
 
 
 def holds_slices(folder: Path) -> bool:
     """Whether a folder itself holds images or masks, hidden files aside."""
     return any(is_picture(entry) and not is_hidden(entry) for entry in folder.iterdir())
+
+
+def holds_images(folder: Path) -> bool:
+    """Whether a folder's name says that it holds the images of a data set, beside a folder of masks."""
+    return re.fullmatch(r"images?(tr|ts)?", folder.name.casefold()) is not None
+
+
+def holds_masks(folder: Path) -> bool:
+    """Whether a folder's name says that it holds the masks of a data set."""
+    return is_mask(folder) or re.fullmatch(r"labels?(tr|ts)", folder.name.casefold()) is not None
 
 
 def split_number(stem: str) -> tuple[str, int | None]:
@@ -78,27 +88,12 @@ def listed(names: Iterable[object], most: int = 3) -> str:
     return ", ".join(all_names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
-_WORD = re.compile(r"[A-Za-z0-9+]+")
-# In this order: "T2_FLAIR" is FLAIR, "t1_post" is post-contrast, and T2 after contrast is neither.
-_SEQUENCES = (
-    ("flair", re.compile(r"(3d)?(t2w?)?flair|t2f")),
-    ("other", re.compile(r"t2w?|t2star|adc|dwi|dti|swi|pd|asl|perfusion")),
-    ("post", re.compile(r"(t1w?)?(post|ce|gd|gad|gado|km|contrast|postcontrast|enhanced)|t1\+?c|t1cegd")),
-    ("pre", re.compile(r"t1w?|(t1w?)?(pre|native|precontrast)|t1n")),
-)
-
-
 def sequence_of(path: Path) -> str | None:
     """The sequence a name speaks of: ``flair``, ``pre``, ``post``, ``other`` (T2, DWI, ...) or ``None``.
 
-    The words of the name decide: ``flair``, ``t2f``; ``t1``, ``t1w``, ``t1n``, ``pre``; ``t1post``, ``t1ce``,
-    ``t1c``, ``t1gd``, ``gd``, ``contrast``, ``post``.
+    See :func:`glioseg.io.vocabulary.named`.
     """
-    words = [word.casefold() for word in _WORD.findall(stem_of(path))]
-    for sequence, pattern in _SEQUENCES:
-        if any(pattern.fullmatch(word) for word in words):
-            return sequence
-    return None
+    return sequence_in(stem_of(path))
 
 
 def scan_of_sequence(path: Path) -> str:
@@ -106,11 +101,4 @@ def scan_of_sequence(path: Path) -> str:
 
     ``BraTS_001_t1ce`` gives ``BraTS_001``; where nothing is left (``FLAIR``) it is the folder's name.
     """
-
-    def without(word: re.Match[str]) -> str:
-        text = word.group().casefold()
-        return "" if any(pattern.fullmatch(text) for _, pattern in _SEQUENCES) else word.group()
-
-    rest = _WORD.sub(without, stem_of(path))
-    rest = re.sub(r"([ _.\-])[ _.\-]+", r"\1", rest).strip(" _.-")
-    return rest or name_of(Path(os.path.abspath(path)).parent)
+    return without_sequence(stem_of(path)) or name_of(Path(os.path.abspath(path)).parent)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
-from glioseg.io.names import suffix_of
+from glioseg.io.names import stem_of, suffix_of
 from glioseg.io.pictures import as_labels, as_mask, check_finite
 from glioseg.io.refuse import MAX_EXPANSION, check_size, quiet, reading
 from glioseg.io.turn import Affine, Turn, orient
@@ -74,15 +74,13 @@ def read_labels(path: Path, like: Grid | None, values: Sequence[int] | None) -> 
 
 def _on_grid(path: Path, like: Grid | None) -> tuple[npt.NDArray[Any], Grid, str]:
     """The stored values of a mask, its grid and its name."""
-    from glioseg.io.names import stem_of
-    from glioseg.io.sequences import describe, same_grid
 
     image, grid, channels = _open(path)
     if channels != 1:
         raise InputError(Fault(path, "a mask of one channel", f"{channels} channels", "Give a 3-D mask."))
-    if like is not None and not same_grid(like, grid):
-        expected = f"the grid of its scan ({describe(like)})"
-        raise InputError(Fault(path, expected, describe(grid, like), "Give the mask of this scan."))
+    if like is not None and not like.lies_on(grid):
+        expected = f"the grid of its scan ({like.describe()})"
+        raise InputError(Fault(path, expected, grid.describe(like), "Give the mask of this scan."))
     voxels = grid.native.presented(_values(path, image, grid.native.shape, 1))[..., 0]
     return voxels, like or grid, stem_of(path)
 

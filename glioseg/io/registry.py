@@ -4,7 +4,8 @@ A reader's module is imported on its first use. It provides
 
 * ``read(path, id) -> Scan`` with the one channel ``flair`` or all of :data:`glioseg.scan.CHANNELS`,
 * ``read_mask(path, like) -> Mask`` where ``like`` is the grid that the mask must have, or ``None``,
-* ``write_mask(mask, folder, name) -> list[Path]`` for a mask whose ``grid.format`` is the reader's name,
+* ``write_mask(mask, folder, name) -> list[Path]`` for a mask whose ``grid.format`` is the reader's name; with
+  the keywords ``anonymise`` and ``made`` too if the files of this kind name a patient,
 * ``read_labels(path, like, values) -> LabelMap`` and ``write_labels(labels, folder, name)``, the same for
   masks of several classes; ``values`` are those that there may be besides 0, or ``None``,
 
@@ -19,12 +20,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from glioseg.errors import Fault, InputError
 from glioseg.io.dicom.detect import takes as takes_dicom
 from glioseg.io.names import is_picture, is_volume, suffix_of
 from glioseg.io.refuse import check_exists
-from glioseg.scan import Grid, LabelMap, Mask, Scan
+from glioseg.scan import Grid, LabelMap, Made, Mask, Scan
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Reader:
         takes: whether a path, which exists, is of this kind; decided by its name or its first bytes.
         home: the module with ``read``, ``read_mask`` and ``write_mask``.
         beside: the reader in whose kind predictions are written too, for programs that cannot open this one.
+        names_patient: whether masks of this kind say whose they are and how they came about.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Reader:
     takes: Callable[[Path], bool]
     home: str
     beside: str | None = None
+    names_patient: bool = False
 
     @property
     def module(self) -> ModuleType:
@@ -65,15 +69,35 @@ class Reader:
         labels: LabelMap = self.module.read_labels(path, like, values)
         return labels
 
-    def write_labels(self, labels: LabelMap, folder: Path, name: str) -> list[Path]:
-        """Write a label map in the kind that its scan was read from."""
-        paths: list[Path] = self.module.write_labels(labels, folder, name)
+    def write_labels(
+        self,
+        labels: LabelMap,
+        folder: Path,
+        name: str,
+        *,
+        anonymise: bool = False,
+        made: Made = "automatic",
+    ) -> list[Path]:
+        """Write a label map in the kind that its scan was read from; see :meth:`write_mask`."""
+        paths: list[Path] = self.module.write_labels(labels, folder, name, **self._said(anonymise, made))
         return paths
 
-    def write_mask(self, mask: Mask, folder: Path, name: str) -> list[Path]:
-        """Write a mask in the kind that its scan was read from."""
-        paths: list[Path] = self.module.write_mask(mask, folder, name)
+    def write_mask(
+        self, mask: Mask, folder: Path, name: str, *, anonymise: bool = False, made: Made = "automatic"
+    ) -> list[Path]:
+        """Write a mask in the kind that its scan was read from.
+
+        Args:
+            mask: the mask.
+            folder, name: where, and under which name.
+            anonymise: name no patient; only kinds that could need it.
+            made: how the mask came about, which only the same kinds can say.
+        """
+        paths: list[Path] = self.module.write_mask(mask, folder, name, **self._said(anonymise, made))
         return paths
+
+    def _said(self, anonymise: bool, made: Made) -> dict[str, Any]:
+        return {"anonymise": anonymise, "made": made} if self.names_patient else {}
 
 
 READERS: dict[str, Reader] = {}
@@ -85,7 +109,7 @@ def register(reader: Reader) -> None:
 
 
 # Before folders of slices, which take every folder: DICOM takes those that hold DICOM and no other image.
-register(Reader("dicom", "DICOM", takes_dicom, "glioseg.io.dicom.reader", beside="nifti"))
+register(Reader("dicom", "DICOM", takes_dicom, "glioseg.io.dicom.reader", "nifti", names_patient=True))
 register(Reader("slices", "a folder of slices", Path.is_dir, "glioseg.io.slices"))
 register(Reader("image", "a TIFF, PNG or JPEG image", is_picture, "glioseg.io.image"))
 register(Reader("nifti", "a NIfTI volume (.nii, .nii.gz)", is_volume, "glioseg.io.nifti"))

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io.names import scan_of_sequence
 from glioseg.io.registry import reader_for
 from glioseg.scan import CHANNELS, Grid, Scan
-
-TOLERANCE = 0.1
-"""How far, in voxels, two sequences may lie apart at the corners and still share a grid. Headers store
-single precision, and programs round."""
 
 
 def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan:
@@ -62,12 +58,12 @@ def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan
         faults += [
             Fault(
                 sequences[channel],
-                f"the grid of {sequences['flair'].name} ({describe(grid)})",
-                describe(scan.grid, grid),
+                f"the grid of {sequences['flair'].name} ({grid.describe()})",
+                scan.grid.describe(grid),
                 "Resample (register) the sequences onto one grid first.",
             )
             for channel, scan in scans.items()
-            if not same_grid(grid, scan.grid)
+            if not grid.lies_on(scan.grid)
         ]
     raise_all(faults)
     voxels = np.concatenate([scans[channel].voxels for channel in names], axis=-1)
@@ -106,27 +102,19 @@ def _on_dicom(scans: dict[str, Scan]) -> tuple[dict[str, Scan], list[Fault]]:
     return moved, faults
 
 
-def same_grid(first: Grid, second: Grid) -> bool:
-    """Whether two grids have one shape and, where both know their place, lie on each other."""
-    if first.shape != second.shape:
-        return False
-    if first.affine is None or second.affine is None:
-        return True
-    apart = np.linalg.norm(_corners(first) - _corners(second), axis=0).max()
-    return bool(apart <= TOLERANCE * min(first.spacing or (1.0,)))
-
-
-def describe(grid: Grid, like: Grid | None = None) -> str:
-    """``155 slices of 240 x 240``, or how far the grid lies from one of the same shape."""
-    if like is not None and grid.shape == like.shape:
-        apart = np.linalg.norm(_corners(grid) - _corners(like), axis=0).max()
-        return f"the same size, but up to {apart:.1f} mm away"
-    slices, height, width = grid.shape
-    return f"{slices} slices of {width} x {height}"
-
-
-def _corners(grid: Grid) -> npt.NDArray[np.float64]:
-    assert grid.affine is not None
-    ends = np.array(np.meshgrid(*[(0, size - 1) for size in grid.shape])).reshape(3, -1)
-    corners: npt.NDArray[np.float64] = grid.affine[:3, :3] @ ends + grid.affine[:3, 3:]
-    return corners
+def with_all_channels(scan: Scan) -> Scan:
+    """Fill the sequences that a scan lacks with FLAIR, and name them; also those that already equal it."""
+    if scan.channels == CHANNELS:
+        flair = scan.channel("flair")
+        middle = len(flair) // 2
+        same = tuple(
+            name
+            for name in CHANNELS
+            if name != "flair"
+            and np.array_equal(scan.channel(name)[middle], flair[middle])
+            and np.array_equal(scan.channel(name), flair)
+        )
+        return replace(scan, filled=same) if same else scan
+    missing = tuple(name for name in CHANNELS if name not in scan.channels)
+    parts = [scan.channel(name if name in scan.channels else "flair") for name in CHANNELS]
+    return Scan(np.stack(parts, axis=-1), scan.grid, scan.id, CHANNELS, missing)

@@ -169,7 +169,7 @@ def read_slice_masks(files: Sequence[Path], grid: Grid, id: str, *, threads: int
     return Mask(read_masks_alone(files, grid.shape[1:], threads=threads), grid, id)
 
 
-def read_slice_labels(files: Sequence[Path], grid: Grid, id: str, values: Sequence[int]) -> LabelMap:
+def read_slice_labels(files: Sequence[Path], grid: Grid, id: str, values: Sequence[int] | None) -> LabelMap:
     """Read one label map a slice onto ``grid``; ``files`` are in the order of its slices.
 
     Raises:

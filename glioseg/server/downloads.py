@@ -16,7 +16,7 @@ import numpy.typing as npt
 from glioseg.draw import draw_gif, draw_slices
 from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
-from glioseg.io import READERS, anonymised, marked, write_mask
+from glioseg.io import READERS, write_mask
 from glioseg.scan import Grid, Made, Mask, Scan
 from glioseg.server.scans import Entry
 
@@ -52,7 +52,7 @@ def mask_file(entry: Entry, mask: Mask, format: str, what: str = "mask", anonymi
     if format == "dicom" and mask.grid.format != "dicom":
         cure = "Ask for format=nifti."
         raise InputError(Fault("the scan", "DICOM, which a SEG refers to", mask.grid.format, cure))
-    grid = marked(anonymised(mask.grid) if anonymise else mask.grid, _made(entry, mask))
+    grid, made_by = mask.grid, _made(entry, mask)
     if format in ("tif", "png"):
         files = tuple(Path(f"{name}_{number}.{format}") for number in grid.slice_numbers)
         grid = Grid(grid.shape, slice_numbers=grid.slice_numbers, format="slices", files=files)
@@ -61,7 +61,8 @@ def mask_file(entry: Entry, mask: Mask, format: str, what: str = "mask", anonymi
         if format == "nifti":
             paths = READERS["nifti"].write_mask(mask, folder, name)
         else:
-            paths = write_mask(Mask(mask.voxels, grid, name), folder, name)
+            whole = Mask(mask.voxels, grid, name)
+            paths = write_mask(whole, folder, name, anonymise=anonymise, made=made_by)
         return _as_download(paths, folder, f"{name}_{what}.zip")
 
 

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from glioseg.errors import Fault, InputError, raise_all
-from glioseg.io import find_scans, read_mask, read_scan
-from glioseg.io.dicom.detect import has_dicom, is_dicom
+from glioseg.io import find_scans, read_scan
+from glioseg.io.dicom.detect import is_dicom
 from glioseg.io.dicom.find import parse_series
 from glioseg.io.dicom.match import FoundSeries, SeriesFault
-from glioseg.io.dicom.segmentation import is_segmentation
-from glioseg.io.names import is_mask, is_picture, is_volume, listed, split_number, stem_of, suffix_of
-from glioseg.io.sources import Source
+from glioseg.io.names import is_picture, is_volume, listed, split_number, stem_of, suffix_of
+from glioseg.io.source import Source, without_image
 from glioseg.scan import Mask, Scan
 from glioseg.server.settings import Settings
 
@@ -121,6 +120,8 @@ def read_upload(folder: Path, settings: Settings, series: Sequence[str] = ()) ->
         cure = "Upload one scan at a time. Slices of a scan differ only in the number at the end of the name."
         raise InputError(Fault("the upload", "one scan", found, cure))
     source = replace(sources[0], id=_id(sources[0], folder))
+    check_series(source, settings.values)
+    raise_all(without_image(mask) for mask in source.strays)
     try:
         scan = source.read()
     except InputError as error:
@@ -129,10 +130,7 @@ def read_upload(folder: Path, settings: Settings, series: Sequence[str] = ()) ->
         # Sequences that do not fit together: another series, or none, may.
         faults = [SeriesFault(f.where, f.expected, f.found, f.cure, source.series) for f in error.faults]
         raise InputError(*faults) from None
-    masks = [path for path in known if is_mask(path)]
-    if source.format == "dicom":
-        masks += [path for path in files if is_dicom(path) and is_segmentation(path)]
-    return Upload(scan, _truth(masks, scan), source.series)
+    return Upload(scan, source.read_truth(scan.grid), source.series)
 
 
 def _id(source: Source, folder: Path) -> str:
@@ -155,15 +153,28 @@ def check_promises(files: list[Path], most: int) -> None:
     """
     total = 0
     for path in files:
-        for probe in (_picture_values, _volume_values, _dicom_values):
+        for probe in (_picture_values, _volume_values):
             try:
                 total += sum(probe(path))
             except Exception:  # damaged headers raise whatever they like
                 continue
-        if total > most:
-            cure = "Crop or resample the scan, or raise the limit with --max-values."
-            found = f"{total:,} or more, as the headers say"
-            raise InputError(Fault("the upload", f"at most {most:,} values", found, cure))
+        _check_total(total, most)
+
+
+def check_series(source: Source, most: int) -> None:
+    """Refuse a study whose series promise more values than allowed, as their headers, once read, say.
+
+    Raises:
+        InputError: the series together promise more than ``most`` values.
+    """
+    _check_total(sum(_product((f.rows, f.columns)) for s in source.chosen.values() for f in s.frames), most)
+
+
+def _check_total(total: int, most: int) -> None:
+    if total > most:
+        cure = "Crop or resample the scan, or raise the limit with --max-values."
+        found = f"{total:,} or more, as the headers say"
+        raise InputError(Fault("the upload", f"at most {most:,} values", found, cure))
 
 
 def _picture_values(path: Path) -> Iterator[int]:
@@ -191,33 +202,11 @@ def _volume_values(path: Path) -> Iterator[int]:
         yield _product(header.shape)
 
 
-def _dicom_values(path: Path) -> Iterator[int]:
-    if is_dicom(path) and has_dicom():
-        from glioseg.io.dicom.headers import count_of, open_header
-
-        header = open_header(path, ["Rows", "Columns", "NumberOfFrames", "SamplesPerPixel"])
-        words = ("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel")
-        yield _product(tuple(count_of(header, word, 1) or 1 for word in words))
-
-
 def _product(sizes: tuple[int, ...]) -> int:
     result = 1
     for size in sizes:
         result *= max(1, int(size))
     return result
-
-
-def _truth(masks: list[Path], scan: Scan) -> Mask | None:
-    if not masks:
-        return None
-    per_slice = scan.grid.format == "slices"
-    places = sorted({mask.parent for mask in masks}) if per_slice else masks
-    if len(places) > 1:
-        found = listed(path.name for path in places)
-        cure = "Upload the scan with one mask, or without."
-        raise InputError(Fault("the upload", "one mask for the scan", found, cure))
-    mask = read_mask(places[0], scan.grid)
-    return Mask(mask.voxels, scan.grid, scan.id)
 
 
 def _innermost(folder: Path) -> Path:

@@ -142,7 +142,7 @@ def test_dicom_without_the_extra_says_so_in_chinese(
     def missing() -> None:
         require_extra("dicom", "a_module_that_is_not_there")
 
-    monkeypatch.setattr("glioseg.io.sources.require_dicom", missing)
+    monkeypatch.setattr("glioseg.io.find.require_dicom", missing)
     (path, *_) = dicom_kit.series(tmp_path, np.zeros((20, 24, 4), np.int16))
     items = send(page, tmp_path, {"a.dcm": path.read_bytes()})
     is_chinese(items, {"a_module_that_is_not_there", "pip", "install", "glioseg", "dicom"})

@@ -107,7 +107,7 @@ def test_every_case_that_cannot_be_prepared_is_told_at_once(few_slices, tmp_path
 
 def test_a_scan_without_masks_is_refused(case, tmp_path) -> None:
     with pytest.raises(InputError, match="expected a mask for every slice"):
-        prepare_cases([replace(case, masks=(None,) * 4)], SMALL, tmp_path / "cache")
+        prepare_cases([replace(case, source=replace(case.source, truth=()))], SMALL, tmp_path / "cache")
 
 
 # ---------------------------------------------------------------- what belongs to what
@@ -280,7 +280,7 @@ cache.write_text = lambda path, text: stop() if path.name == "meta.json" else No
 
 
 def test_a_cache_that_is_only_read(case, tmp_path, read_only) -> None:
-    cases = [case, replace(case, id="another")]
+    cases = [case, replace(case, source=replace(case.source, id="another"))]
     cache = tmp_path / "cache"
     prepare_cases(cases, SMALL, cache)
     for folder in [path for path in cache.rglob("*") if path.is_dir()]:

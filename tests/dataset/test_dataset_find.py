@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import dicom_kit
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.sound_scans import labelled, mask_of, patient, save, slice_rgb
+from support.sound_scans import labelled, mask_of, nifti, patient, save, slice_rgb, volume
 
 from glioseg.dataset import find_cases, read_case
+from glioseg.dataset.cache import prepare_cases
+from glioseg.dataset.check import check
 from glioseg.dataset.find import site_of, survey
 from glioseg.errors import InputError
+from glioseg.io import read_scan, write_mask
+from glioseg.prepare import Preparation
+from glioseg.scan import Mask
 
 
 def test_patients_in_order_and_slices_by_number(tmp_path: Path) -> None:
@@ -158,3 +164,47 @@ def test_the_public_data_set() -> None:
     assert scan.voxels.shape == (20, 256, 256, 3)
     assert mask is not None
     assert int(mask.voxels.sum()) == 28110
+
+
+def test_scans_that_predict_reads_are_labelled_scans_if_they_have_a_mask(tmp_path: Path) -> None:
+    lesion = (volume() > 400).astype(np.uint8)
+    for number, id in enumerate(("p1", "p2")):
+        nifti(tmp_path / "beside" / id / f"{id}_FLAIR.nii.gz", volume(seed=number))
+        nifti(tmp_path / "beside" / id / f"{id}_T1.nii.gz", volume(seed=number + 5))
+        nifti(tmp_path / "beside" / id / f"{id}_seg.nii.gz", lesion)
+        nifti(tmp_path / "folders" / "images" / f"{id}.nii.gz", volume(seed=number))
+        nifti(tmp_path / "folders" / "masks" / f"{id}.nii.gz", lesion)
+        for slice in (1, 2, 3):
+            save(tmp_path / "flat" / f"{id}_{slice}.png", slice_rgb(slice + 10 * number))
+            save(tmp_path / "flat" / f"{id}_{slice}_mask.png", mask_of(slice))
+        dicom_kit.series(tmp_path / "dicom" / id, volume(seed=number), study=id)
+        scan = read_scan(tmp_path / "dicom" / id)
+        write_mask(Mask(scan.channel("flair") > 400, scan.grid, id), tmp_path / "dicom" / id)
+    for data in ("beside", "folders", "flat", "dicom"):
+        cases = find_cases(tmp_path / data)
+        assert [case.id for case in cases] == ["p1", "p2"]
+        assert {case.layout for case in cases} == {"scans"}
+        for case in cases:
+            scan, mask = read_case(case)
+            assert mask is not None
+            assert mask.grid is scan.grid
+            assert mask.voxels.any()
+        census = check(tmp_path / data)
+        assert census.faults == ()
+        assert census.patients == 2
+        assert census.slices == sum(census.counts) == (6 if data == "flat" else 12)
+        (prepared, _) = prepare_cases(cases, Preparation(name="default", size=32), tmp_path / "cache")
+        assert prepared.targets.any()
+
+
+def test_scans_without_a_mask_are_faults_of_the_data(tmp_path: Path) -> None:
+    for id in ("p1", "p2", "p3"):
+        nifti(tmp_path / id / f"{id}_FLAIR.nii.gz", volume())
+    nifti(tmp_path / "p1" / "p1_seg.nii.gz", (volume() > 400).astype(np.uint8))
+    for word in ("mask", "seg"):
+        nifti(tmp_path / "p3" / f"p3_{word}.nii.gz", (volume() > 400).astype(np.uint8))
+    with pytest.raises(InputError) as caught:
+        find_cases(tmp_path)
+    assert [Path(fault.where).name[:2] for fault in caught.value.faults] == ["p2", "p3"]
+    nifti(tmp_path / "p1" / "p1_seg.nii.gz", volume())
+    assert any("p1_seg.nii.gz" in str(fault) for fault in check(tmp_path).faults)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -219,7 +221,7 @@ def test_without_the_extra_the_pip_line_is_said(tmp_path: Path, monkeypatch: pyt
         require_extra("dicom", "a_module_that_is_not_there")
 
     monkeypatch.setattr(detect, "require_dicom", missing)
-    monkeypatch.setattr("glioseg.io.sources.require_dicom", missing)
+    monkeypatch.setattr("glioseg.io.find.require_dicom", missing)
     monkeypatch.setattr("glioseg.io.dicom.reader.require_dicom", missing)
     with pytest.raises(InputError, match=r"pip install 'glioseg\[dicom\]'"):
         read_scan(tmp_path / "p1")
@@ -236,3 +238,45 @@ def test_help_imports_nothing_of_dicom() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def opened(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Counts how often each file is opened for reading from now on."""
+    counts: Counter[str] = Counter()
+    real = builtins.open
+
+    def counting(file: Any, *args: Any, **kwargs: Any) -> Any:
+        counts[str(file)] += 1
+        return real(file, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "open", counting)
+    return counts
+
+
+@pytest.mark.parametrize("suffix", [".dcm", ""])
+def test_a_file_is_opened_once_for_its_header_and_once_for_its_pixels(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = series(tmp_path / "p1" / "1", volume(), suffix=suffix)
+    used += series(tmp_path / "p1" / "2", volume(seed=2), name="AX T1", suffix=suffix)
+    aside = series(tmp_path / "p1" / "3", volume(seed=3), name="AX T2", suffix=suffix)
+    counts = opened(monkeypatch)
+    ((source,), faults) = find_scans([tmp_path / "p1"])
+    assert not faults
+    scan = source.read()
+    write_mask(some(scan), tmp_path / "out")
+    looks = 0 if suffix else 1  # at the first bytes of a file whose name says nothing
+    assert {counts[str(path)] for path in used} == {2 + looks}
+    assert {counts[str(path)] for path in aside} == {1 + looks}
+    counts.clear()
+    read_scan(tmp_path / "p1")
+    assert {counts[str(path)] for path in used} == {2}
+
+
+def test_a_seg_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    series(tmp_path / "p1", volume())
+    scan = read_scan(tmp_path / "p1")
+    (path,) = write_mask(some(scan), tmp_path / "out")
+    counts = opened(monkeypatch)
+    read_mask(path, scan.grid)
+    assert counts[str(path)] == 1

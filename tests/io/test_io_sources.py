@@ -12,7 +12,7 @@ from support.sound_scans import mask_of, nifti, patient, save, slice_rgb, volume
 
 from glioseg.errors import InputError
 from glioseg.io import find_scans, names, read_scan
-from glioseg.io.sources import Source
+from glioseg.io.source import Source
 
 
 def found(*paths: Path) -> list[Source]:
@@ -105,9 +105,9 @@ def test_a_folder_of_sequences_can_be_read_as_a_scan(tmp_path: Path) -> None:
     scan = read_scan(tmp_path / "p1")
     assert (scan.id, scan.filled) == ("p1", ("pre",))
     assert read_scan(tmp_path / "p1", id="other").id == "other"
-    nifti(tmp_path / "p1" / "whole.nii.gz", volume())
-    with pytest.raises(InputError, match=r"2 scans \(whole, p1\)"):
-        read_scan(tmp_path / "p1")
+    nifti(tmp_path / "p2" / "FLAIR.nii.gz", volume())
+    with pytest.raises(InputError, match=r"2 scans \(p1, p2\)"):
+        read_scan(tmp_path)
     (tmp_path / "none").mkdir()
     with pytest.raises(InputError, match="found none"):
         read_scan(tmp_path / "none")
@@ -117,12 +117,115 @@ def test_several_patients_with_sequences_in_one_folder(tmp_path: Path) -> None:
     for name in ("sub-01_FLAIR", "sub-01_ce-gd_T1w", "sub-02_FLAIR", "sub-03_FLAIR", "sub-03_T1w", "whole"):
         nifti(tmp_path / f"{name}.nii.gz", volume())
     sources = {source.id: source for source in found(tmp_path)}
-    assert set(sources) == {"sub-01", "sub-02", "sub-03", "whole"}
+    assert set(sources) == {"sub-01", "sub-02", "sub-03"}
     assert sources["sub-01"].sequences == ("flair", "post")
     assert sources["sub-01"].read().filled == ("pre",)
     assert sources["sub-02"].read().filled == ("pre", "post")
     assert sources["sub-03"].sequences == ("pre", "flair")
-    assert sources["whole"].sequences == ()
+    assert "left aside: whole.nii.gz" in str(sources["sub-01"])
+
+
+@pytest.mark.parametrize(
+    ("names_of_files", "sequences"),
+    [
+        (("FLAIR", "MPRAGE", "AX_T1_without_contrast_other"), None),
+        (("AX_FLAIR", "SAG_T1_without_contrast", "COR_T1_+C"), ("pre", "flair", "post")),
+        (("3_t2_tirm_tra_dark-fluid", "5_t1_se_tra", "9_t1_se_tra_KM"), ("pre", "flair", "post")),
+        (("Head_AX_T2_FLAIR_20200101101010_5", "Head_AX_T1_20200101101010_3"), ("pre", "flair")),
+        (("p1_FLAIR", "MPRAGE"), ("pre", "flair")),
+        (("p1_FLAIR", "localizer", "p1_ADC", "head"), ("flair",)),
+        (("p1_FLAIR", "p2_T1"), ("flair",)),
+    ],
+)
+def test_what_is_not_flair_beside_flair_is_no_scan_of_its_own(
+    names_of_files: tuple[str, ...], sequences: tuple[str, ...] | None, tmp_path: Path
+) -> None:
+    for name in names_of_files:
+        nifti(tmp_path / "study" / f"{name}.nii.gz", volume())
+    sources, faults = find_scans([tmp_path / "study"])
+    assert len(sources) <= 1
+    if sequences is None:
+        assert sources[0].sequences == ("pre", "flair"), "the second T1 is left aside"
+        return
+    assert faults == []
+    assert sources[0].sequences == sequences
+    for file in (tmp_path / "study").iterdir():
+        said = file in sources[0].files or file.name in sources[0].note
+        assert said or names.sequence_of(file) == "other"
+
+
+def test_several_patients_without_flair_are_still_faults(tmp_path: Path) -> None:
+    for name in ("p1_FLAIR", "p2_FLAIR", "p3_T1"):
+        nifti(tmp_path / f"{name}.nii.gz", volume())
+    sources, faults = find_scans([tmp_path])
+    assert [source.id for source in sources] == ["p1", "p2"]
+    assert "a FLAIR file for p3" in str(faults[0])
+
+
+def test_folders_named_after_sequences_are_one_scan(tmp_path: Path) -> None:
+    for folder, name in (("FLAIR", "img"), ("T1", "img"), ("T1_post", "img")):
+        nifti(tmp_path / "p1" / folder / f"{name}.nii.gz", volume())
+    (source,) = found(tmp_path)
+    assert (source.id, source.sequences) == ("p1", ("pre", "flair", "post"))
+
+
+def test_slices_of_other_sequences_are_left_aside(tmp_path: Path) -> None:
+    for number in (1, 2):
+        for name in ("flair", "t1"):
+            save(tmp_path / "one" / f"{name}_{number}.png", slice_rgb())
+            save(tmp_path / "folders" / name / f"{number}.png", slice_rgb())
+    nifti(tmp_path / "three" / "FLAIR.nii.gz", volume())
+    save(tmp_path / "three" / "qc.png", slice_rgb())
+    one, folders, three = found(tmp_path / "one", tmp_path / "folders", tmp_path / "three")
+    for source, other in ((one, "one"), (folders, "t1"), (three, "qc.png")):
+        assert f"left aside: {other}" in source.note
+    assert all("flair" in str(file).casefold() for file in (*one.files, *folders.files, *three.files))
+
+
+def truths(*paths: Path) -> dict[str, list[str | None]]:
+    return {
+        source.id: [None if file is None else file.name for file in source.truth] for source in found(*paths)
+    }
+
+
+def test_masks_beside_scans_are_their_truth(tmp_path: Path) -> None:
+    patient(tmp_path / "kaggle", "a", 3)
+    for id in ("case_001", "case_002"):
+        for word in ("flair", "t1ce", "seg"):
+            nifti(tmp_path / "brats" / id / f"{id}_{word}.nii.gz", volume())
+    for word in ("FLAIR", "T1", "tumour_labels"):
+        nifti(tmp_path / "own" / "p9" / f"{word}.nii.gz", volume())
+    for name in ("x", "y"):
+        nifti(tmp_path / "volumes" / "images" / f"{name}.nii.gz", volume())
+        nifti(tmp_path / "volumes" / "masks" / f"{name}.nii.gz", volume())
+        nifti(tmp_path / "nn" / "imagesTr" / f"{name}{name}.nii.gz", volume())
+        nifti(tmp_path / "nn" / "labelsTr" / f"{name}{name}.nii.gz", volume())
+    nifti(tmp_path / "bare" / "z.nii.gz", volume())
+    assert truths(*(tmp_path / name for name in ("kaggle", "brats", "own", "volumes", "nn", "bare"))) == {
+        "a": ["a_1_mask.tif", "a_2_mask.tif", "a_3_mask.tif"],
+        "case_001": ["case_001_seg.nii.gz"],
+        "case_002": ["case_002_seg.nii.gz"],
+        "p9": ["tumour_labels.nii.gz"],
+        "x": ["x.nii.gz"],
+        "y": ["y.nii.gz"],
+        "xx": ["xx.nii.gz"],
+        "yy": ["yy.nii.gz"],
+        "z": [],
+    }
+
+
+def test_the_truth_is_read_on_the_grid_of_the_scan(tmp_path: Path) -> None:
+    lesion = (volume() > 400).astype(np.uint8)
+    nifti(tmp_path / "p1" / "p1_flair.nii.gz", volume())
+    nifti(tmp_path / "p1" / "p1_seg.nii.gz", lesion)
+    (source,) = found(tmp_path)
+    mask = source.read_truth(source.read().grid)
+    assert mask is not None
+    assert mask.voxels.sum() == lesion.sum()
+    nifti(tmp_path / "p1" / "p1_mask.nii.gz", lesion)
+    (source,) = found(tmp_path)
+    with pytest.raises(InputError, match="one mask for the scan"):
+        source.read_truth(source.read().grid)
 
 
 def test_nothing_overwrites_anything(tmp_path: Path) -> None:

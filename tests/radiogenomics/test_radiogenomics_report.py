@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import typer
 from PIL import Image
+from support.sound_scans import nifti
 from typer.testing import CliRunner
 
 from glioseg.cli.features import features
@@ -134,6 +135,21 @@ def test_masks_are_found_in_every_layout_that_is_written(tmp_path, data, predict
     write_mask(Mask(lesion(1), nifti.grid, "scan_9"), tmp_path / "volumes")
     assert list(find_masks(tmp_path / "volumes")) == ["scan_9", "scan_10"]
     assert find_masks(path) == {"scan_10": path}
+
+
+def test_masks_beside_volumes_are_measured_with_their_scans(tmp_path):
+    voxels = np.random.default_rng(1).integers(1, 500, (20, 24, 6)).astype(np.int16)
+    for id in ("p1", "p2"):
+        for word, stored in (("flair", voxels), ("t1", voxels), ("seg", (voxels > 400).astype(np.uint8))):
+            nifti(tmp_path / id / f"{id}_{word}.nii.gz", stored)
+    masks = find_masks(tmp_path)
+    assert {id: path.name for id, path in masks.items()} == {
+        "p1": "p1_seg.nii.gz",
+        "p2": "p2_seg.nii.gz",
+    }
+    table = measure_all(sources_of(masks, tmp_path))
+    assert table.patients == ["p1", "p2"]
+    assert sources_of(masks, tmp_path)["p1"]()[1] is not None
 
 
 def test_a_mask_twice_or_none_is_refused(tmp_path):

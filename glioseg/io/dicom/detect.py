@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from glioseg.errors import InputError, require_extra
@@ -18,30 +21,48 @@ def is_dicom(file: Path) -> bool:
     if is_picture(file) or is_volume(file):
         return False
     try:
-        if not file.is_file():  # a pipe would be waited for without end
+        state = file.stat()
+        if not stat.S_ISREG(state.st_mode):  # a pipe would be waited for without end
             return False
-        with open(file, "rb") as opened:
-            return opened.read(132)[128:] == b"DICM"
+        return _has_preamble(str(file), state.st_ino, state.st_size, state.st_mtime_ns)
     except OSError:
         return False
+
+
+@lru_cache(1 << 14)
+def _has_preamble(file: str, *_state: int) -> bool:
+    """Whether a file in this state begins as DICOM does; each is looked at once."""
+    with open(file, "rb") as opened:
+        return opened.read(132)[128:] == b"DICM"
+
+
+def dicom_files(path: Path) -> list[Path]:
+    """The DICOM files that a path is or holds, hidden ones aside."""
+    return list(_dicom_below(path)) if path.is_dir() else [path]
+
+
+def _dicom_below(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            file = Path(place, name)
+            if not is_hidden(file) and is_dicom(file) and file.is_file():
+                yield file
 
 
 def takes(path: Path) -> bool:
-    """Whether a path is a DICOM file, or a folder without images of its own and with DICOM at some depth."""
+    """Whether a path is a DICOM file, or a folder that holds DICOM and no image of another kind beside it.
+
+    DICOM may lie at any depth. Pictures in one folder with DICOM are previews of it and do not count.
+    """
     if not path.is_dir():
         return is_dicom(path)
     try:
-        if holds_slices(path):
+        if holds_slices(path) and not any(is_dicom(file) for file in path.iterdir()):
             return False
     except OSError:
         return False
-    for folder, folders, files in os.walk(path):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            file = Path(folder, name)
-            if not is_hidden(file) and is_dicom(file) and file.is_file():
-                return True
-    return False
+    return next(_dicom_below(path), None) is not None
 
 
 def require_dicom() -> None:

@@ -6,22 +6,42 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from glioseg.errors import Fault, InputError
 from glioseg.io.dicom.headers import Frame, read_frames
-from glioseg.io.dicom.match import NONE, SeriesFault, choose, describe, listing, named
-from glioseg.io.dicom.series import find_series
+from glioseg.io.dicom.match import NONE, FoundSeries, SeriesFault, choose, describe, listing, named
+from glioseg.io.dicom.series import Series, find_series
 from glioseg.io.names import listed, name_of, scan_of_sequence, sequence_of, stem_of
-from glioseg.io.sources import Source
 from glioseg.scan import CHANNELS
 
 _NO_NAME = re.compile(r"(dicom|dcm|images?|series|study|scans?|mri?|export)[ _-]?\d*", re.IGNORECASE)
 
 
+@dataclass(frozen=True)
+class Study:
+    """A scan in DICOM.
+
+    Attributes:
+        id: name of the scan.
+        chosen: the series of each sequence, ``flair`` first.
+        note: what was taken for what, and what was left aside.
+        series: all of them, each with what it was taken for.
+        segmentations: the DICOM SEG files of the study.
+    """
+
+    id: str
+    chosen: Mapping[str, Series]
+    note: str
+    series: tuple[FoundSeries, ...]
+    segmentations: tuple[Path, ...] = ()
+
+
 def find_dicom(
     files: Mapping[Path, Path], wanted: Mapping[str, str] | None = None
-) -> tuple[list[Source], list[Fault]]:
+) -> tuple[list[Study], list[Fault]]:
     """Find the scans in DICOM files; only headers are read.
 
     Args:
@@ -29,7 +49,7 @@ def find_dicom(
         wanted: which series is ``flair``, ``pre`` or ``post``, see :func:`glioseg.io.dicom.match.choose`.
 
     Returns:
-        One source a study, named after its folder, and all that is wrong with the rest. A study with a file
+        The studies, named after their folders, and all that is wrong with the rest. A study with a file
         that cannot be read in one of its folders is left out: it would be segmented without that slice.
     """
     wanted = wanted or {}
@@ -37,17 +57,20 @@ def find_dicom(
     faults: list[Fault] = []
     others: Counter[str] = Counter()
     broken: set[Path] = set()
+    segmentations: dict[str, list[Path]] = defaultdict(list)
     for file in files:
         try:
-            frames, kind = read_frames(file)
+            frames, kind, study, segmentation = read_frames(file)
         except InputError as error:
             faults += error.faults
             broken.add(file.parent)
             continue
         if frames:
             studies[frames[0].study] += frames
-        else:
-            others[kind] += 1
+            continue
+        others[kind] += 1
+        if segmentation:
+            segmentations[study].append(file)
     if not studies and not faults:
         where = next(iter(files.values()))
         found = f"only {listed((f'{kind} ({count})' for kind, count in others.items()), 5)}"
@@ -58,9 +81,9 @@ def find_dicom(
             else "Give the folder with the MR series (SOP class MR or enhanced MR)."
         )
         faults.append(Fault(where, "MR images", found, cure))
-    sources: list[Source] = []
+    found_studies: list[Study] = []
     met: set[str] = set()
-    for frames in studies.values():
+    for uid, frames in studies.items():
         series = find_series(frames)
         met |= {name for name, value in wanted.items() if named(series, value)}
         if broken.intersection(frame.file.parent for frame in frames):
@@ -72,12 +95,13 @@ def find_dicom(
         faults += [SeriesFault(one.where, one.expected, one.found, one.cure, listed_series) for one in wrong]
         if wrong:
             continue
-        names = [name for name in ("flair", "pre", "post") if name in chosen]
-        pairs = [(file, name) for name in names for file in chosen[name].files]
+        in_order: dict[str, Series] = {
+            name: chosen[name] for name in ("flair", "pre", "post") if name in chosen
+        }
+        # An anonymised SEG has a StudyInstanceUID of its own: with one study alone it is that study's.
+        own = segmentations[uid] if len(studies) > 1 else chain.from_iterable(segmentations.values())
         id = _id(frames, folder, files)
-        note = describe(chosen, series)
-        paths, sequences = zip(*pairs, strict=True)
-        sources.append(Source(id, "dicom", paths, sequences, note=note, series=listed_series))
+        found_studies.append(Study(id, in_order, describe(chosen, series), listed_series, tuple(own)))
     for name, value in wanted.items():
         if studies and name not in met and value.casefold() != NONE:
             there = [each for frames in studies.values() for each in find_series(frames)]
@@ -85,8 +109,8 @@ def find_dicom(
             cure = "Give its SeriesInstanceUID or the whole of its SeriesDescription."
             asked = f"--series {name}={value}"
             faults.append(SeriesFault(asked, "a series of that name", titles, cure, listing({}, there)))
-            sources = []  # what was asked for is not there: nothing is segmented in its place
-    return sources, faults
+            found_studies = []  # what was asked for is not there: nothing is segmented in its place
+    return found_studies, faults
 
 
 def parse_series(texts: Sequence[str]) -> dict[str, str]:

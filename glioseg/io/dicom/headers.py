@@ -8,11 +8,12 @@ import re
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 from glioseg.errors import Fault, InputError
+from glioseg.io.dicom.anonymise import KEPT
 from glioseg.io.refuse import check_size, quiet, reading, without_warnings
 
 IMAGES = {
@@ -25,6 +26,9 @@ IMAGES = {
     "1.2.840.10008.5.1.4.1.1.7.3": "multi-frame grey secondary capture",
 }
 """SOP classes that are read as images."""
+
+SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+"""SOP classes of SEG, and of SEG that holds labels."""
 
 COLOURS = {"1.2.840.10008.5.1.4.1.1.4.3", "1.2.840.10008.5.1.4.1.1.7.4"}
 
@@ -108,6 +112,7 @@ class Frame:
         slope, intercept: from stored values to those meant.
         inverted: whether the lowest value is white.
         apart: what may tell images at one position apart, by the name of the attribute.
+        about: pydicom's dataset of what the file says of patient and study, for what is written.
     """
 
     file: Path
@@ -142,6 +147,7 @@ class Frame:
     intercept: float = 0.0
     inverted: bool = False
     apart: tuple[tuple[str, str], ...] = ()
+    about: Any = field(default=None, repr=False, compare=False)
 
 
 @contextmanager
@@ -182,44 +188,45 @@ def _open(path: Path, **options: Any) -> Any:
 
     with reading(path), open(path, "rb") as file:
         start = file.read(132)
-    if not start:
-        raise InputError(Fault(path, "a DICOM file", "an empty file (0 bytes)", "Copy or export it anew."))
-    bare = start[128:] != b"DICM"
-    if bare and start[:2] not in (b"\x08\x00", b"\x00\x08", b"\x02\x00"):
-        found = "another kind of file named like one"
-        raise InputError(Fault(path, "a DICOM file", found, "Remove it, or export it anew as DICOM."))
-    try:
-        with calm(), reading(path):
-            if not bare:
-                _check_inflated(path)
-            return pydicom.dcmread(path, force=bare, **options)
-    except (InputError, MemoryError):
-        raise
-    except InvalidDicomError as error:
-        raise InputError(damaged(path)) from error
-    except Exception as error:  # pydicom raises whatever damaged bytes lead to
-        raise InputError(damaged(path)) from error
+        if not start:
+            raise InputError(
+                Fault(path, "a DICOM file", "an empty file (0 bytes)", "Copy or export it anew.")
+            )
+        bare = start[128:] != b"DICM"
+        if bare and start[:2] not in (b"\x08\x00", b"\x00\x08", b"\x02\x00"):
+            found = "another kind of file named like one"
+            raise InputError(Fault(path, "a DICOM file", found, "Remove it, or export it anew as DICOM."))
+        try:
+            with calm():
+                if not bare:
+                    _check_inflated(path, file)
+                file.seek(0)
+                return pydicom.dcmread(file, force=bare, **options)
+        except (InputError, MemoryError, OSError):
+            raise
+        except InvalidDicomError as error:
+            raise InputError(damaged(path)) from error
+        except Exception as error:  # pydicom raises whatever damaged bytes lead to
+            raise InputError(damaged(path)) from error
 
 
-def _check_inflated(path: Path) -> None:
+def _check_inflated(path: Path, file: BinaryIO) -> None:
     """Inflate a deflated file piece by piece, to know its size before pydicom does it at once."""
-    from pydicom.filereader import read_file_meta_info
+    from pydicom.filereader import read_dataset
 
-    meta = read_file_meta_info(path)
+    meta = read_dataset(file, False, True, stop_when=lambda tag, _vr, _length: tag >> 16 != 2)
     if meta.get("TransferSyntaxUID") != _DEFLATED:
         return
-    with open(path, "rb") as file:
-        file.seek(144 + int(meta.FileMetaInformationGroupLength))  # preamble, DICM, the length itself
-        inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-        size = 0
-        while piece := file.read(1 << 16):
-            while piece:
-                size += len(inflate.decompress(piece, 1 << 20))
-                piece = inflate.unconsumed_tail
-                if size > MAX_INFLATED:
-                    found = "more"
-                    cure = "Export it without deflation."
-                    raise InputError(Fault(path, f"at most {MAX_INFLATED:,} bytes inflated", found, cure))
+    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+    size = 0
+    while piece := file.read(1 << 16):
+        while piece:
+            size += len(inflate.decompress(piece, 1 << 20))
+            piece = inflate.unconsumed_tail
+            if size > MAX_INFLATED:
+                found = "more"
+                cure = "Export it without deflation."
+                raise InputError(Fault(path, f"at most {MAX_INFLATED:,} bytes inflated", found, cure))
 
 
 def damaged(path: Path) -> Fault:
@@ -227,16 +234,34 @@ def damaged(path: Path) -> Fault:
     return Fault(path, "a whole DICOM file", "one that is damaged or cut short", "Copy or export it anew.")
 
 
-def read_frames(path: Path) -> tuple[list[Frame], str]:
-    """The images of a file, and what it is instead when it holds none (``SEG``, ``SR``, ``CT`` ...).
+class Images(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        frames: its images.
+        kind: what it is instead when it holds none (``SEG``, ``SR``, ``CT`` ...).
+        study: StudyInstanceUID.
+        segmentation: whether it is a SEG.
+    """
+
+    frames: list[Frame]
+    kind: str
+    study: str = ""
+    segmentation: bool = False
+
+
+def read_frames(path: Path) -> Images:
+    """Read the header of a file: its images, or what it is instead.
 
     Raises:
         InputError: the file is damaged, or promises a size that no scan has.
     """
-    header = open_header(path, _KEYWORDS)
+    header = open_header(path, [*_KEYWORDS, *KEPT])
     try:
         with calm():
-            return _frames(path, header)
+            frames, kind = _frames(path, header)
+            sop_class = text_of(header, "SOPClassUID")
+            return Images(frames, kind, text_of(header, "StudyInstanceUID"), sop_class in SEGMENTATIONS)
     except InputError:
         raise
     except Exception as error:  # values that cannot be converted, sequences that end too early
@@ -273,10 +298,27 @@ def _frames(path: Path, header: Any) -> tuple[list[Frame], str]:
         raise InputError(Fault(path, f"the place of each of {count} frames", found, "Export it anew."))
     shared = (header.get("SharedFunctionalGroupsSequence") or [None])[0]
     common = _common(path, header, sop_class, modality, count, rows, columns, photometric)
+    common["about"] = _about(header)
     return [
         Frame(**common, **_own(header, shared, groups[index] if groups else None, index))
         for index in range(count)
     ], ""
+
+
+def _about(header: Any) -> Any:
+    """What the header says of patient and study, as it stands there: not every value need be sound."""
+    from pydicom.dataset import Dataset
+    from pydicom.tag import Tag
+
+    about = Dataset()
+    for keyword in KEPT:
+        if keyword in header:
+            element = header.get_item(keyword)
+            about[Tag(keyword)] = element
+    about.set_original_encoding(
+        header.original_encoding[0], header.original_encoding[1], header.original_character_set
+    )
+    return about
 
 
 def _common(

@@ -13,25 +13,11 @@ from glioseg.errors import Fault
 from glioseg.io.dicom.headers import Frame
 from glioseg.io.dicom.series import Series
 from glioseg.io.names import listed
+from glioseg.io.vocabulary import named as named_by
 from glioseg.scan import CHANNELS
 
 NONE = "none"
 """``--series post=none``: do as if the study had no such series."""
-
-_FLAIR = r"\w*flair\w*|dark ?fluid|t2f"
-_T1 = r"t1\w*|mp2?rage\w*|f?spgr\w*|bravo|vibe|tfl3d|3dt1\w*"
-_T2 = r"t2\w*|3dt2\w*"
-_POST = r"post\w*|gd\w*|gad\w*|ce|km|contrast\w*|enh\w*|t1c|t1ce|t1gd|c \+|\+ (?:c|km|gd\w*|contrast)"
-_PRE = (
-    r"pre\w*|native?|noncon\w*|(?:non|wo|without|no|ohne) (?:contrast|gd|gad\w*|km|c)|wo|without|"
-    r"unenhanced|t1n"
-)
-_OTHER = (
-    r"t2star|adc|e?dwi|dti|diff\w*|trace\w*|tensor|fa|swi|swan|suscept\w*|mip|minip|phase\w*|pd\w*|asl|perf\w*|"
-    r"dsc|dce|r?cbv|r?cbf|mtt|ttp|tof|mra|mrv|angio\w*|pc|fmri|bold|epi?2d\w*|resting|loc\w*|scout|survey|"
-    r"aahead\w*|3 ?plane\w*|calib\w*|field ?map\w*|b0|b1\w*|svs|csi|spectro\w*|sub|subtr\w*|stir|ciss|fiesta|"
-    r"screen ?save\w*|report|cor ?reg\w*|mtr?|mrs"
-)
 
 
 def sequence_of(series: Series) -> str | None:
@@ -48,13 +34,15 @@ def sequence_of(series: Series) -> str | None:
     ):
         return "other"
     for text in (first.description, first.protocol):
-        kind = _by_words(text)
-        if kind == "t1":
-            return _contrast(text, first)
-        if kind is not None:
-            return kind
+        said = named_by(text)
+        if said.kind == "t1" and said.contrast is None:
+            return "post" if first.contrast else "pre"
+        if said.kind:
+            return said.sequence
     kind = _by_parameters(first)
-    return _contrast("", first) if kind == "t1" else kind
+    if kind == "t1":
+        return "post" if first.contrast else "pre"
+    return kind
 
 
 def choose(
@@ -202,25 +190,6 @@ def _shown(series: Series) -> str:
     return f"{series.title}{f'#{series.place}' if series.place else ''} [{kind}]"
 
 
-def _by_words(text: str) -> str | None:
-    if _has(text, _OTHER):
-        return "other"
-    flair, t1, t2 = _has(text, _FLAIR), _has(text, _T1), _has(text, _T2)
-    if t1 and not t2:
-        return "t1"
-    if flair:
-        return "flair"
-    if t2:
-        return "other"
-    return "t1" if _has(text, _POST) else None
-
-
-def _contrast(text: str, first: Frame) -> str:
-    if _has(text, _PRE):
-        return "pre"
-    return "post" if _has(text, _POST) or first.contrast else "pre"
-
-
 def _by_parameters(first: Frame) -> str | None:
     repetition, echo, inversion = first.repetition, first.echo, first.inversion
     if repetition is None or echo is None:
@@ -232,11 +201,3 @@ def _by_parameters(first: Frame) -> str | None:
     if echo <= 35 and (repetition <= 1200 or (inversion is not None and repetition <= 3500)):
         return "t1"
     return None
-
-
-def _has(text: str, pattern: str) -> bool:
-    """Whether one of the words is there; words are parted by anything but letters, digits and ``+``."""
-    plain = re.sub(r"\bw/o\b|(?<![a-z0-9])-(?=c\b)", "without ", text.casefold())
-    plain = re.sub(r"[^a-z0-9+]+", " ", plain).replace("+", " + ")
-    plain = re.sub(r" +", " ", plain).strip()
-    return re.search(rf"(?:^|(?<= ))(?:{pattern})(?= |$)", plain) is not None

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
 from glioseg.io.dicom.series import Series
-from glioseg.io.sequences import same_grid
 from glioseg.io.turn import Affine
 from glioseg.scan import Grid
 
@@ -32,7 +31,7 @@ def onto(voxels: npt.NDArray[Any], grid: Grid, like: Grid, series: Series, flair
     Raises:
         InputError: the two do not share a frame of reference, or hardly overlap.
     """
-    if same_grid(like, grid):
+    if like.lies_on(grid):
         return voxels
     cure = "Register it to FLAIR first, or leave it out: --series pre=none or --series post=none."
     frames = {each.first.frame_of_reference for each in (series, flair)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,8 @@ from glioseg.files import written_whole
 from glioseg.io.dicom.anonymise import UNDATED, Uids, about_patient
 from glioseg.io.dicom.detect import require_dicom
 from glioseg.io.dicom.headers import calm
+from glioseg.io.dicom.native import Native
 from glioseg.scan import Grid, Made
-
-if TYPE_CHECKING:
-    from glioseg.io.dicom.reader import Native
 
 KINDS: dict[Made, tuple[str, str]] = {
     "automatic": ("AUTOMATIC", "Lesion found by glioseg; not for clinical use"),
@@ -33,7 +31,15 @@ KINDS: dict[Made, tuple[str, str]] = {
 """SegmentAlgorithmType and ContentDescription (at most 64 letters) by how a mask came about."""
 
 
-def write_segments(voxels: npt.NDArray[np.uint8], grid: Grid, path: Path, titles: Mapping[int, str]) -> Path:
+def write_segments(
+    voxels: npt.NDArray[np.uint8],
+    grid: Grid,
+    path: Path,
+    titles: Mapping[int, str],
+    *,
+    anonymise: bool = False,
+    made: Made = "automatic",
+) -> Path:
     """Write a SEG. Equal masks of equal sources give equal files, unless they are anonymised.
 
     Args:
@@ -41,30 +47,32 @@ def write_segments(voxels: npt.NDArray[np.uint8], grid: Grid, path: Path, titles
         grid: of a scan that was read from DICOM.
         path: the file.
         titles: of each value, the label of its segment.
+        anonymise: leave the patient, dates and original UIDs out.
+        made: how the mask came about.
 
     Raises:
         InputError: the grid comes from elsewhere, or the file cannot be written.
     """
-    from glioseg.io.dicom.reader import Native
-
     require_dicom()
     if not isinstance(grid.native, Native):
         cure = "Write it as NIfTI."
         raise InputError(Fault(path, "the mask of a scan read from DICOM", "one of another kind", cure))
     with calm():
-        dataset = _segmentation(voxels, grid.native, titles)
+        dataset = _segmentation(voxels, grid.native, titles, anonymise, made)
         with written_whole(path) as part:
             dataset.save_as(part, enforce_file_format=True)
     return path
 
 
-def _segmentation(voxels: npt.NDArray[np.uint8], native: Native, titles: Mapping[int, str]) -> Any:
+def _segmentation(
+    voxels: npt.NDArray[np.uint8], native: Native, titles: Mapping[int, str], anonymise: bool, made: Made
+) -> Any:
     import highdicom
     from highdicom.seg import Segmentation, SegmentDescription
     from pydicom.sr.codedict import codes
     from pydicom.uid import ExplicitVRLittleEndian
 
-    uids = Uids(native.anonymise)
+    uids = Uids(anonymise)
     frames = native.series.frames
     stored = native.stored(voxels).transpose(2, 1, 0)  # (slices, rows, columns)
     numbered = np.zeros(stored.shape, np.uint8)
@@ -75,7 +83,7 @@ def _segmentation(voxels: npt.NDArray[np.uint8], native: Native, titles: Mapping
     single = all(frame.frames == 1 for frame in frames)
     pixels = numbered if single else numbered[in_file]
     content = hashlib.sha256(pixels.tobytes()).hexdigest()
-    kind, said = KINDS[native.made]
+    kind, said = KINDS[made]
     seed = (frames[0].instance, content, "\n".join(titles.values()), __version__, kind)
     algorithm = highdicom.AlgorithmIdentificationSequence(
         name="glioseg", version=__version__, family=codes.DCM.ArtificialIntelligence
@@ -91,7 +99,8 @@ def _segmentation(voxels: npt.NDArray[np.uint8], native: Native, titles: Mapping
         )
         for number, title in enumerate(titles.values(), 1)
     ]
-    date, time = _date_and_time(native)
+    about = native.series.first.about
+    date, time = UNDATED if anonymise else _date_and_time(about)
     dataset = Segmentation(
         source_images=_single(native, uids) if single else [_multi(native, uids)],
         pixel_array=pixels,
@@ -116,30 +125,29 @@ def _segmentation(voxels: npt.NDArray[np.uint8], native: Native, titles: Mapping
         content_time=time,
     )
     # The study's own time and not now: equal masks give equal files.
-    made = {"InstanceCreationDate": date, "InstanceCreationTime": time}
+    created = {"InstanceCreationDate": date, "InstanceCreationTime": time}
     organization = uids.made_of("dimensions", *seed)
     for item in (*dataset.DimensionOrganizationSequence, *dataset.DimensionIndexSequence):
         item.DimensionOrganizationUID = organization
     for item in dataset.get("ContributingEquipmentSequence", ()):
         item.pop("ContributionDateTime", None)
-    for keyword, text in {**made, **about_patient(native.header, native.anonymise)}.items():
+    for keyword, text in {**created, **about_patient(about, anonymise)}.items():
         if keyword != "StudyInstanceUID":
             setattr(dataset, keyword, text)
     return dataset
 
 
-def _date_and_time(native: Native) -> tuple[str, str]:
+def _date_and_time(about: Any) -> tuple[str, str]:
     from pydicom.valuerep import DA, TM
 
-    if not native.anonymise:
-        for kind in ("Content", "Acquisition", "Series", "Study"):
-            date = str(native.header.get(f"{kind}Date") or "")
-            time = str(native.header.get(f"{kind}Time") or "")
-            try:
-                if DA(date) and TM(time):
-                    return date, time
-            except (ValueError, TypeError):
-                continue
+    for kind in ("Content", "Acquisition", "Series", "Study"):
+        date = str(about.get(f"{kind}Date") or "")
+        time = str(about.get(f"{kind}Time") or "")
+        try:
+            if DA(date) and TM(time):
+                return date, time
+        except (ValueError, TypeError):
+            continue
     return UNDATED
 
 

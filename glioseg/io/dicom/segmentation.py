@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
+from glioseg.io.dicom.detect import dicom_files
 from glioseg.io.dicom.headers import (
+    SEGMENTATIONS,
     Frame,
     calm,
     count_of,
@@ -25,13 +27,10 @@ from glioseg.io.dicom.headers import (
     open_whole,
     text_of,
 )
+from glioseg.io.dicom.native import series_grid
 from glioseg.io.dicom.series import SAME_PLACE, Series, normal
 from glioseg.io.refuse import check_size
-from glioseg.io.sequences import TOLERANCE, describe, same_grid
-from glioseg.scan import Grid
-
-SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
-"""SOP classes of SEG, and of SEG that holds labels."""
+from glioseg.scan import SAME_GRID, Grid
 
 
 def read_segments(path: Path, like: Grid | None) -> tuple[npt.NDArray[np.uint8], Grid]:
@@ -49,14 +48,14 @@ def read_segments(path: Path, like: Grid | None) -> tuple[npt.NDArray[np.uint8],
         InputError: it is no SEG, damaged, of probabilities, overlapping, or does not lie on ``like``.
     """
     path = _only_file(path)
-    header = open_header(path)
+    header = open_whole(path)
     if str(header.get("SOPClassUID", "")) not in SEGMENTATIONS:
         found = str(header.get("Modality", "")) or "another object"
         raise InputError(Fault(path, "a mask as DICOM SEG", found, "Give the SEG, or the mask as NIfTI."))
     try:
         with calm():
             frames, values, labelled = _frames(path, header)
-            stored = _pixels(path, frames)
+            stored = _pixels(path, header, frames)
     except InputError:
         raise
     except Exception as error:  # pydicom raises whatever damaged bytes lead to
@@ -81,8 +80,6 @@ def is_segmentation(path: Path) -> bool:
 
 
 def _only_file(path: Path) -> Path:
-    from glioseg.io.dicom.reader import dicom_files
-
     if not path.is_dir():
         return path
     found = [file for file in dicom_files(path) if is_segmentation(file)]
@@ -144,8 +141,8 @@ def _frames(path: Path, header: Any) -> tuple[list[Frame], list[int], bool]:
     return frames, values, labelled
 
 
-def _pixels(path: Path, frames: list[Frame]) -> npt.NDArray[Any]:
-    pixels = np.asarray(open_whole(path).pixel_array)
+def _pixels(path: Path, header: Any, frames: list[Frame]) -> npt.NDArray[Any]:
+    pixels = np.asarray(header.pixel_array)
     shape = (len(frames), frames[0].rows, frames[0].columns)
     if pixels.size != int(np.prod(shape)) or pixels.dtype.kind not in "iu" or pixels.max() > 255:
         raise InputError(damaged(path))
@@ -179,7 +176,7 @@ def _stack(path: Path, frames: list[Frame]) -> tuple[Series, list[int]]:
     )
     step = step or float(steps.min())
     places = np.rint((depths - depths[order[0]]) / step).astype(int)
-    if np.abs(depths - depths[order[0]] - places * step).max() > TOLERANCE * step + SAME_PLACE:
+    if np.abs(depths - depths[order[0]] - places * step).max() > SAME_GRID * step + SAME_PLACE:
         found = f"steps from {steps.min():.2f} to {steps.max():.2f} mm"
         raise InputError(Fault(path, "evenly spaced frames", found, "Export the SEG anew."))
     count = int(places.max()) + 1
@@ -193,8 +190,6 @@ def _stack(path: Path, frames: list[Frame]) -> tuple[Series, list[int]]:
 def _on(
     path: Path, voxels: npt.NDArray[np.uint8], series: Series, like: Grid | None
 ) -> tuple[npt.NDArray[np.uint8], Grid]:
-    from glioseg.io.dicom.reader import series_grid
-
     if len(series.frames) == 1 and not np.linalg.norm(series.step) > 0:
         series = Series((replace(series.first, thickness=1.0),))
     grid, turn = series_grid(series)
@@ -202,10 +197,10 @@ def _on(
     presented = turn.presented(voxels.transpose(2, 1, 0))
     if like is None:
         return presented, grid
-    if same_grid(like, grid):
+    if like.lies_on(grid):
         return presented, like
     refusal = Fault(
-        path, f"the grid of its scan ({describe(like)})", describe(grid, like), "Give the mask of this scan."
+        path, f"the grid of its scan ({like.describe()})", grid.describe(like), "Give the mask of this scan."
     )
     if like.affine is None or grid.affine is None:
         raise InputError(refusal)
@@ -216,9 +211,9 @@ def _on(
     # Sizes of voxels are compared along two axes only if a single slice says nothing of its thickness.
     turned = np.abs(index[:3, :3])
     known = [axis for axis in range(3) if presented.shape[axis] > 1]
-    fits = np.abs(turned[:, known] - np.rint(turned[:, known])).max(initial=0) < TOLERANCE
+    fits = np.abs(turned[:, known] - np.rint(turned[:, known])).max(initial=0) < SAME_GRID
     inside = bool((places >= 0).all() and (places < np.array(like.shape)).all())
-    if not fits or not inside or np.abs(there - places).max(initial=0) > TOLERANCE:
+    if not fits or not inside or np.abs(there - places).max(initial=0) > SAME_GRID:
         raise InputError(refusal)
     result = np.zeros(like.shape, np.uint8)
     result[tuple(places.T)] = presented[tuple(lesion.T)]

@@ -8,7 +8,6 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -102,8 +101,9 @@ def find_masks(source: Path) -> dict[str, Path]:
 
     Args:
         source: one mask file; the folder of one patient, ``<id>/<slice>_mask.tif``; a folder of such folders
-            or of files ``<id>_mask.nii.gz`` (as :func:`glioseg.io.write_mask` leaves them); or a run, whose
-            folder ``masks`` is one of these.
+            or of files ``<id>_mask.nii.gz`` (as :func:`glioseg.io.write_mask` leaves them); a run, whose
+            folder ``masks`` is one of these; or a folder of volumes or DICOM with a mask beside each scan, as
+            :func:`glioseg.io.find_scans` finds them.
 
     Returns:
         For each patient, in natural order, what :func:`glioseg.io.read_mask` reads.
@@ -116,6 +116,9 @@ def find_masks(source: Path) -> dict[str, Path]:
         return {_without_mask(source): source}
     if (source / "masks").is_dir() and not (source / "images").is_dir():
         source = source / "masks"
+    beside = _masks_beside_scans(source)
+    if beside:
+        return beside
     files = _mask_files(source)
     if files and all(split_number(_without_mask(file))[0] == source.resolve().name for file in files):
         return {source.resolve().name: source}
@@ -142,7 +145,7 @@ def sources_of(masks: Mapping[str, Path], scans: Path | None = None) -> dict[str
 
     Args:
         masks: for each patient a mask, or a folder with masks and perhaps the slices they belong to.
-        scans: folder of labelled scans, see :func:`glioseg.dataset.find.find_cases`. Patients without a
+        scans: folder of scans, see :func:`glioseg.io.find_scans`. Patients without a
             scan there are measured without one.
     """
     from glioseg.io import read_mask, read_scan
@@ -163,12 +166,24 @@ def sources_of(masks: Mapping[str, Path], scans: Path | None = None) -> dict[str
 
 
 def _scans_in(folder: Path) -> dict[str, Callable[[], Scan]]:
-    from glioseg.dataset.find import Case, find_cases, read_case
+    from glioseg.io import find_scans
 
-    def scan_of(case: Case) -> Scan:
-        return read_case(case)[0]
+    sources, faults = find_scans([folder])
+    raise_all(faults)
+    return {source.id: source.read for source in sources}
 
-    return {case.id: partial(scan_of, case) for case in find_cases(folder)}
+
+def _masks_beside_scans(folder: Path) -> dict[str, Path]:
+    """The masks that stand beside volumes and DICOM; those of slices are found by their folders."""
+    from glioseg.io import find_scans
+
+    found = [each for each in find_scans([folder])[0] if each.format != "slices" and any(each.truth)]
+    raise_all(
+        Fault(each.place, f"one mask for {each.id}", listed(each.truth), "Remove all but one.")
+        for each in found
+        if len(each.truth) > 1
+    )
+    return {each.id: mask for each in found for mask in each.truth if mask is not None}
 
 
 def _mask_files(folder: Path) -> list[Path]:

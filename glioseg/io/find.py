@@ -1,0 +1,316 @@
+"""The one finder: which scans stand behind the paths that a person gives, and the mask beside each.
+
+Predicting, checking, training, evaluating, uploads and the table of features all find their scans here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+from glioseg.errors import Fault, InputError
+from glioseg.files import natural_key
+from glioseg.io.dicom.detect import is_dicom, require_dicom
+from glioseg.io.names import (
+    holds_images,
+    holds_masks,
+    is_hidden,
+    is_mask,
+    is_picture,
+    is_volume,
+    listed,
+    name_of,
+    split_number,
+    stem_of,
+    suffix_of,
+)
+from glioseg.io.refuse import check_exists, quiet, reading
+from glioseg.io.registry import reader_for
+from glioseg.io.slices import in_order
+from glioseg.io.source import Source
+from glioseg.io.truths import with_truths
+from glioseg.io.vocabulary import sequence_in
+from glioseg.io.volumes import volume_scans
+
+_Item = TypeVar("_Item")
+
+
+def find_scans(
+    paths: Iterable[str | Path], series: Mapping[str, str] | None = None
+) -> tuple[list[Source], list[Fault]]:
+    """Find the scans behind paths; images are not opened, except to tell a stack from a slice.
+
+    A path may be a file, a patient's folder, or a folder of those at any depth. In one folder
+
+    * images whose names differ only in the number at the end are the slices of one scan (a multi-page TIFF is
+      a scan of its own),
+    * NIfTI files whose names differ only in the words for the sequence are one scan, see
+      :mod:`glioseg.io.vocabulary`; other sequences, such as T2, are left aside,
+    * DICOM files, whatever they are called, are one scan a study, also over several folders; the headers say
+      which series is FLAIR, pre-contrast and post-contrast,
+    * what is not FLAIR by name is no scan of its own beside a file that is: it belongs to that scan, or is
+      left aside and named in its note,
+    * masks (``..._mask``, ``..._seg``, ``..._label`` ...) and hidden files are never taken for images; a mask
+      is the truth of the scan that has its name, of the one beside its folder ``masks``, or of the only one.
+
+    Args:
+        paths: files and folders.
+        series: of DICOM, which series is ``flair``, ``pre`` or ``post``: its SeriesInstanceUID, its
+            SeriesDescription, or ``none``.
+
+    Returns:
+        The scans in the order of the paths, each once, and all that is wrong with the rest; those in DICOM
+        come last.
+    """
+    given = [Path(path) for path in paths]
+    walk = _Walk()
+    for path in given:
+        walk.start(path)
+    images = [file for file in dict.fromkeys(walk.images) if not is_mask(file)]
+    faults = walk.faults
+    if not images and not walk.dicom and not faults:
+        where = given[0] if given else "this command"
+        what = "only files named like masks" if given else "none"
+        faults.append(Fault(where, "at least one scan", what, "Give the images."))
+    volumes, wrong = volume_scans([file for file in images if is_volume(file)])
+    faults += wrong
+    by_folder = _grouped(volumes, lambda source: str(source.files[0].parent))
+    pictures = _grouped((file for file in images if is_picture(file)), lambda file: str(file.parent))
+    sources: list[Source] = []
+    for folder in dict.fromkeys(str(file.parent) for file in images):
+        scans, wrong = _picture_scans(Path(folder), pictures.get(folder, []))
+        faults += wrong
+        sources += _beside_volumes(scans, by_folder.get(folder, []))
+    sources = _without_other_sequences(sources)
+    if walk.dicom:
+        found = _dicom_scans(walk.dicom, series)
+        sources = _beside_dicom(sources, found[0])
+        faults += found[1]
+    elif series:
+        found_instead = f"{len(sources)} scans of other kinds"
+        cure = "Use --flair, --pre and --post for files."
+        faults.append(Fault("--series", "DICOM, whose series it chooses", found_instead, cure))
+    return _named_apart(with_truths(sources, walk.masks)), faults
+
+
+@dataclass
+class _Walk:
+    """The files below the paths that were given, by kind."""
+
+    images: list[Path] = field(default_factory=list)
+    masks: list[Path] = field(default_factory=list)
+    dicom: dict[Path, Path] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+    def start(self, path: Path) -> None:
+        """Add a path that a person gave."""
+        before = len(self.images), len(self.faults), len(self.dicom)
+        try:
+            check_exists(path)
+            if os.path.realpath(path) in self.seen:
+                return
+            if path.is_dir():
+                self._folder(path, path)
+                if (len(self.images), len(self.faults), len(self.dicom)) == before:
+                    expected = "slices (TIFF, PNG, JPEG), NIfTI volumes or DICOM"
+                    cure = "Give the folder that holds the scans; files named like masks are left aside."
+                    self.faults.append(Fault(path, expected, "none", cure))
+            elif is_dicom(path):
+                self.dicom.setdefault(path, path)
+            else:
+                reader_for(path)
+                (self.masks if is_mask(path) else self.images).append(path)
+        except InputError as error:
+            self.faults += error.faults
+
+    def _folder(self, given: Path, folder: Path, *, masks: bool = False) -> None:
+        """Add the files in a folder and the folders below it; links that lead round are followed once."""
+        real = os.path.realpath(folder)
+        if real in self.seen:
+            return
+        self.seen.add(real)
+        try:
+            with reading(folder):
+                entries = [entry for entry in folder.iterdir() if not is_hidden(entry)]
+                folders = {entry for entry in entries if entry.is_dir()}
+        except InputError as error:
+            self.faults += error.faults
+            return
+        entries.sort(key=lambda entry: natural_key(entry.name))
+        for entry in entries:
+            if entry in folders:
+                continue
+            if is_picture(entry) or is_volume(entry):
+                (self.masks if masks or is_mask(entry) else self.images).append(entry)
+            elif not masks and is_dicom(entry):
+                self.dicom.setdefault(entry, given)
+        labelled = any(holds_images(entry) for entry in folders)
+        for entry in entries:
+            if entry in folders:
+                self._folder(given, entry, masks=masks or (labelled and holds_masks(entry)))
+
+
+def _dicom_scans(
+    files: Mapping[Path, Path], series: Mapping[str, str] | None
+) -> tuple[list[Source], list[Fault]]:
+    try:
+        require_dicom()
+    except InputError as error:
+        return [], list(error.faults)
+    from glioseg.io.dicom.find import find_dicom
+
+    studies, faults = find_dicom(files, series)
+    sources = []
+    for study in studies:
+        pairs = [(file, name) for name, each in study.chosen.items() for file in each.files]
+        paths, sequences = zip(*pairs, strict=True)
+        sources.append(
+            Source(
+                study.id,
+                "dicom",
+                paths,
+                sequences,
+                note=study.note,
+                series=study.series,
+                truth=study.segmentations,
+                chosen=study.chosen,
+            )
+        )
+    return sources, faults
+
+
+def _picture_scans(folder: Path, pictures: Sequence[Path]) -> tuple[list[Source], list[Fault]]:
+    sources: list[Source] = []
+    faults: list[Fault] = []
+    groups = _grouped(pictures, _scan_of_slice)
+    for scan, files in groups.items():
+        numbered = split_number(stem_of(files[0]))[1] is not None
+        if len(files) == 1 or not numbered or _is_stack(files[0]):
+            sources += [Source(stem_of(file), "image", (file,)) for file in files]
+            continue
+        try:
+            ordered, numbers = in_order(folder, files)
+        except InputError as error:
+            faults += error.faults
+            continue
+        alone = len(groups) == 1 and not holds_images(folder)
+        id = name_of(folder) if alone or not scan else scan
+        sources.append(Source(id, "slices", ordered, slice_numbers=numbers))
+    return sources, faults
+
+
+def _scan_of_slice(file: Path) -> str:
+    stem = stem_of(file)
+    scan, number = split_number(stem)
+    return stem if number is None else scan
+
+
+def _is_stack(file: Path) -> bool:
+    """Whether a file is a TIFF of several pages. A damaged file is not; reading it says what is wrong."""
+    if suffix_of(file) not in (".tif", ".tiff"):
+        return False
+    import tifffile
+
+    try:
+        with quiet("tifffile"), tifffile.TiffFile(file, _multifile=False) as opened:
+            return len(opened.pages) > 1
+    except Exception:  # whatever tifffile runs into while parsing
+        return False
+
+
+# --- what stands beside a scan and is none ----------------------------------------------------
+
+
+def _beside_volumes(pictures: list[Source], volumes: list[Source]) -> list[Source]:
+    """The scans of a folder: single pictures beside volumes, without a number, were made to look at them."""
+    if not volumes:
+        return pictures
+    looked_at = [each for each in pictures if _is_single_picture(each)]
+    rest = [each for each in pictures if each not in looked_at]
+    return [*rest, _aside(volumes[0], looked_at), *volumes[1:]]
+
+
+def _beside_dicom(sources: list[Source], studies: list[Source]) -> list[Source]:
+    """All scans, without single pictures in folders of DICOM, which programs put there as previews."""
+    for place, study in enumerate(studies):
+        folders = {file.parent for file in study.files}
+        previews = [each for each in sources if _is_single_picture(each) and each.place.parent in folders]
+        studies[place] = _aside(study, previews)
+        sources = [each for each in sources if each not in previews]
+    return [*sources, *studies]
+
+
+def _is_single_picture(source: Source) -> bool:
+    return source.format == "image" and split_number(stem_of(source.files[0]))[1] is None
+
+
+def _without_other_sequences(sources: list[Source]) -> list[Source]:
+    """Leave pictures aside that are not FLAIR by name where pictures beside them are.
+
+    What stands beside is the other images of a folder, or those in other folders named after sequences.
+    """
+    places: dict[int, tuple[Path, str | None]] = {}
+    for number, source in enumerate(sources):
+        if source.format in ("image", "slices"):
+            folder = Path(os.path.abspath(source.files[0])).parent
+            said = sequence_in(_scan_of_slice(source.files[0]))
+            by_folder = sequence_in(folder.name)
+            if said is None and by_folder is not None:
+                places[number] = folder.parent, by_folder
+            else:
+                places[number] = folder, said
+    for home in dict.fromkeys(place for place, _ in places.values()):
+        here = [number for number, (place, _) in places.items() if place == home]
+        flair = [number for number in here if places[number][1] == "flair"]
+        if not flair:
+            continue
+        others = [sources[number] for number in here if number not in flair]
+        sources[flair[0]] = _aside(sources[flair[0]], others)
+        for number in set(here) - set(flair):
+            places.pop(number)
+    kept = set(places)
+    return [
+        each
+        for number, each in enumerate(sources)
+        if number in kept or each.format not in ("image", "slices")
+    ]
+
+
+def _aside(source: Source, others: Sequence[Source]) -> Source:
+    """The scan with a note of what was left aside."""
+    if not others:
+        return source
+    names = listed((each.place.name for each in others), 4)
+    return replace(source, note=f"{source.note or source.described}; left aside: {names}")
+
+
+def _grouped(items: Iterable[_Item], key: Callable[[_Item], str]) -> dict[str, list[_Item]]:
+    groups: dict[str, list[_Item]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    return dict(groups)
+
+
+def _named_apart(sources: list[Source]) -> list[Source]:
+    """Give scans of one name different ones, so that no result overwrites another, also where a disk
+    does not tell small letters from capitals.
+    """
+    times = Counter(source.id.casefold() for source in sources)
+    taken: set[str] = set()
+    apart = []
+    for source in sources:
+        id = source.id
+        if times[id.casefold()] > 1:
+            id = f"{name_of(source.files[0].parent)}_{id}"
+        number, base = 1, id
+        while id.casefold() in taken:
+            number += 1
+            id = f"{base}_{number}"
+        taken.add(id.casefold())
+        apart.append(replace(source, id=id))
+    return apart

@@ -1,0 +1,157 @@
+"""A scan that was found and has not been read yet: its files, what each is, and its truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glioseg.errors import Fault, InputError, raise_all
+from glioseg.io.names import listed, stem_of
+from glioseg.io.registry import READERS, reader_for
+from glioseg.io.sequences import read_sequences, with_all_channels
+from glioseg.io.slices import read_slice_labels, read_slice_masks, read_slices
+from glioseg.scan import Grid, LabelMap, Mask, Scan
+
+if TYPE_CHECKING:
+    from glioseg.io.dicom.match import FoundSeries
+    from glioseg.io.dicom.series import Series
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of one scan that has not been read yet.
+
+    Attributes:
+        id: name of the scan, different from that of every other source found with it.
+        format: name of its reader in :data:`glioseg.io.READERS`.
+        files: one file a slice for ``slices``, all of every sequence for ``dicom``, one a sequence when
+            ``sequences`` are named otherwise, else one.
+        sequences: which sequence each file holds, where the names of the files or DICOM headers say so.
+        slice_numbers: number of each slice, for ``slices``.
+        note: what was taken for what and what was left aside, where the names of the files do not say it.
+        series: of ``dicom``, all series of the study, each with what it was taken for.
+        truth: the mask that was found beside it: for ``slices`` one file a slice, ``None`` where there is
+            none; otherwise one file, or several where nothing tells which is meant. Empty without a mask.
+        strays: masks beside it that belong to none of its slices.
+        chosen: of ``dicom``, the series of each sequence with their headers, so that no header is read twice.
+    """
+
+    id: str
+    format: str
+    files: tuple[Path, ...]
+    sequences: tuple[str, ...] = ()
+    slice_numbers: tuple[int, ...] = ()
+    note: str = ""
+    series: tuple[FoundSeries, ...] = ()
+    truth: tuple[Path | None, ...] = ()
+    strays: tuple[Path, ...] = ()
+    chosen: Mapping[str, Series] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def place(self) -> Path:
+        """Its only file, or the folder of its files."""
+        return self.files[0] if len(self.files) == 1 else self.files[0].parent
+
+    def read(self, threads: int | None = None) -> Scan:
+        """Read the scan.
+
+        Args:
+            threads: files of ``slices`` that are read at a time; a few by default.
+
+        Raises:
+            InputError: see :func:`glioseg.io.read_scan`.
+        """
+        return with_all_channels(self.read_as_stored(threads))
+
+    def read_as_stored(self, threads: int | None = None) -> Scan:
+        """Read the scan as :meth:`read` does, with the sequences alone that it has of its own.
+
+        Raises:
+            InputError: see :func:`glioseg.io.read_scan`.
+        """
+        if self.chosen:
+            from glioseg.io.dicom.reader import read_series
+
+            return read_series(self.chosen, self.id)
+        if self.sequences:
+            return read_sequences(dict(zip(self.sequences, self.files, strict=True)), self.id)
+        if self.format == "slices":
+            options = {} if threads is None else {"threads": threads}
+            return read_slices(self.files, self.slice_numbers, id=self.id, **options)
+        return READERS[self.format].read(self.files[0], self.id)
+
+    def read_truth(self, grid: Grid) -> Mask | None:
+        """Read the mask beside the scan; ``None`` when there is none.
+
+        Args:
+            grid: that of the scan.
+
+        Raises:
+            InputError: slices are without mask, it is not told which mask is meant, or see
+                :func:`glioseg.io.read_mask`.
+        """
+        files = self._truth_files()
+        if not files:
+            return None
+        if self.format == "slices":
+            return read_slice_masks(files, grid, self.id)
+        mask = reader_for(files[0]).read_mask(files[0], grid)
+        return Mask(mask.voxels, grid, self.id)
+
+    def read_labels(self, grid: Grid, values: Sequence[int] | None) -> LabelMap | None:
+        """Read the mask beside the scan as a map of classes; ``None`` when there is none.
+
+        Args:
+            grid: that of the scan.
+            values: labels that there may be besides 0; any by default.
+
+        Raises:
+            InputError: as :meth:`read_truth`, or there are other labels.
+        """
+        files = self._truth_files()
+        if not files:
+            return None
+        if self.format == "slices":
+            return read_slice_labels(files, grid, self.id, values)
+        labels = reader_for(files[0]).read_labels(files[0], grid, values)
+        return LabelMap(labels.voxels, grid, self.id)
+
+    def _truth_files(self) -> list[Path]:
+        files = [file for file in self.truth if file is not None]
+        if not files:
+            return []
+        if self.format == "slices":
+            pairs = zip(self.files, self.truth, strict=True)
+            raise_all(without_mask(image) for image, mask in pairs if mask is None)
+        elif len(files) > 1:
+            cure = "Leave one of them there."
+            found = listed(file.name for file in files)
+            raise InputError(Fault(self.place, "one mask for the scan", found, cure))
+        return files
+
+    def __str__(self) -> str:
+        """What is read for what, for instance ``p1: a_t1.nii.gz as pre, a_flair.nii.gz as flair``."""
+        return f"{self.id}: {self.note or self.described}"
+
+    @property
+    def described(self) -> str:
+        """What is read for what, without the id."""
+        if self.sequences:
+            pairs = zip(self.files, self.sequences, strict=True)
+            return ", ".join(f"{file.name} as {sequence}" for file, sequence in pairs)
+        if len(self.files) > 1:
+            return f"{len(self.files)} slices in {self.files[0].parent}"
+        return str(self.files[0])
+
+
+def without_mask(image: Path) -> Fault:
+    """The fault of a slice that has no mask."""
+    name = f"{stem_of(image)}_mask{image.suffix}"
+    return Fault(image, "a mask beside it", "none", f"Add {name}, or remove the image.")
+
+
+def without_image(mask: Path) -> Fault:
+    """The fault of a mask that has no slice."""
+    return Fault(mask, "the image that it belongs to", "none", "Add the image, or remove the mask.")
