@@ -8,21 +8,87 @@ its ``exit_code``: 1 failed, 2 wrong usage or bad input.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from copy import copy
+
+from glioseg.words import catalogue, filled, sentence
+
+PARTS = ("where", "expected", "found", "cure")
+"""What the catalogue says of a fault; ``where`` only if the fault names no file, folder or option itself."""
 
 
-@dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong with one file, folder or setting."""
+    """One thing that is wrong with one file, folder or setting: a code of the catalogue and its parameters.
 
-    where: str | Path
-    expected: str
-    found: str
-    cure: str
+    Args:
+        code: key in the section ``faults`` of :mod:`glioseg.words`.
+        where: the file, folder or option; left out where the catalogue says it.
+        parameters: what the sentences are filled with.
+
+    Attributes:
+        code, where, parameters: as given, ``where`` and parameters as text.
+        expected, found, cure: in English.
+    """
+
+    def __init__(self, code: object, where: object = None, *others: str, **parameters: object) -> None:
+        if others:  # sentences instead of a code
+            self.code = "said"
+            self.parameters = {"expected": str(where), "found": others[0], "cure": others[1]}
+            self.named, self.where = True, str(code)
+            return
+        self.code = str(code)
+        self.parameters = {name: str(value) for name, value in parameters.items()}
+        self.named = where is not None
+        self.where = str(where) if self.named else self.part("where")
+
+    def part(self, name: str, language: str = "en") -> str:
+        """One of :data:`PARTS` in a language."""
+        sentences = catalogue(language)["faults"][self.code]
+        if name == "where" and self.named:
+            return self.where
+        return filled(sentences[name], self.parameters)
+
+    @property
+    def expected(self) -> str:
+        """What should be there, in English."""
+        return self.part("expected")
+
+    @property
+    def found(self) -> str:
+        """What is there, in English."""
+        return self.part("found")
+
+    @property
+    def cure(self) -> str:
+        """What to do, in English."""
+        return self.part("cure")
+
+    def at(self, where: object) -> Fault:
+        """The same fault of another place."""
+        other = copy(self)
+        other.named, other.where = True, str(where)
+        return other
+
+    def text(self, language: str = "en") -> str:
+        """The whole fault in a language."""
+        where, expected, found, cure = (self.part(name, language) for name in PARTS)
+        return sentence(
+            "sentences", "fault", language, where=where, expected=expected, found=found, cure=cure
+        )
 
     def __str__(self) -> str:
-        return f"{self.where}: expected {self.expected}, found {self.found}. {self.cure}"
+        return self.text()
+
+    def __repr__(self) -> str:
+        return f"Fault({self.code!r}, {self.where!r}, {self.parameters})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Fault) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[object, ...]:
+        return self.code, self.where, tuple(sorted(self.parameters.items()))
 
 
 class GliosegError(Exception):
@@ -72,11 +138,4 @@ def require_extra(extra: str, *modules: str) -> None:
 
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
-        raise InputError(
-            Fault(
-                "this command",
-                f"the optional extra '{extra}'",
-                f"no module {', '.join(missing)}",
-                f"Install it: pip install 'glioseg[{extra}]'",
-            )
-        )
+        raise InputError(Fault("extra.missing", extra=extra, modules=", ".join(missing)))

@@ -16,6 +16,7 @@ import glioseg
 
 ROOT = Path(glioseg.__file__).parent
 LEVELS = (
+    {"words"},
     {"_version", "errors"},
     {"files", "settings", "scan", "environment"},
     {"recipe"},
@@ -216,5 +217,6 @@ def test_postprocessing_loads_what_it_needs() -> None:
         "glioseg.recipe",
         "glioseg.scan",
         "glioseg.settings",
+        "glioseg.words",
     }
     assert not {"torch", "matplotlib", "nibabel", "onnxruntime", "tifffile"} & loaded

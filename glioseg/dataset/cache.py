@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,7 @@ def _told_once(faults: list[Fault], root: Path) -> list[Fault]:
     own = [fault for fault in faults if Path(fault.where).is_relative_to(root)]
     rest = [fault for fault in faults if fault not in own]
     cure = "Choose another folder for the cache with GLIOSEG_CACHE."
-    return [replace(fault, where=root, cure=cure) for fault in own[:1]] + rest
+    return [Fault(root, fault.expected, fault.found, cure) for fault in own[:1]] + rest
 
 
 def _open_or_make(case: Case, preparation: Preparation, labels: Labels, root: Path) -> PreparedCase:

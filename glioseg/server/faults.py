@@ -6,7 +6,8 @@ import logging
 import secrets
 import traceback
 from collections.abc import Iterable
-from dataclasses import asdict, replace
+from copy import copy
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,16 +72,13 @@ def without_folder(faults: Iterable[Fault], folder: Path) -> list[Fault]:
             shown = shown.replace(prefix + "/", "").replace(prefix + "\\", "").replace(prefix, "the upload")
         return shown
 
-    return [
-        replace(
-            one,
-            where=clean(one.where),
-            expected=clean(one.expected),
-            found=clean(one.found),
-            cure=clean(one.cure),
-        )
-        for one in faults
-    ]
+    def cleaned(fault: Fault) -> Fault:
+        other = copy(fault)
+        other.where = clean(fault.where)
+        other.parameters = {name: clean(value) for name, value in fault.parameters.items()}
+        return other
+
+    return [cleaned(one) for one in faults]
 
 
 def unexpected(error: BaseException) -> JSONResponse:

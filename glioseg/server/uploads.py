@@ -128,7 +128,7 @@ def read_upload(folder: Path, settings: Settings, series: Sequence[str] = ()) ->
         if len(source.series) < 2:
             raise
         # Sequences that do not fit together: another series, or none, may.
-        faults = [SeriesFault(f.where, f.expected, f.found, f.cure, source.series) for f in error.faults]
+        faults = [SeriesFault(f, source.series) for f in error.faults]
         raise InputError(*faults) from None
     return Upload(scan, source.read_truth(scan.grid), source.series)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import dicom_kit
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import dicom_kit
 from support.sound_scans import labelled, mask_of, nifti, patient, save, slice_rgb, volume
 
 from glioseg.dataset import find_cases, read_case

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import dicom_kit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import dicom_kit
 from support.sound_scans import volume
 
 from glioseg.io import names

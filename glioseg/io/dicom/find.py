@@ -92,7 +92,7 @@ def find_dicom(
         alone = {frame.file for frame in frames}
         chosen, wrong = choose(series, str(alone.pop() if len(alone) == 1 else folder), wanted)
         listed_series = listing(chosen, series)
-        faults += [SeriesFault(one.where, one.expected, one.found, one.cure, listed_series) for one in wrong]
+        faults += [SeriesFault(one, listed_series) for one in wrong]
         if wrong:
             continue
         in_order: dict[str, Series] = {
@@ -108,7 +108,8 @@ def find_dicom(
             titles = listed((each.title for each in there), 8)
             cure = "Give its SeriesInstanceUID or the whole of its SeriesDescription."
             asked = f"--series {name}={value}"
-            faults.append(SeriesFault(asked, "a series of that name", titles, cure, listing({}, there)))
+            missing = Fault(asked, "a series of that name", titles, cure)
+            faults.append(SeriesFault(missing, listing({}, there)))
             found_studies = []  # what was asked for is not there: nothing is segmented in its place
     return found_studies, faults
 

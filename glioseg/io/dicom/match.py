@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from glioseg.errors import Fault
 from glioseg.io.dicom.headers import Frame
@@ -96,7 +96,10 @@ def choose(
     for name in CHANNELS:
         if name in chosen:
             away = "" if name == "flair" else f" Or leave it out: --series {name}=none."
-            faults += [replace(fault, cure=fault.cure + away) for fault in chosen[name].faults]
+            faults += [
+                Fault(fault.where, fault.expected, fault.found, fault.cure + away)
+                for fault in chosen[name].faults
+            ]
     return chosen, faults
 
 
@@ -138,15 +141,17 @@ class FoundSeries:
     sequence: str | None
 
 
-@dataclass(frozen=True)
 class SeriesFault(Fault):
     """A fault that goes away when a person says which series is which.
 
-    Attributes:
+    Args:
+        fault: what is wrong.
         series: those there are.
     """
 
-    series: tuple[FoundSeries, ...] = ()
+    def __init__(self, fault: Fault, series: tuple[FoundSeries, ...]) -> None:
+        self.__dict__.update(fault.__dict__)
+        self.series = series
 
 
 def listing(chosen: Mapping[str, Series], series: Sequence[Series]) -> tuple[FoundSeries, ...]:
