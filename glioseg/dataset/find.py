@@ -175,12 +175,14 @@ def survey(folder: str | Path, rule: str | None = None) -> Survey:
         return found
     if any(_has_volumes(each) for each in (folder, *folders)):
         return _scans(folder)
-    if found.layout:
+    if found.cases:
         return found
     # Not as the public data set: stacks, slices of several patients in one folder, deeper volumes ...
     others = _scans(folder)
     alone = [case for case in others.cases if case.source.format == "slices" and case.id == name_of(folder)]
     slices = all(case.source.format == "slices" for case in others.cases)
+    if found.layout:  # folders with pictures, of which none has the names of its folder
+        return found if others.faults or not others.cases else others
     known = others.cases and not alone and (not slices or bool(pictures))
     return others if known else found
 
