@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from glioseg.dataset.case import Case, read_case, read_labelled_case, site_of
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io.dicom.detect import SUFFIXES as DICOM_SUFFIXES
 from glioseg.io.find import find_scans
@@ -29,7 +29,8 @@ from glioseg.io.names import (
 )
 from glioseg.io.refuse import reading
 from glioseg.io.source import Source, without_image, without_mask
-from glioseg.scan import LabelMap, Mask, Scan
+
+__all__ = ["Case", "Survey", "find_cases", "read_case", "read_labelled_case", "site_of", "survey"]
 
 KAGGLE = "kaggle_3m"
 IMAGES_MASKS = "images-masks"
@@ -37,48 +38,6 @@ SCANS = "scans"
 
 DEFAULT_RULE = r"(?P<patient>.+?)_(?P<slice>\d+)$"
 """The patient is everything before the last ``_<number>``."""
-
-_TCGA = re.compile(r"TCGA_(?P<site>[A-Z0-9]{2})_[A-Z0-9]{4}(_\d{8})?")
-
-
-@dataclass(frozen=True)
-class Case:
-    """A labelled scan: a scan that was found, and its truth.
-
-    Attributes:
-        source: the files of the scan and of its mask.
-        layout: ``"kaggle_3m"``, ``"images-masks"`` or ``"scans"``.
-    """
-
-    source: Source
-    layout: str
-
-    @property
-    def id(self) -> str:
-        """Name of the patient."""
-        return self.source.id
-
-    @property
-    def images(self) -> tuple[Path, ...]:
-        """The files of the scan: of slices, one a slice in slice order."""
-        return self.source.files
-
-    @property
-    def masks(self) -> tuple[Path | None, ...]:
-        """Of slices the mask of each, or ``None`` where there is none; otherwise the one mask."""
-        if self.source.format == "slices" and not self.source.truth:
-            return (None,) * len(self.source.files)
-        return self.source.truth
-
-    @property
-    def slice_numbers(self) -> tuple[int, ...]:
-        """Of slices the number of each, ascending."""
-        return self.source.slice_numbers
-
-    @property
-    def site(self) -> str | None:
-        """The institution, for names like ``TCGA_CS_4941_19960909``, where it is ``CS``."""
-        return site_of(self.id)
 
 
 @dataclass(frozen=True)
@@ -125,30 +84,6 @@ def find_cases(folder: str | Path, rule: str | None = None) -> list[Case]:
     return list(found.cases)
 
 
-def read_case(case: Case) -> tuple[Scan, Mask | None]:
-    """Read the scan of a case and its mask (``None`` when no slice has one).
-
-    Raises:
-        InputError: files cannot be read or do not fit together; all faults of the case at once.
-    """
-    scan = case.source.read()
-    return scan, case.source.read_truth(scan.grid)
-
-
-def read_labelled_case(case: Case, values: Sequence[int]) -> tuple[Scan, LabelMap | None]:
-    """Read the scan of a case and its classes (``None`` when no slice has a mask).
-
-    Args:
-        case: the case.
-        values: labels that its masks may hold besides 0.
-
-    Raises:
-        InputError: as :func:`read_case`, or a mask holds other values.
-    """
-    scan = case.source.read()
-    return scan, case.source.read_labels(scan.grid, values)
-
-
 def survey(folder: str | Path, rule: str | None = None) -> Survey:
     """Look at all names in a data set's folder, once, and report everything; see :func:`find_cases`.
 
@@ -175,12 +110,14 @@ def survey(folder: str | Path, rule: str | None = None) -> Survey:
         return found
     if any(_has_volumes(each) for each in (folder, *folders)):
         return _scans(folder)
-    if found.layout:
+    if found.cases:
         return found
     # Not as the public data set: stacks, slices of several patients in one folder, deeper volumes ...
     others = _scans(folder)
     alone = [case for case in others.cases if case.source.format == "slices" and case.id == name_of(folder)]
     slices = all(case.source.format == "slices" for case in others.cases)
+    if found.layout:  # folders with pictures, of which none has the names of its folder
+        return found if others.faults or not others.cases else others
     known = others.cases and not alone and (not slices or bool(pictures))
     return others if known else found
 
@@ -219,12 +156,6 @@ def _has_volumes(folder: Path) -> bool:
         )
     except (InputError, OSError):
         return False
-
-
-def site_of(id: str) -> str | None:
-    """The institution in a TCGA name (``CS`` in ``TCGA_CS_4941_19960909``), otherwise ``None``."""
-    named = _TCGA.fullmatch(id)
-    return named["site"] if named else None
 
 
 def _entries(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -152,10 +152,9 @@ def _open(path: Path) -> tuple[Any, Grid, int]:
     if min(shape) < 1:
         check_size(path, (volume[2], volume[1], volume[0], channels))
     affine = _affine(path, image)
-    axes, flips = orient(affine, volume)
-    sizes = (volume[axes[0]], volume[axes[1]], volume[axes[2]])
+    native = Native(shape[:3], orient(affine, volume), image.header.copy())
+    sizes = native.sizes
     check_size(path, (*sizes, channels), stored_bytes=_room(path, image, dtype))
-    native = Native(shape[:3], axes, flips, image.header.copy())
     presented = native.presented_affine(affine)
     spacing = np.linalg.norm(presented[:3, :3], axis=0)
     grid = Grid(

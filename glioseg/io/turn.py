@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 Affine = npt.NDArray[np.float64]
 
+_SHOWN = ("S", "P", "L")
+"""Slices run upwards (superior), rows backwards (posterior), columns to the left."""
 _RIGHT, _ANTERIOR, _SUPERIOR = 0, 1, 2
 
 
@@ -20,75 +22,80 @@ class Turn:
 
     Attributes:
         shape: the spatial sizes in the file's own order, 2 or 3 of them.
-        axes: axis of the file along which slices, rows and columns run.
-        flips: whether slices, rows and columns run against that axis.
+        orientation: as nibabel has it: ``(3, 2)``, for each axis of the file the axis as presented, and -1 if
+            it runs against that.
     """
 
     shape: tuple[int, ...]
-    axes: tuple[int, int, int]
-    flips: tuple[bool, bool, bool]
+    orientation: npt.NDArray[np.float64]
 
     @property
-    def _flipped(self) -> tuple[int, ...]:
-        return tuple(axis for axis in range(3) if self.flips[axis])
+    def _full(self) -> tuple[int, ...]:
+        return (*self.shape, *[1] * (3 - len(self.shape)))
 
     @property
     def sizes(self) -> tuple[int, int, int]:
         """``(slices, height, width)`` as presented."""
-        full = (*self.shape, *[1] * (3 - len(self.shape)))
-        return full[self.axes[0]], full[self.axes[1]], full[self.axes[2]]
+        slices, rows, columns = (self._full[axis] for axis in np.argsort(self.orientation[:, 0]))
+        return slices, rows, columns
 
     def presented(self, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Voxels in the file's order ``(x, y, z[, channels])`` as ``(slices, height, width[, channels])``."""
-        array = stored.transpose(*self.axes, *range(3, stored.ndim))
-        array = np.flip(array, self._flipped)
-        return np.ascontiguousarray(array)
+        from nibabel.orientations import apply_orientation
+
+        return np.ascontiguousarray(apply_orientation(stored, self.orientation))
 
     def stored(self, presented: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The inverse of :meth:`presented`, in the shape of the file."""
-        array = np.flip(presented, self._flipped)
-        return array.transpose(np.argsort(self.axes)).reshape(self.shape)
+        from nibabel.orientations import apply_orientation, ornt_transform
+
+        straight = np.array([(0, 1), (1, 1), (2, 1)])
+        array: npt.NDArray[Any] = apply_orientation(presented, ornt_transform(straight, self.orientation))
+        return array.reshape(self.shape)
 
     def presented_affine(self, affine: Affine) -> Affine:
         """The affine of presented indices (slice, row, column), of that of the file's indices."""
-        turned = np.zeros((4, 4))
-        turned[3, 3] = 1
-        for place, (axis, size) in enumerate(zip(self.axes, self.sizes, strict=True)):
-            turned[axis, place] = -1 if self.flips[place] else 1
-            turned[axis, 3] = size - 1 if self.flips[place] else 0
-        product: Affine = affine @ turned
+        from nibabel.orientations import inv_ornt_aff
+
+        product: Affine = affine @ inv_ornt_aff(self.orientation, self._full)
         return product
 
 
-def orient(
-    affine: Affine, shape: tuple[int, int, int]
-) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
-    """Axes and directions that show a volume as slices upwards, rows backwards and columns to the left.
+def orient(affine: Affine, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
+    """The orientation that shows a volume as slices upwards, rows backwards and columns to the left.
 
-    Slices run along the axis closest to inferior-superior; the only axis of size 1, if there is one, always
-    is the slice axis. Of the other two, rows and columns take the better fit to anterior-posterior and
-    right-left.
+    Each axis of the file takes the direction in the body that it is closest to, as nibabel decides it. The
+    only axis of size 1, if there is one, always is the slice axis; of the other two, rows and columns then
+    take the better fit to anterior-posterior and right-left.
 
     Args:
         affine: from voxel indices of the file to RAS+ millimetres.
         shape: sizes of the file's three axes.
 
     Returns:
-        ``(axes, flips)`` as in :class:`Turn`.
+        As in :class:`Turn`.
     """
-    cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+
+    found: npt.NDArray[np.float64] = ornt_transform(io_orientation(affine), axcodes2ornt(_SHOWN))
     flat = [axis for axis in range(3) if shape[axis] == 1]
-    slice_axis = flat[0] if len(flat) == 1 else int(np.argmax(np.abs(cosines[_SUPERIOR])))
-    rest = [axis for axis in range(3) if axis != slice_axis]
+    if len(flat) == 1 and found[flat[0], 0] != 0:
+        return _of_lone_slice(affine, flat[0])
+    return found
+
+
+def _of_lone_slice(affine: Affine, slice_axis: int) -> npt.NDArray[np.float64]:
+    """The orientation of a single sagittal or coronal slice."""
+    cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     row, column = max(
-        permutations(rest), key=lambda pair: abs(cosines[_ANTERIOR, pair[0]]) + abs(cosines[_RIGHT, pair[1]])
+        permutations({0, 1, 2} - {slice_axis}),
+        key=lambda pair: abs(cosines[_ANTERIOR, pair[0]]) + abs(cosines[_RIGHT, pair[1]]),
     )
-
-    def along(axis: int, direction: int) -> bool:
+    orientation = np.zeros((3, 2))
+    for place, (axis, direction) in enumerate(((slice_axis, _SUPERIOR), (row, _ANTERIOR), (column, _RIGHT))):
         part = cosines[direction, axis]
-        if abs(part) < 0.1:  # a lone sagittal or coronal slice: decide by the direction it does have
+        if abs(part) < 0.1:  # decide by the direction that it does have
             part = cosines[np.argmax(np.abs(cosines[:, axis])), axis]
-        return bool(part > 0)
-
-    flips = (not along(slice_axis, _SUPERIOR), along(row, _ANTERIOR), along(column, _RIGHT))
-    return (slice_axis, row, column), flips
+        upwards = part > 0
+        orientation[axis] = place, 1 if upwards == (direction == _SUPERIOR) else -1
+    return orientation

@@ -133,7 +133,9 @@ def _scans_of(volumes: Sequence[_Volume], home: str) -> tuple[list[Source], list
         else:
             sources.append(Source(volume.scan, "nifti", (volume.file,)))
     for scan, members in scans.items():
-        found_in = _scan(scan or home, members, aside[scan], noted=scan in joined)
+        # The name that files of several names have in common, without the number of the series.
+        name = members[0].loose if scan in joined else scan
+        found_in = _scan(name or home, members, aside[scan], noted=scan in joined)
         if isinstance(found_in, Source):
             sources.append(found_in)
         else:

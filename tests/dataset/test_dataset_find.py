@@ -177,10 +177,12 @@ def test_scans_that_predict_reads_are_labelled_scans_if_they_have_a_mask(tmp_pat
         for slice in (1, 2, 3):
             save(tmp_path / "flat" / f"{id}_{slice}.png", slice_rgb(slice + 10 * number))
             save(tmp_path / "flat" / f"{id}_{slice}_mask.png", mask_of(slice))
+            save(tmp_path / "singular" / "image" / f"{id}_{slice}.png", slice_rgb(slice + 10 * number))
+            save(tmp_path / "singular" / "mask" / f"{id}_{slice}.png", mask_of(slice))
         dicom_kit.series(tmp_path / "dicom" / id, volume(seed=number), study=id)
         scan = read_scan(tmp_path / "dicom" / id)
         write_mask(Mask(scan.channel("flair") > 400, scan.grid, id), tmp_path / "dicom" / id)
-    for data in ("beside", "folders", "flat", "dicom"):
+    for data in ("beside", "folders", "flat", "singular", "dicom"):
         cases = find_cases(tmp_path / data)
         assert [case.id for case in cases] == ["p1", "p2"]
         assert {case.layout for case in cases} == {"scans"}
@@ -192,7 +194,7 @@ def test_scans_that_predict_reads_are_labelled_scans_if_they_have_a_mask(tmp_pat
         census = check(tmp_path / data)
         assert census.faults == ()
         assert census.patients == 2
-        assert census.slices == sum(census.counts) == (6 if data == "flat" else 12)
+        assert census.slices == sum(census.counts) == (6 if data in ("flat", "singular") else 12)
         (prepared, _) = prepare_cases(cases, Preparation(name="default", size=32), tmp_path / "cache")
         assert prepared.targets.any()
 

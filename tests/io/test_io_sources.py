@@ -149,6 +149,7 @@ def test_what_is_not_flair_beside_flair_is_no_scan_of_its_own(
         return
     assert faults == []
     assert sources[0].sequences == sequences
+    assert sources[0].id in ("study", "p1", "Head_20200101101010")
     for file in (tmp_path / "study").iterdir():
         said = file in sources[0].files or file.name in sources[0].note
         assert said or names.sequence_of(file) == "other"

@@ -1,10 +1,12 @@
 """DICOM in and out.
 
 * :mod:`~glioseg.io.dicom.detect` tells DICOM files from others by their first bytes,
+* :mod:`~glioseg.io.dicom.opening` opens them,
 * :mod:`~glioseg.io.dicom.headers` reads headers, and refuses what no scan promises,
 * :mod:`~glioseg.io.dicom.series` tells series apart and sorts their slices by where they lie,
 * :mod:`~glioseg.io.dicom.match` says which series is FLAIR, pre-contrast and post-contrast,
-* :mod:`~glioseg.io.dicom.find` makes scans of files,
+* :mod:`~glioseg.io.dicom.find` tells studies apart,
+* :mod:`~glioseg.io.dicom.native` says how a grid stands in its series,
 * :mod:`~glioseg.io.dicom.pixels` decodes,
 * :mod:`~glioseg.io.dicom.resample` brings sequences onto the FLAIR,
 * :mod:`~glioseg.io.dicom.segment` writes masks as DICOM SEG,

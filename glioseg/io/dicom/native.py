@@ -27,7 +27,7 @@ class Native(Turn):
 def series_grid(series: Series) -> tuple[Grid, Turn]:
     """The grid of a series as presented, and how it stands in the series."""
     shape = (series.first.columns, series.first.rows, len(series.frames))
-    turn = Turn(shape, *orient(series.affine, shape))
+    turn = Turn(shape, orient(series.affine, shape))
     affine = turn.presented_affine(series.affine)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     sizes = (float(spacing[0]), float(spacing[1]), float(spacing[2]))

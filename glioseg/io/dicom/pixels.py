@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
-from glioseg.io.dicom.headers import Frame, calm, damaged, open_whole
+from glioseg.io.dicom.headers import Frame
+from glioseg.io.dicom.opening import calm, damaged, open_whole
 from glioseg.io.dicom.series import Series
 from glioseg.io.refuse import check_size
 

@@ -125,7 +125,7 @@ def _scan(chosen: Mapping[str, Series], id: str) -> Scan:
         own, own_turn = (grid, turn) if series is flair else series_grid(series)
         voxels = own_turn.presented(read_voxels(series))
         channels.append(onto(voxels, own, grid, series, flair))
-    native = Native(turn.shape, turn.axes, turn.flips, flair, flair.affine)
+    native = Native(turn.shape, turn.orientation, flair, flair.affine)
     return Scan(np.stack(channels, axis=-1), replace(grid, native=native), id, names)
 
 

@@ -19,8 +19,8 @@ from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
 from glioseg.io.dicom.anonymise import UNDATED, Uids, about_patient
 from glioseg.io.dicom.detect import require_dicom
-from glioseg.io.dicom.headers import calm
 from glioseg.io.dicom.native import Native
+from glioseg.io.dicom.opening import calm
 from glioseg.scan import Grid, Made
 
 KINDS: dict[Made, tuple[str, str]] = {

@@ -15,19 +15,9 @@ import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
 from glioseg.io.dicom.detect import dicom_files
-from glioseg.io.dicom.headers import (
-    SEGMENTATIONS,
-    Frame,
-    calm,
-    count_of,
-    damaged,
-    number_of,
-    numbers_of,
-    open_header,
-    open_whole,
-    text_of,
-)
+from glioseg.io.dicom.headers import SEGMENTATIONS, Frame, count_of, number_of, numbers_of, text_of
 from glioseg.io.dicom.native import series_grid
+from glioseg.io.dicom.opening import calm, damaged, open_header, open_whole
 from glioseg.io.dicom.series import SAME_PLACE, Series, normal
 from glioseg.io.refuse import check_size
 from glioseg.scan import SAME_GRID, Grid
