@@ -23,13 +23,39 @@ from glioseg.recipe import AugmentChoice
 CARVE_MARGIN = 0.03
 """How far around a lesion the tissue goes with it, as a share of the image's side."""
 
-UNIFORMS = 24
-"""Uniform numbers drawn per image before all else."""
-LATE_UNIFORMS = 1
-"""Uniform numbers drawn after all else: a new kind has its own here, so that old runs stay the same."""
+STREAMS = {
+    "scale": 1,
+    "rotation": 1,
+    "flip": 1,
+    "shear": 1,
+    "shift": 2,
+    "gamma": 3,
+    "bias_field": 3,
+    "gain": 3,
+    "noise": 1,
+    "missing": 1,
+    "missing_which": 1,
+    "offset": 3,
+    "blur": 1,
+    "carve_mix": 1,
+    "carve_mix_partner": 1,
+}
+"""How many uniform numbers each kind has for an image, in the order in which they are drawn."""
+LATE_STREAMS = {"fade": 1}
+"""Kinds that are drawn after all else: a new kind comes here, so that old runs stay the same."""
 
 SOFT_EDGE = 0.015
 """Half width of the border in which a faded lesion passes into what is around it, as a share of the side."""
+
+
+def _columns() -> dict[str, slice]:
+    counts = {**STREAMS, **LATE_STREAMS}
+    ends = np.cumsum(list(counts.values())).tolist()
+    return {kind: slice(end - count, end) for (kind, count), end in zip(counts.items(), ends, strict=True)}
+
+
+COLUMNS = _columns()
+"""Where the numbers of each kind stand in :attr:`Draws.uniform`."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +63,7 @@ class Draws:
     """Random numbers of a batch, drawn on the CPU.
 
     Attributes:
-        uniform: ``(batch, UNIFORMS + LATE_UNIFORMS)`` in 0..1.
+        uniform: ``(batch, numbers)`` in 0..1, the kinds side by side (:data:`COLUMNS`).
         elastic: ``(batch, 2, grid, grid)`` standard normal.
         seeds: ``(batch,)`` for noise that has the size of the image.
     """
@@ -45,6 +71,15 @@ class Draws:
     uniform: Tensor
     elastic: Tensor
     seeds: tuple[int, ...]
+
+    def of(self, kind: str) -> Tensor:
+        """Numbers of a kind in 0..1: ``(batch,)``, or ``(batch, count)`` where it has several."""
+        numbers = self.uniform[:, COLUMNS[kind]]
+        return numbers[:, 0] if numbers.shape[1] == 1 else numbers
+
+    def signed(self, kind: str) -> Tensor:
+        """The same in -1..1."""
+        return 2 * self.of(kind) - 1
 
     def pin_memory(self) -> Draws:
         """The same in memory that a device can read while the host goes on."""
@@ -73,12 +108,13 @@ class Augmentation:
             generator = np.random.Generator(
                 np.random.Philox(key=[(seed << 32 | epoch) & (2**64 - 1), position])
             )
-            early = generator.random(UNIFORMS, np.float32)
+            early = generator.random(sum(STREAMS.values()), np.float32)
             bends.append(
                 generator.standard_normal((2, self.choice.elastic_grid, self.choice.elastic_grid), np.float32)
             )
             seeds.append(int(generator.integers(2**62)))
-            rows.append(np.append(early, generator.random(LATE_UNIFORMS, np.float32)))
+            late = generator.random(sum(LATE_STREAMS.values()), np.float32)
+            rows.append(np.append(early, late))
         return Draws(torch.from_numpy(np.stack(rows)), torch.from_numpy(np.stack(bends)), tuple(seeds))
 
     def __call__(
@@ -96,12 +132,12 @@ class Augmentation:
         Returns:
             New tensors, of the same shapes unless there is a size; targets stay in 0..1.
         """
-        uniform = draws.uniform.to(images.device)
+        draws = draws.to(images.device)
         if self.choice.carve_mix and len(images) > 1:
-            images, targets = self._mix(images, targets, uniform)
+            images, targets = self._mix(images, targets, draws)
         if self.choice.fade:
-            images = self._fade(images, targets, uniform)
-        images = self._drop_sequences(images, uniform)
+            images = self._fade(images, targets, draws)
+        images = self._drop_sequences(images, draws)
         if size is not None or any(
             (
                 self.choice.scale,
@@ -114,20 +150,20 @@ class Augmentation:
             )
         ):
             out = (size, size) if size is not None else (images.shape[-2], images.shape[-1])
-            images, targets = self._move(images, targets, uniform, draws.elastic.to(images.device), out)
-        images = self._shade(images, uniform)
+            images, targets = self._move(images, targets, draws, out)
+        images = self._shade(images, draws)
         if self.choice.noise:
-            deviation = (self.choice.noise * uniform[:, 15]).view(-1, 1, 1, 1)
+            deviation = (self.choice.noise * draws.of("noise")).view(-1, 1, 1, 1)
             images = images + deviation * _noise(images, draws.seeds)
         return images, targets
 
-    def _mix(self, images: Tensor, targets: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
+    def _mix(self, images: Tensor, targets: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
         """CarveMix (Zhang et al. 2023, doi 10.1016/j.neuroimage.2023.120041), mirrored half of the time.
 
         The lesion of another image with some tissue around it replaces what is there, with a soft edge
         instead of the published hard one. The network meets lesions in other places and other brains.
         """
-        chance, which = uniform[:, 22], uniform[:, 23]
+        chance, which = draws.of("carve_mix"), draws.of("carve_mix_partner")
         count = len(images)
         partner = (torch.arange(count, device=images.device) + 1 + (which * (count - 1)).long()) % count
         other, others = images[partner], targets[partner]
@@ -138,19 +174,19 @@ class Augmentation:
         weight = weight * (chance < self.choice.carve_mix)[:, None, None, None]
         return torch.lerp(images, other, weight), torch.lerp(targets, others, weight)
 
-    def _fade(self, images: Tensor, targets: Tensor, uniform: Tensor) -> Tensor:
+    def _fade(self, images: Tensor, targets: Tensor, draws: Draws) -> Tensor:
         """Make the lesion of every other image fainter: values move towards 0, which is average tissue.
 
         Lesions that are hardly brighter than the brain are rare in training, and what networks miss.
         """
-        share = self.choice.fade * (2 * uniform[:, 24] - 1).clamp_min(0)
+        share = self.choice.fade * draws.signed("fade").clamp_min(0)
         weight = _soft_region(_lesion(targets), SOFT_EDGE, SOFT_EDGE)
         return images * (1 - share[:, None, None, None] * weight)
 
-    def _drop_sequences(self, images: Tensor, uniform: Tensor) -> Tensor:
+    def _drop_sequences(self, images: Tensor, draws: Draws) -> Tensor:
         if not self.choice.missing or images.shape[1] < 3:
             return images
-        chance, which = uniform[:, 16], uniform[:, 17]
+        chance, which = draws.of("missing"), draws.of("missing_which")
         drop_pre = (chance < self.choice.missing) & (which < 2 / 3)
         drop_post = (chance < self.choice.missing) & (which > 1 / 3)
         # Chosen without looking at the numbers: a look waits for the device.
@@ -160,25 +196,27 @@ class Augmentation:
         return torch.cat((torch.stack((pre, flair, post), dim=1), images[:, 3:]), dim=1)
 
     def _move(
-        self, images: Tensor, targets: Tensor, uniform: Tensor, bends: Tensor, out: tuple[int, int]
+        self, images: Tensor, targets: Tensor, draws: Draws, out: tuple[int, int]
     ) -> tuple[Tensor, Tensor]:
         """All geometry, and the way to another size, in one interpolation."""
-        signed = 2 * uniform - 1
-        zoom = 1 / (1 + self.choice.scale * signed[:, 0])
-        angle = math.radians(self.choice.rotation) * signed[:, 1]
-        mirror = torch.where(uniform[:, 2] < self.choice.flip, -1.0, 1.0)
-        shear = self.choice.shear * signed[:, 3]
+        zoom = 1 / (1 + self.choice.scale * draws.signed("scale"))
+        angle = math.radians(self.choice.rotation) * draws.signed("rotation")
+        mirror = torch.where(draws.of("flip") < self.choice.flip, -1.0, 1.0)
+        shear = self.choice.shear * draws.signed("shear")
         if self.choice.shear_degrees:
-            shear = shear + torch.tan(math.radians(self.choice.shear_degrees) * signed[:, 3])
+            shear = shear + torch.tan(math.radians(self.choice.shear_degrees) * draws.signed("shear"))
         cosine, sine = zoom * torch.cos(angle), zoom * torch.sin(angle)
         height, width = images.shape[-2:]
         # Rows of the 2x3 matrix from output to input coordinates in -1..1, whatever the sides.
         down, across = mirror * (shear * cosine - sine) * (height / width), sine * (width / height)
-        first = torch.stack((mirror * cosine, down, 2 * self.choice.shift * signed[:, 4]), dim=1)
-        second = torch.stack((across, shear * sine + cosine, 2 * self.choice.shift * signed[:, 5]), dim=1)
+        shift = 2 * self.choice.shift * draws.signed("shift")
+        first = torch.stack((mirror * cosine, down, shift[:, 0]), dim=1)
+        second = torch.stack((across, shear * sine + cosine, shift[:, 1]), dim=1)
         grid = F.affine_grid(torch.stack((first, second), dim=1), [len(images), 1, *out], align_corners=False)
         if self.choice.elastic:
-            bend = F.interpolate(2 * self.choice.elastic * bends, out, mode="bicubic", align_corners=True)
+            bend = F.interpolate(
+                2 * self.choice.elastic * draws.elastic, out, mode="bicubic", align_corners=True
+            )
             grid = grid + bend.permute(0, 2, 3, 1)
         grid = grid.to(images.dtype)
         padding = "border" if self.choice.fill == "nearest" else "zeros"
@@ -194,7 +232,7 @@ class Augmentation:
         moved = _sample(targets - nothing, grid, "nearest", padding) + nothing
         return _sample(images - air, grid, "bilinear", padding) + air, moved.clamp(0, 1)
 
-    def _shade(self, images: Tensor, uniform: Tensor) -> Tensor:
+    def _shade(self, images: Tensor, draws: Draws) -> Tensor:
         """Intensity changes; FLAIR of other slices changes as FLAIR does."""
 
         def each(three: Tensor) -> Tensor:
@@ -202,28 +240,27 @@ class Augmentation:
             around = three[:, 1:2].expand(-1, max(0, images.shape[1] - 3))
             return torch.cat((three, around), dim=1)[:, : images.shape[1], None, None]
 
-        signed = 2 * uniform - 1
         if self.choice.gamma:
             low = images.amin(dim=(2, 3), keepdim=True)
             width = (images.amax(dim=(2, 3), keepdim=True) - low).clamp_min(1e-6)
-            exponent = each(torch.exp(self.choice.gamma * signed[:, 6:9]))
+            exponent = each(torch.exp(self.choice.gamma * draws.signed("gamma")))
             images = ((images - low) / width).clamp_min(0).pow(exponent) * width + low
         if self.choice.bias_field:
             # A plane and a bump, smooth as coil shading is.
             line = torch.linspace(-1, 1, images.shape[-1], device=images.device)
             column = torch.linspace(-1, 1, images.shape[-2], device=images.device)
-            weights = signed[:, 9:12, None, None]
+            weights = draws.signed("bias_field")[:, :, None, None]
             field = weights[:, 0] * line + weights[:, 1] * column[:, None]
             field = field + weights[:, 2] * (line**2 + column[:, None] ** 2 - 1)
             low = images.amin(dim=(2, 3), keepdim=True)
             images = (images - low) * torch.exp(self.choice.bias_field / 2 * field)[:, None] + low
         if self.choice.gain:
-            images = images * each(1 + self.choice.gain * signed[:, 12:15])
+            images = images * each(1 + self.choice.gain * draws.signed("gain"))
         if self.choice.offset:
-            images = images + each(self.choice.offset * signed[:, 18:21])
+            images = images + each(self.choice.offset * draws.signed("offset"))
         if self.choice.blur:
             soft = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-            images = torch.where((uniform[:, 21] < self.choice.blur)[:, None, None, None], soft, images)
+            images = torch.where((draws.of("blur") < self.choice.blur)[:, None, None, None], soft, images)
         return images
 
 

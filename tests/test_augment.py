@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.augment_kit import GEOMETRY, INTENSITY, disc, draws_of
 
-from glioseg.augment import LATE_UNIFORMS, UNIFORMS, Augmentation
+from glioseg.augment import Augmentation
 from glioseg.recipe import AugmentChoice, load_recipe, recipe_names
 
 few = settings(max_examples=20, deadline=None)
@@ -72,7 +72,7 @@ def test_draws_are_uniform_and_normal():
     draws = Augmentation(EVERYTHING).draw(7, 3, range(4000))
     np.testing.assert_allclose(draws.uniform.mean(0), 0.5, atol=0.03)
     np.testing.assert_allclose(draws.uniform.std(0), 12**-0.5, atol=0.02)
-    correlation = np.corrcoef(draws.uniform.numpy().T) - np.eye(UNIFORMS + LATE_UNIFORMS)
+    correlation = np.corrcoef(draws.uniform.numpy().T) - np.eye(draws.uniform.shape[1])
     assert abs(correlation).max() < 0.1
     assert abs(float(draws.elastic.mean())) < 0.02
     assert float(draws.elastic.std()) == pytest.approx(1, abs=0.02)
@@ -168,7 +168,7 @@ def test_what_comes_in_from_outside_is_background(lesion_batch):
     images, targets = lesion_batch[0] + 7, torch.ones_like(lesion_batch[1])
     augmentation = Augmentation(AugmentChoice(shift=0.9))
     # Everything is shifted out but a strip.
-    moved, moved_targets = augmentation(images, targets, draws_of(6, u4=1.0))
+    moved, moved_targets = augmentation(images, targets, draws_of(6, shift=[1.0, 0.5]))
     outside = slice(10, None)
     darkest = images.amin(dim=(2, 3), keepdim=True)
     torch.testing.assert_close(moved[..., outside], darkest.expand_as(moved[..., outside]))
@@ -180,7 +180,7 @@ def test_corners_of_a_rotated_image_are_background():
     images = torch.full((1, 3, 32, 32), 4.0)
     images[..., 12:20, 12:20] = torch.tensor([-1.0, -2.0, -3.0]).view(3, 1, 1)
     augmentation = Augmentation(AugmentChoice(rotation=45))
-    moved, _ = augmentation(images, disc(32, 32), draws_of(u1=1.0))
+    moved, _ = augmentation(images, disc(32, 32), draws_of(rotation=1.0))
     for row, column in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
         assert moved[0, :, row, column].tolist() == [-1.0, -2.0, -3.0]
 
@@ -192,7 +192,7 @@ def test_classes_stay_whole_and_what_comes_in_is_the_first_class():
     images = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     for mode in ("linear", "nearest"):
         augmentation = Augmentation(AugmentChoice(rotation=40, shift=0.3, targets=mode))
-        moved = augmentation(images, targets, draws_of(u1=0.9, u4=0.95))[1]
+        moved = augmentation(images, targets, draws_of(rotation=0.9, shift=[0.95, 0.5]))[1]
         torch.testing.assert_close(moved.sum(1), torch.ones(1, 64, 64))
         assert moved[0, :, 0, -1].tolist() == [1.0, 0.0, 0.0]
         assert (moved.sum(dim=(0, 2, 3)) > 20).all()

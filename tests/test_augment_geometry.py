@@ -28,8 +28,8 @@ def test_another_size_shows_the_same_image():
 def test_flip_mirrors_left_and_right(lesion_batch):
     images, targets = lesion_batch
     augmentation = Augmentation(AugmentChoice(flip=0.5))
-    mirrored = augmentation(images, targets, draws_of(6, u2=0.49))
-    same = augmentation(images, targets, draws_of(6, u2=0.5))
+    mirrored = augmentation(images, targets, draws_of(6, flip=0.49))
+    same = augmentation(images, targets, draws_of(6, flip=0.5))
     for original, other, flipped in zip(lesion_batch, same, mirrored, strict=True):
         torch.testing.assert_close(other, original, rtol=0, atol=1e-4)
         torch.testing.assert_close(flipped, original.flip(-1), rtol=0, atol=1e-4)
@@ -46,7 +46,7 @@ def test_flip_happens_as_often_as_it_says():
 @pytest.mark.parametrize(("uniform", "factor"), [(1.0, 1.5), (0.0, 0.5)])
 def test_scale_zooms_in_and_out(uniform, factor):
     augmentation = Augmentation(AugmentChoice(scale=0.5))
-    moved = augmentation(disc(), disc(), draws_of(u0=uniform))[1]
+    moved = augmentation(disc(), disc(), draws_of(scale=uniform))[1]
     assert float(moved.sum() / disc().sum()) == pytest.approx(factor**2, rel=0.03)
 
 
@@ -55,7 +55,7 @@ def test_scale_zooms_in_and_out(uniform, factor):
 def test_rotation_turns_by_its_angle_and_keeps_shapes(height, width, uniform):
     target = disc(height, width, radius=6, column=12)
     augmentation = Augmentation(AugmentChoice(rotation=90))
-    moved = augmentation(target, target, draws_of(u1=uniform))[1]
+    moved = augmentation(target, target, draws_of(rotation=uniform))[1]
     angle = np.pi / 2 * (2 * uniform - 1)
     row, column = centre(moved)
     assert column == pytest.approx(12 * np.cos(angle), abs=0.1)
@@ -66,10 +66,10 @@ def test_rotation_turns_by_its_angle_and_keeps_shapes(height, width, uniform):
     torch.testing.assert_close(moved, there, rtol=0, atol=0.1)
 
 
-@pytest.mark.parametrize(("place", "axis"), [("u4", 1), ("u5", 0)])
-def test_shift_is_a_share_of_the_side(place, axis):
+@pytest.mark.parametrize(("draw", "axis"), [([0.75, 0.5], 1), ([0.5, 0.75], 0)])
+def test_shift_is_a_share_of_the_side(draw, axis):
     augmentation = Augmentation(AugmentChoice(shift=0.25))
-    moved = augmentation(disc(96, 64), disc(96, 64), draws_of(**{place: 0.75}))[1]
+    moved = augmentation(disc(96, 64), disc(96, 64), draws_of(shift=draw))[1]
     expected = [0.0, 0.0]
     expected[axis] = -0.125 * (96, 64)[axis]
     assert centre(moved) == pytest.approx(expected, abs=0.05)
@@ -78,7 +78,7 @@ def test_shift_is_a_share_of_the_side(place, axis):
 def test_shear_leans_and_keeps_the_area():
     target = disc(radius=8, row=12)
     augmentation = Augmentation(AugmentChoice(shear=0.5))
-    moved = augmentation(target, target, draws_of(u3=1.0))[1]
+    moved = augmentation(target, target, draws_of(shear=1.0))[1]
     row, column = centre(moved)
     assert abs(column) == pytest.approx(0.5 * 12, abs=0.2)
     assert row == pytest.approx(12, abs=0.2)
@@ -88,7 +88,7 @@ def test_shear_leans_and_keeps_the_area():
 def test_shear_in_degrees_leans_by_the_tangent():
     target = disc(radius=8, row=12)
     augmentation = Augmentation(AugmentChoice(shear_degrees=30))
-    moved = augmentation(target, target, draws_of(u3=0.75))[1]
+    moved = augmentation(target, target, draws_of(shear=0.75))[1]
     row, column = centre(moved)
     assert abs(column) == pytest.approx(np.tan(np.radians(15)) * 12, abs=0.2)
     assert row == pytest.approx(12, abs=0.2)
@@ -101,7 +101,7 @@ def test_what_comes_in_from_beyond_the_image(fill, targets):
     # Lesion at the right border; the image moves to the left by a quarter.
     target = (columns[:, :1] > 1.9).float()
     augmentation = Augmentation(AugmentChoice(shift=0.25, fill=fill, targets=targets))
-    moved, lesion = augmentation(columns, target, draws_of(u4=1.0))
+    moved, lesion = augmentation(columns, target, draws_of(shift=[1.0, 0.5]))
     new = slice(25, None)
     if fill == "nearest":
         torch.testing.assert_close(moved[..., new], torch.full((1, 3, 32, 7), 2.0))

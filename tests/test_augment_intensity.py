@@ -57,7 +57,9 @@ def test_gamma_keeps_range_and_order(lesion_batch):
 def test_a_constant_image_is_no_trouble(kind):
     value = {**GEOMETRY, **INTENSITY, "missing": 1.0}[kind]
     augmentation = Augmentation(AugmentChoice(**{kind: value}))
-    moved, _ = augmentation(torch.full((2, 3, 16, 16), 2.0), torch.zeros(2, 1, 16, 16), draws_of(2, u6=0.9))
+    moved, _ = augmentation(
+        torch.full((2, 3, 16, 16), 2.0), torch.zeros(2, 1, 16, 16), draws_of(2, gamma=0.9)
+    )
     assert torch.isfinite(moved).all()
     if kind not in ("noise", "gain", "offset"):
         torch.testing.assert_close(moved, torch.full_like(moved, 2.0))
@@ -66,7 +68,7 @@ def test_a_constant_image_is_no_trouble(kind):
 def test_gain_and_offset_are_linear(lesion_batch):
     images, targets = lesion_batch
     augmentation = Augmentation(AugmentChoice(gain=0.2, offset=0.3))
-    moved, _ = augmentation(images, targets, draws_of(6, u12=1.0, u13=0.0, u18=1.0))
+    moved, _ = augmentation(images, targets, draws_of(6, gain=[1.0, 0.0, 0.5], offset=[1.0, 0.5, 0.5]))
     torch.testing.assert_close(moved[:, 0], 1.2 * images[:, 0] + 0.3)
     torch.testing.assert_close(moved[:, 1], 0.8 * images[:, 1])
     torch.testing.assert_close(moved[:, 2], images[:, 2])
@@ -75,7 +77,7 @@ def test_gain_and_offset_are_linear(lesion_batch):
 def test_noise_has_the_deviation_that_was_drawn(lesion_batch):
     images = torch.zeros(3, 5, 48, 48)
     augmentation = Augmentation(AugmentChoice(noise=0.4))
-    moved, _ = augmentation(images, lesion_batch[1][:3], draws_of(3, u15=0.5))
+    moved, _ = augmentation(images, lesion_batch[1][:3], draws_of(3, noise=0.5))
     np.testing.assert_allclose(moved.std(dim=(1, 2, 3)), 0.2, rtol=0.05)
     assert not torch.equal(moved[0], moved[1])
 
@@ -83,8 +85,8 @@ def test_noise_has_the_deviation_that_was_drawn(lesion_batch):
 def test_blur_softens(lesion_batch):
     images, targets = lesion_batch
     augmentation = Augmentation(AugmentChoice(blur=0.5))
-    blurred, _ = augmentation(images, targets, draws_of(6, u21=0.4))
-    same, _ = augmentation(images, targets, draws_of(6, u21=0.6))
+    blurred, _ = augmentation(images, targets, draws_of(6, blur=0.4))
+    same, _ = augmentation(images, targets, draws_of(6, blur=0.6))
     assert torch.equal(same, images)
     roughness = [tensor.diff(dim=-1).square().mean(dim=(1, 2, 3)) for tensor in (blurred, images)]
     assert (roughness[0] < roughness[1]).all()

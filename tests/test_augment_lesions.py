@@ -21,7 +21,7 @@ def two_discs():
 @pytest.mark.parametrize(("chance", "column"), [(0.3, -16), (0.1, 16)])
 def test_a_carved_lesion_comes_whole_with_its_surroundings(chance, column):
     images, targets = two_discs()
-    draws = draws_of(2, **{"22": chance})
+    draws = draws_of(2, carve_mix=chance)
     mixed, target = Augmentation(AugmentChoice(carve_mix=0.4))(images, targets, draws)
     lesion = (disc(radius=6, column=column) > 0.5).float()
     torch.testing.assert_close(target[:1], lesion)
@@ -50,7 +50,7 @@ def test_lesions_are_carved_as_often_as_it_says_and_never_from_the_image_itself(
 def test_a_carved_class_keeps_its_class():
     images, target = two_discs()
     classes = torch.cat((1 - target, torch.zeros_like(target), target), dim=1)
-    draws = draws_of(2, **{"22": 0.3})
+    draws = draws_of(2, carve_mix=0.3)
     _, mixed = Augmentation(AugmentChoice(carve_mix=0.4))(images, classes, draws)
     torch.testing.assert_close(mixed.sum(1), torch.ones(2, 64, 64))
     torch.testing.assert_close(mixed[0, 2], target[1, 0])
@@ -68,7 +68,7 @@ def test_an_image_alone_has_nobody_to_get_a_lesion_from(lesion_batch):
 def test_a_faded_lesion_keeps_its_place_and_loses_contrast_to_tissue(draw, left):
     images, targets = two_discs()
     images = images - torch.tensor([1.0, 2.0])[:, None, None, None]
-    faded, after = Augmentation(AugmentChoice(fade=0.8))(images, targets, draws_of(2, **{"24": draw}))
+    faded, after = Augmentation(AugmentChoice(fade=0.8))(images, targets, draws_of(2, fade=draw))
     assert torch.equal(after, targets)
     lesion = targets[1, 0] > 0
     torch.testing.assert_close(faded[1, :, lesion], left * images[1, :, lesion])

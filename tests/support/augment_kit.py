@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from glioseg.augment import LATE_UNIFORMS, UNIFORMS, Draws
+from glioseg.augment import COLUMNS, LATE_STREAMS, STREAMS, Draws
 
 GEOMETRY = {"scale": 0.2, "rotation": 30, "shear": 0.1, "shift": 0.1, "flip": 0.5, "elastic": 0.02}
 INTENSITY = {"gamma": 0.4, "gain": 0.2, "offset": 0.2, "bias_field": 0.3, "noise": 0.1, "blur": 1.0}
@@ -25,9 +25,13 @@ def centre(target):
     return float((mass.sum(1) * y).sum()), float((mass.sum(0) * x).sum())
 
 
-def draws_of(count=1, grid=5, **uniform):
-    """Draws in the middle of their range (which change nothing), but for those named by place."""
-    values = torch.full((count, UNIFORMS + LATE_UNIFORMS), 0.5)
-    for place, value in uniform.items():
-        values[:, int(place.removeprefix("u"))] = value
-    return Draws(values, torch.zeros(count, 2, grid, grid), tuple(range(count)))
+def draws_of(count=1, grid=5, **streams):
+    """Draws in the middle of their range, which change nothing, but for the kinds that are named."""
+    draws = Draws(
+        torch.full((count, sum(STREAMS.values()) + sum(LATE_STREAMS.values())), 0.5),
+        torch.zeros(count, 2, grid, grid),
+        tuple(range(count)),
+    )
+    for kind, value in streams.items():
+        draws.uniform[:, COLUMNS[kind]] = torch.as_tensor(value)
+    return draws
