@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ from glioseg.io.names import (
 )
 from glioseg.io.refuse import reading
 from glioseg.io.source import Source, without_image, without_mask
-from glioseg.scan import LabelMap, Mask, Scan
+from glioseg.scan import LESION, Scan, Segmentation
 
 KAGGLE = "kaggle_3m"
 IMAGES_MASKS = "images-masks"
@@ -125,28 +125,19 @@ def find_cases(folder: str | Path, rule: str | None = None) -> list[Case]:
     return list(found.cases)
 
 
-def read_case(case: Case) -> tuple[Scan, Mask | None]:
-    """Read the scan of a case and its mask (``None`` when no slice has one).
-
-    Raises:
-        InputError: files cannot be read or do not fit together; all faults of the case at once.
-    """
-    scan = case.source.read()
-    return scan, case.source.read_truth(scan.grid)
-
-
-def read_labelled_case(case: Case, values: Sequence[int]) -> tuple[Scan, LabelMap | None]:
-    """Read the scan of a case and its classes (``None`` when no slice has a mask).
+def read_case(case: Case, labels: Mapping[int, str] | None = LESION) -> tuple[Scan, Segmentation | None]:
+    """Read the scan of a case and its truth (``None`` when no slice has a mask).
 
     Args:
         case: the case.
-        values: labels that its masks may hold besides 0.
+        labels: those that its masks may hold besides 0; lesion or not by default.
 
     Raises:
-        InputError: as :func:`read_case`, or a mask holds other values.
+        InputError: files cannot be read or do not fit together, or a mask holds other labels; all faults of
+            the case at once.
     """
     scan = case.source.read()
-    return scan, case.source.read_labels(scan.grid, values)
+    return scan, case.source.read_truth(scan.grid, labels)
 
 
 def survey(folder: str | Path, rule: str | None = None) -> Survey:
