@@ -74,6 +74,10 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'glioseg' has no attribute {name!r}")
+    if name == "train":
+        from glioseg.errors import require_extra
+
+        require_extra("train", "torch", "pytorch_lightning")
     return getattr(import_module(home), name)
 
 

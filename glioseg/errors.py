@@ -27,6 +27,9 @@ class Fault:
     Attributes:
         code, where, parameters: as given, ``where`` and parameters as text.
         expected, found, cure: in English.
+
+    >>> Fault("extra.missing", extra="train", modules="torch").cure
+    "Install it: pip install 'glioseg[train]'"
     """
 
     def __init__(self, code: object, where: object = None, *others: str, **parameters: object) -> None:
@@ -98,7 +101,15 @@ class GliosegError(Exception):
 
 
 class InputError(GliosegError):
-    """Bad input or wrong usage: one or more faults, all of them at once."""
+    """Bad input or wrong usage: one or more faults, all of them at once.
+
+    >>> import glioseg
+    >>> try:
+    ...     glioseg.read_scan("not-there.nii.gz")
+    ... except glioseg.InputError as error:
+    ...     [fault.where for fault in error.faults]
+    ['not-there.nii.gz']
+    """
 
     exit_code = 2
 

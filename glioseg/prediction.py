@@ -39,6 +39,12 @@ class Prediction:
         expected_dice: DSC to expect by the model's calibration; ``None`` for an empty mask.
         doubts: keys of :data:`glioseg.model.calibration.DOUBTS`, what to know before trusting the mask.
         evidence: what the mask can be judged by; ``None`` for an empty mask.
+
+    >>> import glioseg
+    >>> from glioseg.samples import SAMPLES
+    >>> prediction = glioseg.segment(SAMPLES / "TCGA_HT_7692_19960724")
+    >>> prediction.segmentation.slices_with_lesion, prediction.doubts
+    (7, ('filled_sequences',))
     """
 
     segmentation: Segmentation

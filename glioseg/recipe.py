@@ -331,6 +331,9 @@ def load_recipe(name_or_path: str | Path, settings: list[str] | tuple[str, ...] 
 
     Raises:
         InputError: every unknown key (with the nearest name) and every value out of range, all at once.
+
+    >>> load_recipe("default", ["train.epochs=4"]).train.epochs
+    4
     """
     path = find_toml(name_or_path, RECIPES, "recipe")
     content = read_toml(path)

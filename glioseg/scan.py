@@ -264,7 +264,7 @@ class Segmentation:
     def __post_init__(self) -> None:
         if self.voxels.dtype != np.uint8:
             raise WrongKindError(
-                f"labels must be uint8, not {self.voxels.dtype}: lesion or not is made by Segmentation.from_mask."
+                f"labels must be uint8, not {self.voxels.dtype}: from_mask takes boolean masks."
             )
         if self.voxels.shape != self.grid.shape:
             raise ValueError(f"a segmentation of {self.voxels.shape} on a grid of {self.grid.shape}")

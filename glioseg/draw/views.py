@@ -95,7 +95,7 @@ def frames(
     if crop:
         head = _head(volume, masks)
         volume, masks = volume[head], [None if mask is None else mask[head] for mask in masks]
-    scale = _scale(scan.grid, volume.shape[1:], size)
+    scale = scale_of(scan.grid, volume.shape[1:], size)
     for position in range(len(volume)) if positions is None else positions:
         picture = enlarge(volume[position], scale)
         if numbered:
@@ -116,7 +116,7 @@ def with_text(picture: Pixels, text: str) -> Pixels:
     return np.array(image)
 
 
-def _scale(grid: Grid, shape: tuple[int, ...], size: int) -> tuple[float, float]:
+def scale_of(grid: Grid, shape: tuple[int, ...], size: int) -> tuple[float, float]:
     """Factors for rows and columns that make pixels square and the longer side ``size``."""
     row, column = (1.0, 1.0) if grid.spacing is None else grid.spacing[1:]
     factor = size / max(shape[0] * row, shape[1] * column)

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from glioseg.dataset.find import Case, read_case
+from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_json, write_text
 from glioseg.io import with_all_channels
 from glioseg.measure import Protocol, Scores, dice, measure
 from glioseg.model.description import ModelDescription
-from glioseg.model.predictor import Predictor
+from glioseg.model.predictor import Predictor, load_model
 from glioseg.postprocess import to_mask
 from glioseg.prediction import Evidence, Prediction
 from glioseg.prepare import Preparation
@@ -45,9 +45,9 @@ JUDGED = ("certainty", "border", "expected_dice")
 
 
 def evaluate(
-    predictor: Predictor,
-    cases: Sequence[Case],
-    out: Path | None = None,
+    predictor: Predictor | str | Path,
+    cases: Sequence[Case] | str | Path,
+    out: str | Path | None = None,
     *,
     checkpoint: str = "given",
     command: str = "",
@@ -59,8 +59,8 @@ def evaluate(
     """Predict each case and score it.
 
     Args:
-        predictor: the model.
-        cases: labelled scans.
+        predictor: what :func:`glioseg.load_model` gave, or what it takes.
+        cases: labelled scans, or the folder that holds them.
         out: folder for ``metrics.csv``, ``metrics.json``, ``dsc.png``, ``outlines/``, ``gifs/``,
             ``masks/``; nothing is written without it.
         checkpoint: who picked the weights, for the protocol.
@@ -72,7 +72,17 @@ def evaluate(
 
     Raises:
         InputError: a case has no mask, or cannot be read.
+
+    >>> from glioseg.samples import SAMPLES
+    >>> scores = evaluate("default", SAMPLES).own["dice"]
+    >>> len(scores.values), round(scores.mean, 1)
+    (3, 0.9)
     """
+    if isinstance(predictor, str | Path):
+        predictor = load_model(predictor)
+    if isinstance(cases, str | Path):
+        cases = find_cases(cases)
+    out = None if out is None else Path(out)
     if not cases:
         raise InputError(Fault("the evaluation", "at least one patient", "none", "Choose other patients."))
     if out is not None:

@@ -59,6 +59,10 @@ def read_scan(
 
     Raises:
         InputError: the source cannot be read, or is not a brain scan of these kinds.
+
+    >>> from glioseg.samples import SAMPLES
+    >>> read_scan(SAMPLES / "TCGA_HT_7692_19960724")
+    Scan('TCGA_HT_7692_19960724', pre flair post, uint8, 20 slices of 256 x 256)
     """
     sequences = {name: Path(path) for name, path in zip(CHANNELS, (pre, flair, post), strict=True) if path}
     if source is None:
@@ -109,8 +113,8 @@ def write_segmentation(
 
     Slices give ``folder/<id>/<slice>_mask.tif`` or ``.png``, an image ``folder/<id>_mask.tif`` or ``.png``
     (uint8, lesion or not as 0 and 255, several labels as they are), DICOM ``folder/<id>_mask.dcm`` (SEG,
-    which refers to the images), a NIfTI volume ``folder/<id>_mask.nii.gz`` (uint8, the labels) with the shape, the
-    axis order and the affine of the file that was read.
+    which refers to the images), a NIfTI volume ``folder/<id>_mask.nii.gz`` (uint8, the labels) with the
+    shape, the axis order and the affine of the file that was read.
 
     Args:
         segmentation: labels on the grid of a scan.

@@ -140,6 +140,11 @@ def load_model(
 
     Raises:
         InputError: there is no such model, or its input is not what it says.
+
+    >>> import glioseg
+    >>> model = glioseg.load_model(threshold=0.9)
+    >>> model.description.postprocess.threshold
+    0.9
     """
     if fast and best:
         raise InputError(Fault("--fast with --best", "one of them", "both", "Leave one out."))

@@ -64,7 +64,7 @@ def test_the_arrays_are_those_of_the_preparation(few_slices, tmp_path, preparati
         scan, mask = read_case(case)
         assert mask is not None
         prepared = preparation(scan)
-        target = preparation.target(mask.voxels, prepared.frame)
+        target = preparation.target(mask.mask, prepared.frame)
         assert cached.id == case.id
         assert cached.images.dtype == np.float16
         assert cached.targets.dtype == np.uint8

@@ -75,7 +75,7 @@ def test_the_scan_is_shown_as_the_same_volume_in_nifti(tmp_path: Path) -> None:
     assert scan.grid.affine is not None
     np.testing.assert_allclose(scan.grid.affine, other.grid.affine, atol=1e-5)
     mask = some(scan)
-    (path,) = write_segmentation(Segmentation.from_mask(mask.voxels, other.grid, "p1"), tmp_path / "nifti")
+    (path,) = write_segmentation(Segmentation.from_mask(mask.mask, other.grid, "p1"), tmp_path / "nifti")
     np.testing.assert_array_equal(read_segmentation(path, scan.grid).voxels, mask.voxels)
     (path,) = write_segmentation(mask, tmp_path / "dicom")
     np.testing.assert_array_equal(read_segmentation(path, other.grid).voxels, mask.voxels)

@@ -247,7 +247,7 @@ def test_masks_of_two_values(values: tuple[int, ...], tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).choice(np.array(values, np.uint8), (9, 9))
     for name in ("a.tif", "a.png"):
         read = read_label_pages(save(tmp_path / name, pixels))
-        assert read.dtype == np.bool_
+        assert read.dtype == np.uint8
         np.testing.assert_array_equal(read[0], pixels != 0)
 
 

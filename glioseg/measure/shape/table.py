@@ -102,7 +102,8 @@ def find_masks(source: Path) -> dict[str, Path]:
     Args:
         source: one mask file; the folder of one patient, ``<id>/<slice>_mask.tif``; a folder of such folders
             or of files ``<id>_mask.nii.gz`` (as :func:`glioseg.io.write_segmentation` leaves them); a run,
-            whose folder ``masks`` is one of these; or a folder of volumes or DICOM with a mask beside each scan, as
+            whose folder ``masks`` is one of these; or a folder of volumes or DICOM with a mask beside each
+            scan, as
             :func:`glioseg.io.find_scans` finds them.
 
     Returns:
