@@ -44,7 +44,7 @@ class Prediction:
     >>> from glioseg.samples import SAMPLES
     >>> prediction = glioseg.segment(SAMPLES / "TCGA_HT_7692_19960724")
     >>> prediction.segmentation.slices_with_lesion, prediction.doubts
-    (7, ('filled_sequences',))
+    (6, ('cut_off',))
     """
 
     segmentation: Segmentation

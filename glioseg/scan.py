@@ -251,7 +251,7 @@ class Segmentation:
     >>> segmentation = Segmentation(voxels, Grid((1, 2, 2)), labels={1: "oedema", 2: "core"})
     >>> segmentation.mask.tolist()
     [[[False, True], [True, True]]]
-    >>> segmentation.label(2).sum()
+    >>> int(segmentation.label(2).sum())
     2
     """
 

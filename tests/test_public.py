@@ -14,7 +14,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
-from support.known_model import known_model
+from support.known_models import known_model
 
 import glioseg
 from glioseg import Grid, InputError, Prediction, Scan, Segmentation, WrongKindError
@@ -79,14 +79,18 @@ def test_0_and_255_are_no_lesion_or_not() -> None:
 def test_what_a_segmentation_says() -> None:
     one = segmentation()
     assert (one.volume_mm3, one.slices_with_lesion, one.counts) == (20.0, 1, {1: 2})
-    assert one.mask.dtype == np.bool_ and one.label(1).sum() == 2
-    assert np.asarray(one).dtype == np.uint8 and np.asarray(one, dtype=bool).sum() == 2
+    assert one.mask.dtype == np.bool_
+    assert one.label(1).sum() == 2
+    assert np.asarray(one).dtype == np.uint8
+    assert np.asarray(one, dtype=bool).sum() == 2
     with pytest.raises(KeyError):
         one.label(2)
     html = one._repr_html_()
-    assert "data:image/png;base64," in html and "lesion: 2 voxels" in html
+    assert "data:image/png;base64," in html
+    assert "lesion: 2 voxels" in html
     several = segmentation(voxels=one.voxels * 4, labels={2: "oedema", 4: "<core>"})
-    assert not several.lesion_or_not and several.counts == {4: 2}
+    assert not several.lesion_or_not
+    assert several.counts == {4: 2}
     assert "&lt;core&gt;" in several._repr_html_()
 
 
@@ -114,7 +118,8 @@ def test_a_segmentation_is_saved_in_the_kind_of_its_scan_or_refused(tmp_path: Pa
     scan = glioseg.read_scan(SAMPLE)
     one = Segmentation.from_mask(scan.channel("flair") > 150, scan.grid, scan.id)
     written = one.save(tmp_path / "folder")
-    assert len(written) == 20 and written[0] == tmp_path / "folder" / scan.id / f"{scan.id}_1_mask.tif"
+    assert len(written) == 20
+    assert written[0] == tmp_path / "folder" / scan.id / f"{scan.id}_1_mask.tif"
     for name, why in (("a.png", "20 slices"), ("a.jpg", r"\.jpg"), ("a.dcm", "DICOM")):
         with pytest.raises(InputError, match=why):
             one.save(tmp_path / name)
@@ -160,7 +165,8 @@ def test_a_prediction_is_saved_whole(model: Path, tmp_path: Path) -> None:
     stored = nibabel.load(tmp_path / "out" / f"{SAMPLE.name}_probability.nii.gz")
     assert stored.get_data_dtype() == np.float32
     np.testing.assert_array_equal(np.asarray(stored.dataobj).transpose(2, 1, 0), prediction.probability)
-    assert (tmp_path / "out" / f"{SAMPLE.name}.json") in written and all(path.is_file() for path in written)
+    assert (tmp_path / "out" / f"{SAMPLE.name}.json") in written
+    assert all(path.is_file() for path in written)
     np.testing.assert_array_equal(
         read_segmentation(tmp_path / "out" / SAMPLE.name).voxels, prediction.segmentation.voxels
     )
@@ -183,7 +189,7 @@ def test_arrays_that_are_no_scan_are_refused() -> None:
         (good, {"spacing": (1, 1, 1), "affine": affine}),
         (good, {"affine": np.zeros((4, 4))}),
     ):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match=r"scan has|channels are|spacing|affine"):
             Scan.from_array(array, **options)  # type: ignore[arg-type]
 
 
@@ -196,15 +202,17 @@ def test_processes_that_lightning_starts_are_told_the_run_folder(monkeypatch: py
     from glioseg.training import train as training
 
     folders = []
+    real = training.train
     monkeypatch.setattr(training, "train", lambda data, recipe, out, **_: folders.append(Path(out)))
     monkeypatch.setattr(sys, "argv", ["glioseg", "train", str(SAMPLES), "--devices", "2"])
     app(sys.argv[1:], standalone_mode=False)
     monkeypatch.setattr(training, "default_run_folder", lambda recipe: Path("runs/another"))
     app(sys.argv[1:], standalone_mode=False)  # Lightning starts the others with the same words
-    assert folders[0] == folders[1] and folders[0].parent == Path("runs")
+    assert folders[0] == folders[1]
+    assert folders[0].parent == Path("runs")
     assert "GLIOSEG_RUN" not in os.environ
     with pytest.raises(InputError, match="run folder"):
-        glioseg.train(SAMPLES, hardware=training.Hardware(devices=2))
+        real(SAMPLES, hardware=training.Hardware(devices=2))
 
 
 def test_compare_needs_two_runs(tmp_path: Path) -> None:

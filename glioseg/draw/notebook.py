@@ -12,10 +12,8 @@ from PIL import Image
 from glioseg.draw.views import scale_of
 from glioseg.scan import Segmentation
 
-COLOURS = np.array(
-    [(0, 0, 0), (230, 60, 50), (60, 160, 230), (240, 200, 60), (90, 190, 110), (190, 110, 220)]
-)
-"""Of background and of labels in the order of their values; a fifth label has the first one's colour again."""
+COLOURS = np.array([(0, 0, 0), (230, 60, 50), (60, 160, 230), (240, 200, 60), (90, 190, 110)], np.uint8)
+"""Of background and of labels in the order of their values; a fifth label has the colour of the first."""
 
 
 def html_of_segmentation(segmentation: Segmentation, size: int = 256) -> str:

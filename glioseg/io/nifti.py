@@ -78,7 +78,8 @@ def from_image(image: Any, id: str) -> Scan:
     where = Path(image.get_filename() or id) if hasattr(image, "get_filename") else Path(id)
     if not isinstance(image, (nibabel.Nifti1Image, nibabel.Nifti2Image)):
         raise InputError(_another_kind(where, image))
-    return _scan(where, image, id, files=(where,) if image.get_filename() else ())
+    stored = image.get_filename() and not isinstance(image.dataobj, np.ndarray)
+    return _scan(where, image, id, files=(where,) if stored else ())
 
 
 def _on_grid(path: Path, like: Grid | None) -> tuple[npt.NDArray[Any], Grid, str]:
