@@ -288,7 +288,7 @@ def test_pictures_can_be_left_out(predictor, made_cases, tmp_path) -> None:
 def test_nobody_to_score(predictor, made_cases) -> None:
     with pytest.raises(InputError, match="expected at least one patient, found none"):
         evaluate(predictor, [])
-    unlabelled = replace(made_cases[0], masks=(None,) * 6)
+    unlabelled = replace(made_cases[0], source=replace(made_cases[0].source, truth=()))
     with pytest.raises(InputError, match="expected a mask for every slice"):
         evaluate(predictor, [unlabelled])
 
