@@ -150,9 +150,9 @@ def draw_growth(results: dict[str, list[Measured]], path: Path) -> None:
 
 def segment(sources: Sequence[Source], model: str | Path, threads: int, fast: bool = False) -> Measured:
     """With the product: ONNX Runtime and the model's own preparation."""
-    from glioseg.model.predictor import load_predictor
+    from glioseg.model.predictor import load_model
 
-    return _segment(sources, load_predictor(model, threads=threads, fast=fast))
+    return _segment(sources, load_model(model, threads=threads, fast=fast))
 
 
 def segment_reference(sources: Sequence[Source]) -> Measured:
@@ -198,7 +198,7 @@ def _segment(sources: Sequence[Source], predictor: Predictor) -> Measured:
     slices = 0
     started = time.perf_counter()
     for source in sources:
-        slices += len(predictor(source.read()).mask.voxels)
+        slices += len(predictor(source.read()).segmentation.mask)
     return {"seconds": time.perf_counter() - started, "slices": slices}
 
 

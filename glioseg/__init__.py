@@ -1,8 +1,11 @@
 """glioseg finds lesions in brain MRI.
 
 >>> import glioseg
->>> mask = glioseg.segment("scan.nii.gz")        # doctest: +SKIP
->>> int(mask.voxels.sum())                        # doctest: +SKIP
+>>> from glioseg.samples import SAMPLES
+>>> glioseg.segment(SAMPLES / "TCGA_HT_7692_19960724").segmentation
+Segmentation('TCGA_HT_7692_19960724', lesion: 3,590 voxels, 20 slices of 256 x 256, automatic)
+
+The names in ``__all__`` are the public ones; everything else is internal and may change.
 """
 
 from __future__ import annotations
@@ -12,23 +15,58 @@ from typing import TYPE_CHECKING, Any
 
 from glioseg._version import __version__
 
-__all__ = ["GliosegError", "InputError", "Mask", "Scan", "__version__", "read_scan", "segment", "write_mask"]
+__all__ = [
+    "Fault",
+    "GliosegError",
+    "Grid",
+    "InputError",
+    "Prediction",
+    "Scan",
+    "Segmentation",
+    "TrainingError",
+    "WrongKindError",
+    "__version__",
+    "compare",
+    "evaluate",
+    "find_scans",
+    "load_model",
+    "load_recipe",
+    "read_scan",
+    "segment",
+    "train",
+]
 
 if TYPE_CHECKING:
-    from glioseg.errors import GliosegError, InputError
-    from glioseg.io import read_scan, write_mask
+    from glioseg.errors import Fault, GliosegError, InputError, TrainingError, WrongKindError
+    from glioseg.evaluation.evaluate import evaluate
+    from glioseg.io import find_scans, read_scan
     from glioseg.model import segment
-    from glioseg.scan import Mask, Scan
+    from glioseg.model.predictor import load_model
+    from glioseg.prediction import Prediction
+    from glioseg.recipe import load_recipe
+    from glioseg.runs.compare import compare
+    from glioseg.scan import Grid, Scan, Segmentation
+    from glioseg.training.train import train
 
 # Names are looked up on first use, so that `import glioseg` and `glioseg --help` load nothing heavy.
 _HOMES = {
+    "Fault": "glioseg.errors",
     "GliosegError": "glioseg.errors",
+    "Grid": "glioseg.scan",
     "InputError": "glioseg.errors",
-    "Mask": "glioseg.scan",
+    "Prediction": "glioseg.prediction",
     "Scan": "glioseg.scan",
+    "Segmentation": "glioseg.scan",
+    "TrainingError": "glioseg.errors",
+    "WrongKindError": "glioseg.errors",
+    "compare": "glioseg.runs.compare",
+    "evaluate": "glioseg.evaluation.evaluate",
+    "find_scans": "glioseg.io",
+    "load_model": "glioseg.model.predictor",
+    "load_recipe": "glioseg.recipe",
     "read_scan": "glioseg.io",
     "segment": "glioseg.model",
-    "write_mask": "glioseg.io",
+    "train": "glioseg.training.train",
 }
 
 
@@ -36,6 +74,10 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'glioseg' has no attribute {name!r}")
+    if name == "train":
+        from glioseg.errors import require_extra
+
+        require_extra("train", "torch", "pytorch_lightning")
     return getattr(import_module(home), name)
 
 

@@ -25,10 +25,11 @@ import numpy as np
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_fault, write_json, write_text
-from glioseg.io import READERS, write_labels, write_mask
+from glioseg.io.save import write_both
 from glioseg.measure.size import largest_diameter
-from glioseg.model.predictor import Prediction, Predictor
-from glioseg.scan import LabelMap, Mask, Scan
+from glioseg.model.predictor import Predictor
+from glioseg.prediction import Prediction
+from glioseg.scan import Scan
 
 if TYPE_CHECKING:
     from glioseg.io.source import Source
@@ -224,9 +225,9 @@ def _write(
 ) -> ScanResult:
     from glioseg.draw import draw_gif, draw_slices
 
-    mask = prediction.mask
+    mask = prediction.segmentation
     with _staged(out) as stage:
-        _write_masks(prediction, stage / "masks", scan.id, outputs.anonymise)
+        write_both(mask, stage / "masks", scan.id, anonymise=outputs.anonymise)
         if outputs.outlines:
             draw_slices(scan, mask, None, stage / "outlines" / scan.id)
         if outputs.gif:
@@ -241,7 +242,7 @@ def _write(
         source=str(scan.source or source.files[0]),
         slices=len(mask.voxels),
         slices_with_lesion=mask.slices_with_lesion,
-        lesion_voxels=int(mask.voxels.sum()),
+        lesion_voxels=int(mask.mask.sum()),
         lesion_mm3=None if volume is None else round(volume, 1),
         largest_diameter=diameter,
         diameter_unit=unit,
@@ -251,35 +252,13 @@ def _write(
         doubts=prediction.doubts,
         key=key,
         outputs=written,
-        label_voxels=_label_voxels(prediction),
+        label_voxels={}
+        if mask.lesion_or_not
+        else {str(value): count for value, count in mask.counts.items()},
     )
     # Last of all: only a scan whose files are complete has this record.
     write_json(out / "scans" / f"{scan.id}.json", asdict(result))
     return result
-
-
-def _write_masks(prediction: Prediction, folder: Path, name: str, anonymise: bool) -> None:
-    """Write the mask, or the labels of a model with classes, in the kind read and in the kind beside it."""
-    grid = prediction.mask.grid
-    reader = READERS.get(grid.format)
-    beside = READERS[reader.beside] if reader is not None and reader.beside is not None else None
-    if prediction.labels is not None:
-        labels = LabelMap(prediction.labels.voxels, grid, name)
-        write_labels(labels, folder, name, anonymise=anonymise)
-        if beside is not None:
-            beside.write_labels(labels, folder, name)
-        return
-    mask = Mask(prediction.mask.voxels, grid, name)
-    write_mask(mask, folder, name, anonymise=anonymise)
-    if beside is not None:
-        beside.write_mask(mask, folder, name)
-
-
-def _label_voxels(prediction: Prediction) -> dict[str, int]:
-    if prediction.labels is None:
-        return {}
-    values, counts = np.unique(prediction.labels.voxels, return_counts=True)
-    return {str(value): count for value, count in zip(values.tolist(), counts.tolist(), strict=True) if value}
 
 
 @contextmanager

@@ -28,6 +28,9 @@ class Fault:
     Attributes:
         code, where, parameters: as given, parameters as text.
         expected, found, cure: in English.
+
+    >>> Fault("extra.missing", extra="train", modules="torch").cure
+    "Install it: pip install 'glioseg[train]'"
     """
 
     where: Any
@@ -101,7 +104,15 @@ class GliosegError(Exception):
 
 
 class InputError(GliosegError):
-    """Bad input or wrong usage: one or more faults, all of them at once."""
+    """Bad input or wrong usage: one or more faults, all of them at once.
+
+    >>> import glioseg
+    >>> try:
+    ...     glioseg.read_scan("not-there.nii.gz")
+    ... except glioseg.InputError as error:
+    ...     [fault.where for fault in error.faults]
+    ['not-there.nii.gz']
+    """
 
     exit_code = 2
 

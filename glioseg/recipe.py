@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import write_text
-from glioseg.scan import CHANNELS
+from glioseg.scan import CHANNELS, LESION
 from glioseg.settings import checked, find_toml, parse_value, read_toml, toml_names
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -82,6 +82,11 @@ class Labels(_Table):
     def channels(self) -> int:
         """Channels in which a network ends: 1, or background and every class."""
         return len(self.values) + 1 if self.values else 1
+
+    @property
+    def named(self) -> dict[int, str]:
+        """Names of the labels of a segmentation: of each class, or lesion or not."""
+        return dict(zip(self.values, self.titles, strict=True)) if self.values else dict(LESION)
 
     @property
     def titles(self) -> tuple[str, ...]:
@@ -326,6 +331,9 @@ def load_recipe(name_or_path: str | Path, settings: list[str] | tuple[str, ...] 
 
     Raises:
         InputError: every unknown key (with the nearest name) and every value out of range, all at once.
+
+    >>> load_recipe("default", ["train.epochs=4"]).train.epochs
+    4
     """
     path = find_toml(name_or_path, RECIPES, "recipe")
     content = read_toml(path)

@@ -1,8 +1,17 @@
-"""The two nouns that are passed everywhere: :class:`Scan` and :class:`Mask`, and the grid they share."""
+"""The nouns that are passed everywhere: :class:`Grid`, :class:`Scan`, :class:`Segmentation`
+(and :class:`~glioseg.prediction.Prediction`, which holds one).
+
+>>> import numpy as np
+>>> scan = Scan.from_array(np.zeros((2, 4, 4), np.uint8), spacing=(5, 1, 1), id="patient 1")
+>>> scan
+Scan('patient 1', flair, uint8, 2 slices of 4 x 4, 5 x 1 x 1 mm)
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,8 +23,11 @@ from glioseg.errors import WrongKindError
 CHANNELS = ("pre", "flair", "post")
 """The sequences of the LGG data set in the order in which it stores them as RGB."""
 
-Made = Literal["automatic", "corrected", "given"]
-"""How a mask came about: by a network; by a network and a person who corrected it; it came with the scan."""
+LESION: Mapping[int, str] = {1: "lesion"}
+"""The labels of a segmentation that says lesion or not."""
+
+Origin = Literal["automatic", "corrected", "given"]
+"""Where a segmentation comes from: a network; a network and a person who corrected it; the scan's owner."""
 
 SAME_GRID = 0.1
 """How far, in voxels, corners of two grids may lie apart that count as one. Headers store single precision,
@@ -55,6 +67,14 @@ class Grid:
             object.__setattr__(self, "slice_numbers", tuple(range(1, self.shape[0] + 1)))
         if len(self.slice_numbers) != self.shape[0]:
             raise ValueError(f"{self.shape[0]} slices but {len(self.slice_numbers)} slice numbers")
+
+    def __repr__(self) -> str:
+        return f"Grid({self._said})"
+
+    @property
+    def _said(self) -> str:
+        spacing = "" if self.spacing is None else f", {' x '.join(f'{size:.4g}' for size in self.spacing)} mm"
+        return f"{self.describe()}{spacing}"
 
     @property
     def voxel_volume(self) -> float | None:
@@ -118,6 +138,85 @@ class Scan:
         if self.voxels.shape[3] != len(self.channels):
             raise ValueError(f"{self.voxels.shape[3]} channels but names {self.channels}")
 
+    def __repr__(self) -> str:
+        filled = f", filled: {' '.join(self.filled)}" if self.filled else ""
+        channels = " ".join(self.channels)
+        return f"Scan({self.id!r}, {channels}{filled}, {self.voxels.dtype}, {self.grid._said})"
+
+    @classmethod
+    def from_array(
+        cls,
+        voxels: npt.ArrayLike,
+        *,
+        spacing: Sequence[float] | None = None,
+        affine: npt.ArrayLike | None = None,
+        channels: Sequence[str] | None = None,
+        id: str = "scan",
+    ) -> Scan:
+        """Make a scan of a NumPy array.
+
+        Args:
+            voxels: real numbers, FLAIR alone ``(slices, height, width)`` or ``(slices, height, width,
+                channels)``; slices run from inferior to superior, rows from anterior to posterior and columns
+                from the patient's right to left.
+            spacing: voxel size in mm along (slice, row, column); by default that of ``affine``, if given.
+            affine: 4x4 matrix from voxel indices (slice, row, column, 1) to millimetres (RAS+).
+            channels: name of each channel, of :data:`CHANNELS`; by default ``flair`` for one and all of
+                them for three.
+            id: name of the scan.
+
+        Raises:
+            WrongKindError: ``voxels`` are not real numbers, or hold NaN or infinity.
+            ValueError: shapes, spacing, affine and channels do not fit together.
+
+        >>> import numpy as np
+        >>> Scan.from_array(np.zeros((2, 4, 4, 2), np.float32), channels=("flair", "post")).channels
+        ('flair', 'post')
+        """
+        array = np.asarray(voxels)
+        if array.dtype.kind not in "buif":
+            raise WrongKindError(f"voxels are real numbers, not {array.dtype}")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise WrongKindError("voxels are finite: replace NaN and infinity, for instance by 0")
+        if array.ndim == 3:
+            array = array[..., None]
+        if array.ndim != 4:
+            raise ValueError(f"a scan has (slices, height, width) or one axis more, not {array.shape}")
+        if channels is None:
+            channels = {1: ("flair",), 3: CHANNELS}.get(array.shape[3], ())
+        names = tuple(channels)
+        if "flair" not in names or not set(names) <= set(CHANNELS) or len(set(names)) < len(names):
+            raise ValueError(f"channels are flair and others of {', '.join(CHANNELS)}, not {names}")
+        matrix = None if affine is None else np.array(affine, np.float64)
+        if matrix is not None and (matrix.shape != (4, 4) or not abs(np.linalg.det(matrix[:3, :3])) > 0):
+            raise ValueError("an affine is a 4x4 matrix that can be inverted")
+        if matrix is not None:
+            lengths = np.linalg.norm(matrix[:3, :3], axis=0)
+            if spacing is not None and not np.allclose(lengths, spacing, rtol=1e-3):
+                raise ValueError(
+                    f"a spacing of {tuple(spacing)} mm beside an affine of {lengths.round(3)} mm"
+                )
+            spacing = lengths.tolist()
+        sizes = None if spacing is None else tuple(float(size) for size in spacing)
+        if sizes is not None and (len(sizes) != 3 or not min(sizes) > 0):
+            raise ValueError(f"a spacing has three sizes above 0, not {sizes}")
+        return cls(array, Grid(array.shape[:3], sizes, matrix), id, names)
+
+    @classmethod
+    def from_nibabel(cls, image: Any, id: str = "scan") -> Scan:
+        """Make a scan of an image that nibabel has loaded or made: 3-D (FLAIR alone), or 4-D or RGB with
+        pre-contrast, FLAIR and post-contrast. Its segmentations are written on the image's own grid.
+
+        Args:
+            image: a ``Nifti1Image`` or ``Nifti2Image``.
+            id: name of the scan.
+
+        Raises:
+            InputError: as for a NIfTI file; see :func:`glioseg.read_scan`.
+        """
+        scan: Scan = above("glioseg.io.nifti", "from_image")(image, id)
+        return scan
+
     @property
     def source(self) -> Path | None:
         """The file, or the folder that holds the files, of this scan."""
@@ -132,71 +231,141 @@ class Scan:
 
 
 @dataclass(frozen=True, eq=False)
-class Mask:
-    """Which voxels are lesion, on the same grid as the scan.
+class Segmentation:
+    """Which label each voxel has, on the same grid as the scan.
 
     Attributes:
-        voxels: boolean array ``(slices, height, width)``. Never 0/255, never floats.
+        voxels: uint8 array ``(slices, height, width)`` of labels; 0 is background. Never 0/255 for lesion or
+            not, never floats.
         grid: the grid of the scan.
         id: id of the scan.
+        labels: name of each label; lesion or not is :data:`LESION`.
+        origin: where it comes from.
 
     Raises:
-        WrongKindError: the array is not boolean.
+        WrongKindError: the array is not uint8, or holds values that are no labels.
         ValueError: the array does not have the shape of the grid.
+
+    >>> import numpy as np
+    >>> voxels = np.array([[[0, 1], [2, 2]]], np.uint8)
+    >>> segmentation = Segmentation(voxels, Grid((1, 2, 2)), labels={1: "oedema", 2: "core"})
+    >>> segmentation.mask.tolist()
+    [[[False, True], [True, True]]]
+    >>> int(segmentation.label(2).sum())
+    2
     """
 
-    voxels: BoolArray
+    voxels: npt.NDArray[np.uint8]
     grid: Grid
-    id: str = field(default="mask")
+    id: str = "segmentation"
+    labels: Mapping[int, str] = field(default_factory=lambda: dict(LESION))
+    origin: Origin = "automatic"
 
     def __post_init__(self) -> None:
-        check_boolean(self.voxels, "a mask")
+        if self.voxels.dtype != np.uint8:
+            raise WrongKindError(
+                f"labels must be uint8, not {self.voxels.dtype}: from_mask takes boolean masks."
+            )
         if self.voxels.shape != self.grid.shape:
-            raise ValueError(f"a mask of {self.voxels.shape} on a grid of {self.grid.shape}")
+            raise ValueError(f"a segmentation of {self.voxels.shape} on a grid of {self.grid.shape}")
+        if any(not 1 <= value <= 255 for value in self.labels):
+            raise ValueError(f"labels are numbers from 1 to 255, not {sorted(self.labels)}")
+        known = np.zeros(256, dtype=bool)
+        known[[0, *self.labels]] = True
+        if not known[self.voxels].all():
+            others = np.unique(self.voxels[~known[self.voxels]])[:4].tolist()
+            raise WrongKindError(
+                f"voxels hold {', '.join(map(str, others))}, which no label is called "
+                f"({', '.join(map(str, sorted(self.labels)))})"
+            )
+
+    @classmethod
+    def from_mask(
+        cls, mask: npt.NDArray[np.bool_], grid: Grid, id: str = "segmentation", origin: Origin = "automatic"
+    ) -> Segmentation:
+        """Lesion or not, from a boolean array ``(slices, height, width)``.
+
+        Raises:
+            WrongKindError: the array is not boolean.
+            ValueError: it does not have the shape of the grid.
+        """
+        check_boolean(mask, "a mask")
+        return cls(mask.astype(np.uint8), grid, id, origin=origin)
+
+    def __repr__(self) -> str:
+        counts = self.counts
+        said = ", ".join(f"{self.labels[value]}: {count:,}" for value, count in counts.items()) or "empty"
+        return f"Segmentation({self.id!r}, {said} voxels, {self.grid._said}, {self.origin})"
+
+    def _repr_html_(self) -> str:
+        html: str = above("glioseg.draw.notebook", "html_of_segmentation")(self)
+        return html
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         return np.array(self.voxels, dtype=dtype, copy=bool(copy) or None)
 
     @property
+    def lesion_or_not(self) -> bool:
+        """Whether there is the one label of :data:`LESION`, and no classes."""
+        return dict(self.labels) == LESION
+
+    @property
+    def mask(self) -> BoolArray:
+        """Boolean ``(slices, height, width)``: where there is any label."""
+        return self.voxels > 0
+
+    def label(self, value: int) -> BoolArray:
+        """Boolean ``(slices, height, width)``: where there is one label.
+
+        Raises:
+            KeyError: there is no such label.
+        """
+        if value not in self.labels:
+            raise KeyError(value)
+        return self.voxels == value
+
+    @property
+    def counts(self) -> dict[int, int]:
+        """Voxels of each label that occurs."""
+        values, counts = np.unique(self.voxels[self.voxels > 0], return_counts=True)
+        return dict(zip(values.tolist(), counts.tolist(), strict=True))
+
+    @property
     def slices_with_lesion(self) -> int:
-        """Number of slices that hold at least one lesion voxel."""
+        """Number of slices that hold at least one labelled voxel."""
         return int(self.voxels.any(axis=(1, 2)).sum())
 
     @property
     def volume_mm3(self) -> float | None:
-        """Lesion volume in mm3, or ``None`` when the spacing is unknown."""
+        """Volume of all labels in mm3, or ``None`` when the spacing is unknown."""
         unit = self.grid.voxel_volume
-        return None if unit is None else float(self.voxels.sum()) * unit
+        return None if unit is None else float(np.count_nonzero(self.voxels)) * unit
+
+    def save(self, path: str | Path, *, anonymise: bool = False) -> list[Path]:
+        """Write the segmentation.
+
+        Args:
+            path: a file that ends in ``.nii.gz``, ``.nii``, ``.tif``, ``.tiff``, ``.png`` (one slice) or
+                ``.dcm`` (DICOM SEG, of scans from DICOM), which is then written; or a folder, into which the
+                kind of the scan it belongs to is written.
+            anonymise: name no patient in the file; only DICOM could.
+
+        Returns:
+            The files that were written.
+
+        Raises:
+            InputError: it cannot be written there, or not in this kind.
+        """
+        written: list[Path] = above("glioseg.io.save", "save_segmentation")(self, Path(path), anonymise)
+        return written
 
 
-@dataclass(frozen=True, eq=False)
-class LabelMap:
-    """Which class each voxel belongs to, on the same grid as the scan.
+def above(module: str, name: str) -> Any:
+    """A function of a room above, looked up on its first use as readers are (:mod:`glioseg.io.registry`).
 
-    Attributes:
-        voxels: uint8 array ``(slices, height, width)``; 0 is background.
-        grid: the grid of the scan.
-        id: id of the scan.
-
-    Raises:
-        WrongKindError: the array is not uint8.
-        ValueError: the array does not have the shape of the grid.
+    What writes and draws the nouns stands above them.
     """
-
-    voxels: npt.NDArray[np.uint8]
-    grid: Grid
-    id: str = field(default="labels")
-
-    def __post_init__(self) -> None:
-        if self.voxels.dtype != np.uint8:
-            raise WrongKindError(f"labels must be uint8, not {self.voxels.dtype}")
-        if self.voxels.shape != self.grid.shape:
-            raise ValueError(f"labels of {self.voxels.shape} on a grid of {self.grid.shape}")
-
-    def mask(self, value: int | None = None) -> Mask:
-        """The voxels of one class, or of any."""
-        voxels = self.voxels > 0 if value is None else self.voxels == value
-        return Mask(voxels, self.grid, self.id)
+    return getattr(import_module(module), name)
 
 
 def bounding_box(mask: BoolArray) -> tuple[slice, ...]:

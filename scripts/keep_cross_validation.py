@@ -32,17 +32,17 @@ from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.draw import contact_sheet, reliability_plot
 from glioseg.evaluation.reliability import assess
 from glioseg.files import make_folder, write_json
-from glioseg.io import write_mask
+from glioseg.io import write_segmentation
 from glioseg.measure import bootstrap_interval, dice
 from glioseg.model.calibration import UNCERTAIN_BELOW, evidence
-from glioseg.model.predictor import Predictor, load_predictor
+from glioseg.model.predictor import Predictor, load_model
 from glioseg.model.quantise import quantise
 from glioseg.model.runtime import Greatest, OnnxRuntime, OpenVino
 from glioseg.postprocess import to_mask
 from glioseg.prepare import Preparation
 from glioseg.recipe import load_recipe
 from glioseg.runs.folder import RunFolder
-from glioseg.scan import Mask, Scan
+from glioseg.scan import Scan, Segmentation
 
 STEPS = 255
 """Probabilities are kept in steps of 1/255."""
@@ -64,7 +64,7 @@ def fold(run: Path, data: Path, out: Path) -> None:
     shutil.copyfile(folder.recipe_file, out / "recipe.toml")
     shutil.copyfile(folder.metrics_file, out / "training.csv")
     shutil.copyfile(folder.evaluation / "metrics.csv", out / "scores.csv")
-    predictor = load_predictor(run)
+    predictor = load_model(run)
     unseen = set(folder.manifest["split"]["validation"])
     probabilities = {}
     for case in find_cases(data):
@@ -78,7 +78,7 @@ def fold(run: Path, data: Path, out: Path) -> None:
 def masks(kept: Path, data: Path, out: Path) -> None:
     """Write the out-of-fold mask of every patient."""
     for case, _, mask in _kept(kept, data):
-        write_mask(mask, out, case.id)
+        write_segmentation(mask, out, case.id)
 
 
 @app.command()
@@ -91,7 +91,7 @@ def summary(kept: Path, data: Path) -> None:
     true = {patient: float(row["dice"]) for patient, row in patients.items()}
     clues, poor = {}, []
     for case, probability, mask in _kept(kept, data):
-        clues[case.id] = evidence(probability, mask.voxels)
+        clues[case.id] = evidence(probability, mask.mask)
         if true[case.id] < EXPLAINED_BELOW:
             poor.append((case, mask))
     reliability = assess(clues, true)
@@ -102,7 +102,7 @@ def summary(kept: Path, data: Path) -> None:
     for case, mask in poor:
         scan, truth = read_case(case)
         assert truth is not None
-        somewhere = np.flatnonzero((mask.voxels | truth.voxels).any(axis=(1, 2)))
+        somewhere = np.flatnonzero((mask.mask | truth.mask).any(axis=(1, 2)))
         evenly = np.linspace(0, len(somewhere) - 1, min(SHOWN, len(somewhere))).round()
         shown = [int(position) for position in somewhere[evenly.astype(int)]]
         contact_sheet(scan, mask, truth, kept / f"{case.id}.png", positions=shown)
@@ -116,7 +116,7 @@ def fast(data: Path, runs: list[Path]) -> None:
     scores = []
     for run in map(RunFolder.open, runs):
         split = run.manifest["split"]
-        exact = load_predictor(run.path)
+        exact = load_model(run.path)
         prepared = prepare_cases([cases[patient] for patient in split["train"]], exact.description.prepare)
         with TemporaryDirectory() as folder:
             slices = middle_slices(prepared, exact.description.neighbours)
@@ -125,7 +125,7 @@ def fast(data: Path, runs: list[Path]) -> None:
         for patient in split["validation"]:
             scan, truth = read_case(cases[patient])
             assert truth is not None
-            scores.append([dice(each(scan).mask.voxels, truth.voxels) for each in (exact, *rounded)])
+            scores.append([dice(each(scan).segmentation.mask, truth.mask) for each in (exact, *rounded)])
     means = np.mean(scores, axis=0)
     print(
         f"{len(scores)} patients: exact {means[0]:.4f}, ONNX Runtime {means[1]:.4f}, OpenVINO {means[2]:.4f}"
@@ -139,13 +139,13 @@ def best(data: Path, first: Path, second: Path) -> None:
     one, both = [], []
     for fold in sorted(first.glob("fold-*")):
         run, other = RunFolder.open(fold), RunFolder.open(second / fold.name)
-        alone = load_predictor(run.path)
+        alone = load_model(run.path)
         together = Predictor(Greatest(run.model, other.model), alone.description)
         for patient in run.manifest["split"]["validation"]:
             scan, truth = read_case(cases[patient])
             assert truth is not None
             for scores, predictor in ((one, alone), (both, together)):
-                scores.append(dice(predictor(scan).mask.voxels, truth.voxels))
+                scores.append(dice(predictor(scan).segmentation.mask, truth.mask))
     gain = np.subtract(both, one)
     low, high = bootstrap_interval(gain)
     for name, scores in (("one", one), ("both", both)):
@@ -153,7 +153,7 @@ def best(data: Path, first: Path, second: Path) -> None:
     print(f"{len(gain)} patients, gain {gain.mean():+.4f} ({low:+.4f} to {high:+.4f})")
 
 
-def _kept(folder: Path, data: Path) -> Iterator[tuple[Case, npt.NDArray[np.float32], Mask]]:
+def _kept(folder: Path, data: Path) -> Iterator[tuple[Case, npt.NDArray[np.float32], Segmentation]]:
     """Each patient with its probability map and its mask."""
     cases = {case.id: case for case in find_cases(data)}
     for fold in sorted(folder.glob("fold-*")):
@@ -164,7 +164,7 @@ def _kept(folder: Path, data: Path) -> Iterator[tuple[Case, npt.NDArray[np.float
                 scan = read_case(cases[patient])[0]
                 flair = partial(_prepared_flair, scan, Preparation.of(recipe.prepare))
                 mask = to_mask(probability, recipe.postprocess, flair)
-                yield cases[patient], probability, Mask(mask, scan.grid, patient)
+                yield cases[patient], probability, Segmentation.from_mask(mask, scan.grid, patient)
 
 
 def _prepared_flair(scan: Scan, prepare: Preparation) -> npt.NDArray[np.float32]:

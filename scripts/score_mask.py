@@ -13,16 +13,16 @@ from pathlib import Path
 
 import typer
 
-from glioseg.io import read_labels, read_mask
+from glioseg.io import read_segmentation
 from glioseg.measure import dice
 
 
 def main(predicted: Path, truth: Path) -> None:
     """Print the DSC and both sizes."""
-    drawn = read_labels(truth).mask()
-    found = read_mask(predicted, like=drawn.grid)
-    score = dice(found.voxels, drawn.voxels)
-    print(f"DSC {score:.3f}; voxels: {found.voxels.sum():,} predicted, {drawn.voxels.sum():,} drawn")
+    drawn = read_segmentation(truth, labels=None)
+    found = read_segmentation(predicted, like=drawn.grid)
+    score = dice(found.mask, drawn.mask)
+    print(f"DSC {score:.3f}; voxels: {found.mask.sum():,} predicted, {drawn.mask.sum():,} drawn")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from glioseg.dataset.split import REFERENCE_VALIDATION
 from glioseg.errors import InputError
 from glioseg.io import read_scan
 from glioseg.model.calibration import look_again
-from glioseg.model.predictor import load_predictor
+from glioseg.model.predictor import load_model
 from glioseg.scan import Grid
 
 Voxels = npt.NDArray[Any]
@@ -56,7 +56,7 @@ KINDS: dict[str, Callable[[Voxels], Voxels]] = {
 
 def main(model: str, data: Path) -> None:
     """Count the doubts of MODEL about each kind of scan."""
-    predictor = load_predictor(model, threads=1)
+    predictor = load_model(model, threads=1)
     scans = [read_case(case)[0] for case in find_cases(data) if case.id in REFERENCE_VALIDATION]
     print("| scan | flagged or refused | not flagged (voxels marked) |\n|---|---|---|")
     for kind, change in KINDS.items():
@@ -68,7 +68,7 @@ def main(model: str, data: Path) -> None:
             except InputError:
                 continue
             if not look_again(prediction.doubts):
-                silent.append(f"{scan.id} ({int(prediction.mask.voxels.sum()):,})")
+                silent.append(f"{scan.id} ({int(prediction.segmentation.mask.sum()):,})")
         print(f"| {kind} | {len(scans) - len(silent)} of {len(scans)} | {', '.join(silent)} |")
 
 

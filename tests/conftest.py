@@ -18,7 +18,7 @@ from hypothesis import settings
 from glioseg.dataset.find import Case, read_case
 from glioseg.model.weights import WEIGHTS
 from glioseg.samples import sample_cases
-from glioseg.scan import Mask, Scan
+from glioseg.scan import Scan, Segmentation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,7 +53,7 @@ def cases() -> dict[str, Case]:
 
 
 @pytest.fixture(scope="session")
-def labelled(cases: dict[str, Case]) -> dict[str, tuple[Scan, Mask]]:
+def labelled(cases: dict[str, Case]) -> dict[str, tuple[Scan, Segmentation]]:
     """Scan and truth of the bundled patients, read once."""
     read = {}
     for id, case in cases.items():
@@ -64,7 +64,7 @@ def labelled(cases: dict[str, Case]) -> dict[str, tuple[Scan, Mask]]:
 
 
 @pytest.fixture(scope="session")
-def lesion_batch(labelled: dict[str, tuple[Scan, Mask]]) -> tuple[Tensor, Tensor]:
+def lesion_batch(labelled: dict[str, tuple[Scan, Segmentation]]) -> tuple[Tensor, Tensor]:
     """Six slices of a real scan with their neighbours' FLAIR, and the share of lesion."""
     import torch
 
@@ -73,8 +73,8 @@ def lesion_batch(labelled: dict[str, tuple[Scan, Mask]]) -> tuple[Tensor, Tensor
     scan, truth = labelled["TCGA_CS_4944_20010208"]
     preparation = Preparation(size=48)
     prepared = preparation(scan)
-    chosen = np.flatnonzero(truth.voxels.any(axis=(1, 2)))[:6]
-    targets = preparation.target(truth.voxels, prepared.frame)[chosen, None].clip(0, 1)
+    chosen = np.flatnonzero(truth.mask.any(axis=(1, 2)))[:6]
+    targets = preparation.target(truth.mask, prepared.frame)[chosen, None].clip(0, 1)
     return torch.from_numpy(stack_neighbours(prepared.images, chosen, 1)), torch.from_numpy(targets)
 
 

@@ -18,11 +18,11 @@ from support.known_models import known_model
 
 from glioseg.batch import Outputs, ScanResult, predict_many
 from glioseg.errors import InputError
-from glioseg.io import Source, find_scans, read_mask
+from glioseg.io import Source, find_scans, read_segmentation
 from glioseg.measure.size import largest_diameter
-from glioseg.model.predictor import Predictor, load_predictor
+from glioseg.model.predictor import Predictor, load_model
 from glioseg.samples import SAMPLES
-from glioseg.scan import Grid, Mask
+from glioseg.scan import Grid, Segmentation
 
 MASKS_ONLY = Outputs(outlines=False, gif=False)
 PATIENTS = ("TCGA_CS_4944_20010208", "TCGA_CS_6667_20011105", "TCGA_HT_7692_19960724")
@@ -36,7 +36,7 @@ class Counting(Predictor):
     """A predictor that keeps the names of the scans it was asked about."""
 
     def __init__(self, path: Path, **choices: object) -> None:
-        loaded = load_predictor(path, threads=1, **choices)  # type: ignore[arg-type]
+        loaded = load_model(path, threads=1, **choices)  # type: ignore[arg-type]
         super().__init__(loaded.runtime, loaded.description, loaded.flips, fingerprint=loaded.fingerprint)
         self.asked: list[str] = []
 
@@ -132,7 +132,7 @@ def test_everything_that_is_asked_for(scans, predictor, tmp_path) -> None:
         scan = source.read()
         expected = predictor(scan)
         path = out / "masks" / ("slices" if source.id == "slices" else f"{source.id}_mask.nii.gz")
-        np.testing.assert_array_equal(read_mask(path, scan.grid).voxels, expected.mask.voxels)
+        np.testing.assert_array_equal(read_segmentation(path, scan.grid).voxels, expected.segmentation.mask)
         kept = np.load(out / "probability" / f"{source.id}.npy")
         np.testing.assert_array_equal(kept, expected.probability.astype(np.float16))
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
@@ -147,7 +147,7 @@ def test_the_summary_counts_what_the_masks_hold(scans, predictor, tmp_path) -> N
     outcome = predict_many(sources_of(scans), tmp_path / "out", predictor, MASKS_ONLY)
     table = rows(tmp_path / "out")
     for result, source in zip(outcome.results, sources_of(scans), strict=True):
-        mask = predictor(source.read()).mask
+        mask = predictor(source.read()).segmentation
         row = table[result.id]
         assert int(row["slices"]) == len(mask.voxels)
         assert int(row["slices_with_lesion"]) == int(mask.voxels.any(axis=(1, 2)).sum())
@@ -171,11 +171,11 @@ def test_the_summary_counts_what_the_masks_hold(scans, predictor, tmp_path) -> N
 
 def test_the_largest_diameter_is_that_of_a_slice() -> None:
     voxels = np.zeros((3, 20, 30), bool)
-    assert largest_diameter(Mask(voxels, Grid((3, 20, 30)))) == (0.0, "pixels")
+    assert largest_diameter(Segmentation.from_mask(voxels, Grid((3, 20, 30)))) == (0.0, "pixels")
     voxels[0, 2, 3] = voxels[0, 13, 18] = True  # with their own size 12 high and 16 wide: 20 across
     voxels[2, 0, 0] = True
-    assert largest_diameter(Mask(voxels, Grid((3, 20, 30)))) == (20.0, "pixels")
-    spaced = Mask(voxels, Grid((3, 20, 30), spacing=(50.0, 0.5, 0.5)))
+    assert largest_diameter(Segmentation.from_mask(voxels, Grid((3, 20, 30)))) == (20.0, "pixels")
+    spaced = Segmentation.from_mask(voxels, Grid((3, 20, 30), spacing=(50.0, 0.5, 0.5)))
     assert largest_diameter(spaced) == (10.0, "mm")
 
 
@@ -258,7 +258,7 @@ def test_a_run_that_was_killed_goes_on(model, tmp_path) -> None:
     assert resumed.stdout.count("done before") == len(finished)
     assert "3 of 3 scans" in resumed.stdout
     whole = tmp_path / "whole"
-    predict_many(sources_of(*map(Path, scans)), whole, load_predictor(model, threads=1), MASKS_ONLY)
+    predict_many(sources_of(*map(Path, scans)), whole, load_model(model, threads=1), MASKS_ONLY)
     masks = [
         {path.relative_to(folder): path.read_bytes() for path in (folder / "masks").rglob("*.tif")}
         for folder in (out, whole)

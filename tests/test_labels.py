@@ -19,10 +19,10 @@ from typer.testing import CliRunner
 from glioseg.cli import app
 from glioseg.dataset.cache import prepare_cases
 from glioseg.dataset.check import check
-from glioseg.dataset.find import Case, find_cases, read_case, read_labelled_case
+from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.errors import InputError
 from glioseg.evaluation.evaluate import picked_by
-from glioseg.io import read_labels, read_mask, read_scan, write_labels
+from glioseg.io import read_scan, read_segmentation, write_segmentation
 from glioseg.io.image import write_picture
 from glioseg.postprocess import to_labels, to_mask
 from glioseg.prepare import Preparation
@@ -31,7 +31,7 @@ from glioseg.report import write_report
 from glioseg.runs.folder import RunFolder
 from glioseg.runs.record import Evaluation
 from glioseg.samples import SAMPLES
-from glioseg.scan import Grid, LabelMap
+from glioseg.scan import Grid, Segmentation
 
 HEAD, LESION = 3, 7
 TISSUE = Labels(values=(HEAD, LESION), names=("head", "lesion"))
@@ -45,7 +45,7 @@ def tissue(tmp_path_factory: pytest.TempPathFactory) -> Path:
         scan, truth = read_case(case)
         assert truth is not None
         head = scan.channel("flair") > 0.15 * np.percentile(scan.channel("flair"), 99)
-        labels = np.where(truth.voxels, LESION, np.where(head, HEAD, 0)).astype(np.uint8)
+        labels = np.where(truth.mask, LESION, np.where(head, HEAD, 0)).astype(np.uint8)
         home = folder / case.id
         home.mkdir()
         for image, page in zip(case.images, labels, strict=True):
@@ -79,17 +79,19 @@ class TestFiles:
     @pytest.mark.parametrize("kind", ["slices", "image", "nifti"])
     def test_come_back_as_they_were(self, kind: str, tmp_path: Path) -> None:
         voxels = np.random.default_rng(0).choice([0, HEAD, LESION, 255], (4, 9, 7)).astype(np.uint8)
-        labels = LabelMap(voxels, Grid(voxels.shape, format=kind), "scan")
-        written = write_labels(labels, tmp_path)
+        labels = Segmentation(
+            voxels, Grid(voxels.shape, format=kind), "scan", {HEAD: "head", LESION: "lesion", 255: "all"}
+        )
+        written = write_segmentation(labels, tmp_path)
         source = written[0].parent if kind == "slices" else written[0]
-        back = read_labels(source)
+        back = read_segmentation(source, labels=None)
         np.testing.assert_array_equal(back.voxels, voxels)
         if kind != "slices":  # its grid would name the images, and there are masks alone
-            assert read_labels(source, back.grid).grid is back.grid
+            assert read_segmentation(source, back.grid, None).grid is back.grid
         with pytest.raises(InputError, match=r"labels 0, 3, 7.*found 255"):
-            read_labels(source, values=[HEAD, LESION])
+            read_segmentation(source, labels=TISSUE.named)
         with pytest.raises(InputError, match=r"labels\.values"):
-            read_mask(source)
+            read_segmentation(source)
 
     def test_land_on_the_grid_of_the_volume_they_belong_to(self, tmp_path: Path) -> None:
         import nibabel
@@ -99,11 +101,13 @@ class TestFiles:
         nibabel.save(nibabel.Nifti1Image(values, affine), tmp_path / "flair.nii.gz")
         scan = read_scan(tmp_path / "flair.nii.gz")
         voxels = (scan.channel("flair") // 100).astype(np.uint8)
-        (path,) = write_labels(LabelMap(voxels, scan.grid, "scan"), tmp_path / "out")
+        (path,) = write_segmentation(
+            Segmentation(voxels, scan.grid, "scan", dict.fromkeys(range(1, 5), "some")), tmp_path / "out"
+        )
         stored = nibabel.load(path)
         np.testing.assert_array_equal(np.asarray(stored.dataobj), values // 100)
         np.testing.assert_allclose(stored.affine, affine)
-        np.testing.assert_array_equal(read_labels(path, scan.grid).voxels, voxels)
+        np.testing.assert_array_equal(read_segmentation(path, scan.grid, None).voxels, voxels)
 
 
 @given(
@@ -136,11 +140,11 @@ class TestDataSet:
         (prepared,) = prepare_cases([case], preparation, tmp_path, labels=TISSUE)
         assert prepared.targets.shape == (*prepared.images.shape[:3], 3)
         assert (prepared.targets.sum(axis=-1, dtype=int) == 255).all()
-        scan, labels = read_labelled_case(case, TISSUE.values)
+        scan, labels = read_case(case, TISSUE.named)
         assert labels is not None
         frame = preparation.frame(scan)
         for number, value in enumerate(TISSUE.values, start=1):
-            shares = preparation.target(labels.mask(value).voxels, frame)
+            shares = preparation.target(labels.label(value), frame)
             np.testing.assert_allclose(prepared.targets[..., number] / 255, shares, atol=1.6 / 255)
         np.testing.assert_allclose(
             prepared.lesion, 1 * (prepared.targets[..., 1:].sum(axis=(1, 2, 3), dtype=int) / 255)
@@ -214,7 +218,7 @@ class TestEndToEnd:
             app, ["predict", str(SAMPLES / patient), "-o", str(tmp_path), "--model", str(run)]
         )
         assert said.exit_code == 0, said.output
-        labels = read_labels(tmp_path / "masks" / patient, values=TISSUE.values)
+        labels = read_segmentation(tmp_path / "masks" / patient, labels=TISSUE.named)
         assert HEAD in labels.voxels
         record = json.loads((tmp_path / "scans" / f"{patient}.json").read_text(encoding="utf-8"))
         assert record["label_voxels"][str(HEAD)] == int((labels.voxels == HEAD).sum())
@@ -249,19 +253,18 @@ def test_the_keras_recipe_ends_in_a_softmax_over_two_classes(tmp_path: Path) -> 
     pytest.importorskip("pytorch_lightning")
     import torch
 
-    from glioseg.model.predictor import load_predictor
+    from glioseg.model.predictor import load_model
     from glioseg.training.train import train
 
     tiny = ["network.arguments.features=4", "train.epochs=3", "train.steps_per_epoch=2", "train.batch_size=2"]
     recipe = load_recipe("keras_unet", [*SETTINGS[4:6], "prepare.size=32", "train.vis_freq=0", *tiny])
     train(SAMPLES, recipe, tmp_path / "run", echo=lambda _: None)
-    predictor = load_predictor(tmp_path / "run")
+    predictor = load_model(tmp_path / "run")
     case: Case = find_cases(SAMPLES)[0]
     prediction = predictor(read_case(case)[0])
     assert predictor.runtime(np.zeros((1, 1, 32, 32), np.float32)).shape == (1, 2, 32, 32)
-    assert prediction.labels is not None
-    assert set(np.unique(prediction.labels.voxels)) <= {0, 255}
-    np.testing.assert_array_equal(prediction.mask.voxels, prediction.labels.voxels == 255)
+    assert list(prediction.segmentation.labels) == [255]
+    assert set(np.unique(prediction.segmentation.voxels)) <= {0, 255}
     # The network takes FLAIR alone: without the others, nothing is missing.
     assert predictor.description.sequences == ("flair",)
     scan = read_case(case)[0]

@@ -19,7 +19,7 @@ LEVELS = (
     {"words"},
     {"_version", "errors"},
     {"files", "settings", "scan", "environment"},
-    {"recipe"},
+    {"recipe", "prediction"},
     {"io"},
     {"prepare", "augment", "postprocess", "losses", "networks"},
     {"dataset"},

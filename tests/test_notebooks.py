@@ -69,7 +69,7 @@ def test_runs_through(name: str, tmp_path: Path) -> None:
         assert said.count("image/png") == 3
         assert "image/gif" in said
     else:
-        assert len(re.findall(r"[1-9]\d* voxels, ", said)) == 3
+        assert len(re.findall(r"[1-9]\d* voxels, \d+\.\d+ s", said)) == 3
         dice = float(re.search(r"dice +(\d\.\d+)", said).group(1))  # type: ignore[union-attr]
         assert dice > 0.5
         assert len(list((tmp_path / "masks" / "all" / "masks").iterdir())) == 3

@@ -18,28 +18,28 @@ def demo(
     from glioseg.dataset.find import read_case
     from glioseg.draw import draw_gif, draw_slices
     from glioseg.files import make_folder
-    from glioseg.io import write_mask
+    from glioseg.io import write_segmentation
     from glioseg.measure import dice
-    from glioseg.model.predictor import load_predictor
+    from glioseg.model.predictor import load_model
     from glioseg.samples import sample_cases
 
     make_folder(out)
-    predictor = load_predictor()
+    predictor = load_model()
     scan_column = Column("scan", no_wrap=True)
     table = Table(scan_column, "lesion slices", "lesion voxels", "Dice", "seconds")
     for case in sample_cases():
         scan, truth = read_case(case)
         assert truth is not None
         prediction = predictor(scan)
-        mask = prediction.mask
-        write_mask(mask, out / "masks", scan.id)
+        mask = prediction.segmentation
+        write_segmentation(mask, out / "masks", scan.id)
         draw_slices(scan, mask, truth, out / "outlines" / scan.id)
         draw_gif(scan, mask, truth, out / "gifs" / f"{scan.id}.gif")
         table.add_row(
             scan.id,
             f"{mask.slices_with_lesion} of {len(mask.voxels)}",
-            str(int(mask.voxels.sum())),
-            f"{dice(mask.voxels, truth.voxels):.3f}",
+            str(int(mask.mask.sum())),
+            f"{dice(mask.mask, truth.mask):.3f}",
             f"{prediction.seconds:.2f}",
         )
     Console().print(table)

@@ -37,9 +37,9 @@ def evaluate(
     from glioseg.environment import command_line
     from glioseg.evaluation.evaluate import choose_patients, picked_by
     from glioseg.evaluation.evaluate import evaluate as run_evaluation
-    from glioseg.model.predictor import load_predictor
+    from glioseg.model.predictor import load_model
 
-    predictor = load_predictor(model, flips, threads, fast=fast, best=best)
+    predictor = load_model(model, flips, threads, fast=fast, best=best)
     cases = choose_patients(find_cases(data, patient_rule), patients, predictor.description)
     folder = out
     if folder is None:

@@ -57,7 +57,7 @@ def predict(
     from glioseg.batch import Outputs, predict_many
     from glioseg.environment import environment
     from glioseg.model.calibration import DOUBTS, HARMLESS, look_again
-    from glioseg.model.predictor import load_predictor
+    from glioseg.model.predictor import load_model
 
     sources, faults = _sources(scans or [], flair, pre, post, series or [])
     for fault in faults:
@@ -67,7 +67,7 @@ def predict(
     for source in sources:
         if source.note:
             typer.echo(str(source))
-    predictor = load_predictor(model, flips, threads, threshold, fast, best)
+    predictor = load_model(model, flips, threads, threshold, fast, best)
     done = 0
 
     def tell(result: ScanResult, before: bool) -> None:

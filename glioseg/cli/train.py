@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -70,6 +71,11 @@ def train(
     from glioseg.training.train import train as run_training
 
     hardware = Hardware(device, devices, nodes, strategy, precision, threads, compiled)
+    if out is None and resume is None:
+        out = default_run_folder(chosen)
+        if devices > 1 or nodes > 1:
+            # Lightning starts further processes with this command line: they too shall be told the folder.
+            sys.argv += ["--out", str(out)]
     if resume is not None:
         run_training(
             None, None, resume, resume=True, hardware=hardware, cache=cache, minutes=minutes, echo=typer.echo
@@ -78,7 +84,7 @@ def train(
     run_training(
         data,
         chosen,
-        out if out is not None else default_run_folder(chosen),
+        out,
         hardware=hardware,
         cache=cache,
         patient_rule=patient_rule,

@@ -23,12 +23,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glioseg.dataset.find import Case, read_case, read_labelled_case
+from glioseg.dataset.find import Case, read_case
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import folder_written_whole, make_folder, write_text
-from glioseg.prepare import Frame, Preparation
+from glioseg.prepare import Preparation
 from glioseg.recipe import Labels, PrepareChoice
-from glioseg.scan import LabelMap, Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,30 +139,21 @@ def _open_or_make(case: Case, preparation: Preparation, labels: Labels, root: Pa
 
 def _make(case: Case, preparation: Preparation, labels: Labels) -> dict[str, Any]:
     """What the folder of a case holds."""
-    truth: Mask | LabelMap | None
-    if labels.given:
-        scan, truth = read_labelled_case(case, labels.values)
-    else:
-        scan, truth = read_case(case)
+    scan, truth = read_case(case, labels.named)
     if truth is None:
         raise InputError(
             Fault(case.images[0].parent, "a mask for every slice", "none", "Training needs labelled scans.")
         )
     prepared = preparation(scan)
     images = prepared.images.astype(np.float16)
-    if isinstance(truth, LabelMap):
-        targets = _class_targets(truth, labels, preparation, prepared.frame)
-    else:
-        targets = np.rint(preparation.target(truth.voxels, prepared.frame) * 255).astype(np.uint8)
+    shares = [preparation.target(truth.label(value), prepared.frame) for value in labels.named]
+    targets = _class_targets(shares) if labels.given else np.rint(shares[0] * 255).astype(np.uint8)
     meta = {"images": _checksum(images), "targets": _checksum(targets)}
     return {"images": images, "targets": targets, "meta": meta}
 
 
-def _class_targets(
-    truth: LabelMap, labels: Labels, preparation: Preparation, frame: Frame
-) -> npt.NDArray[np.uint8]:
+def _class_targets(classes: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.uint8]:
     """Share of each class in each prepared pixel, background first, summing to 255."""
-    classes = [preparation.target(truth.mask(value).voxels, frame) for value in labels.values]
     shares = np.rint(np.stack(classes, axis=-1) * 255)
     # Rounding each class alone can add up to more than the whole pixel.
     excess = np.clip(shares.sum(axis=-1) - 255, 0, None)

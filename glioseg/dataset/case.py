@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from glioseg.io.source import Source
-from glioseg.scan import LabelMap, Mask, Scan
+from glioseg.scan import LESION, Scan, Segmentation
 
 _TCGA = re.compile(r"TCGA_(?P<site>[A-Z0-9]{2})_[A-Z0-9]{4}(_\d{8})?")
 
@@ -53,28 +53,19 @@ class Case:
         return site_of(self.id)
 
 
-def read_case(case: Case) -> tuple[Scan, Mask | None]:
-    """Read the scan of a case and its mask (``None`` when no slice has one).
-
-    Raises:
-        InputError: files cannot be read or do not fit together; all faults of the case at once.
-    """
-    scan = case.source.read()
-    return scan, case.source.read_truth(scan.grid)
-
-
-def read_labelled_case(case: Case, values: Sequence[int]) -> tuple[Scan, LabelMap | None]:
-    """Read the scan of a case and its classes (``None`` when no slice has a mask).
+def read_case(case: Case, labels: Mapping[int, str] | None = LESION) -> tuple[Scan, Segmentation | None]:
+    """Read the scan of a case and its truth (``None`` when no slice has a mask).
 
     Args:
         case: the case.
-        values: labels that its masks may hold besides 0.
+        labels: those that its masks may hold besides 0; lesion or not by default.
 
     Raises:
-        InputError: as :func:`read_case`, or a mask holds other values.
+        InputError: files cannot be read or do not fit together, or a mask holds other labels; all faults of
+            the case at once.
     """
     scan = case.source.read()
-    return scan, case.source.read_labels(scan.grid, values)
+    return scan, case.source.read_truth(scan.grid, labels)
 
 
 def site_of(id: str) -> str | None:

@@ -208,18 +208,15 @@ def _colour(channels: int, case: Case) -> str:
 def _lesion(case: Case, scan: Scan | None, labels: Labels) -> npt.NDArray[np.bool_] | None:
     """What the masks of a case hold; masks of slices also if the slices themselves cannot be read."""
     masks = [mask for mask in case.masks if mask is not None]
-    values = labels.values if labels.given else None
     if not masks:
         return None
     if case.source.format == "slices":
-        return read_masks_alone(masks, scan.grid.shape[1:] if scan else None, threads=1, values=values)
+        size = scan.grid.shape[1:] if scan else None
+        return read_masks_alone(masks, size, threads=1, labels=labels.named) > 0
     if scan is None or len(masks) > 1:
         return None
-    if values is None:
-        truth = case.source.read_truth(scan.grid)
-        return None if truth is None else truth.voxels
-    classes = case.source.read_labels(scan.grid, values)
-    return None if classes is None else classes.voxels > 0
+    truth = case.source.read_truth(scan.grid, labels.named)
+    return None if truth is None else truth.mask
 
 
 # --- the same patient under two names ---------------------------------------------------------

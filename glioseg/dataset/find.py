@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from glioseg.dataset.case import Case, read_case, read_labelled_case, site_of
+from glioseg.dataset.case import Case, read_case, site_of
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io.dicom.detect import SUFFIXES as DICOM_SUFFIXES
 from glioseg.io.find import find_scans
@@ -30,7 +30,7 @@ from glioseg.io.names import (
 from glioseg.io.refuse import reading
 from glioseg.io.source import Source, without_image, without_mask
 
-__all__ = ["Case", "Survey", "find_cases", "read_case", "read_labelled_case", "site_of", "survey"]
+__all__ = ["Case", "Survey", "find_cases", "read_case", "site_of", "survey"]
 
 KAGGLE = "kaggle_3m"
 IMAGES_MASKS = "images-masks"

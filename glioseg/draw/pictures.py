@@ -11,7 +11,7 @@ from PIL import Image
 from glioseg.draw.outlines import BOTH, PREDICTED, TRUE, Pixels, tile
 from glioseg.draw.views import frames
 from glioseg.files import make_folder, written_whole
-from glioseg.scan import Mask, Scan
+from glioseg.scan import Scan, Segmentation
 
 # Grey levels of the palettes: as many as fit beside the three colours of the outlines, and for GIFs 64,
 # which the eye still sees as smooth and which makes the files a third smaller.
@@ -21,8 +21,8 @@ GIF_GREYS = 64
 
 def draw_slices(
     scan: Scan,
-    predicted: Mask | None,
-    truth: Mask | None,
+    predicted: Segmentation | None,
+    truth: Segmentation | None,
     folder: Path,
     channel: str = "flair",
     size: int = 512,
@@ -53,8 +53,8 @@ def draw_slices(
 
 def draw_gif(
     scan: Scan,
-    predicted: Mask | None,
-    truth: Mask | None,
+    predicted: Segmentation | None,
+    truth: Segmentation | None,
     path: Path,
     channel: str = "flair",
     size: int = 256,
@@ -94,8 +94,8 @@ def draw_gif(
 
 def contact_sheet(
     scan: Scan,
-    predicted: Mask | None,
-    truth: Mask | None,
+    predicted: Segmentation | None,
+    truth: Segmentation | None,
     path: Path,
     channel: str = "flair",
     positions: Sequence[int] | None = None,

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from glioseg.draw.outlines import Pixels, enlarge, overlay
 from glioseg.errors import Fault, InputError
-from glioseg.scan import Grid, Mask, Scan
+from glioseg.scan import Grid, Scan, Segmentation
 
 SAMPLED_FROM = 4_000_000
 """Voxels from which every second row and column is enough to find black and white."""
@@ -60,8 +60,8 @@ def grey(
 
 def frames(
     scan: Scan,
-    predicted: Mask | None = None,
-    truth: Mask | None = None,
+    predicted: Segmentation | None = None,
+    truth: Segmentation | None = None,
     channel: str = "flair",
     size: int = 512,
     positions: Sequence[int] | None = None,
@@ -88,14 +88,14 @@ def frames(
         ValueError: a mask is on another grid than the scan.
     """
     volume = grey(scan, channel)
-    masks = [None if mask is None else mask.voxels for mask in (predicted, truth)]
+    masks = [None if mask is None else mask.mask for mask in (predicted, truth)]
     for mask in masks:
         if mask is not None and mask.shape != volume.shape:
             raise ValueError(f"a mask of {mask.shape} for a scan of {volume.shape}")
     if crop:
         head = _head(volume, masks)
         volume, masks = volume[head], [None if mask is None else mask[head] for mask in masks]
-    scale = _scale(scan.grid, volume.shape[1:], size)
+    scale = scale_of(scan.grid, volume.shape[1:], size)
     for position in range(len(volume)) if positions is None else positions:
         picture = enlarge(volume[position], scale)
         if numbered:
@@ -116,7 +116,7 @@ def with_text(picture: Pixels, text: str) -> Pixels:
     return np.array(image)
 
 
-def _scale(grid: Grid, shape: tuple[int, ...], size: int) -> tuple[float, float]:
+def scale_of(grid: Grid, shape: tuple[int, ...], size: int) -> tuple[float, float]:
     """Factors for rows and columns that make pixels square and the longer side ``size``."""
     row, column = (1.0, 1.0) if grid.spacing is None else grid.spacing[1:]
     factor = size / max(shape[0] * row, shape[1] * column)

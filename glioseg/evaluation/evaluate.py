@@ -16,19 +16,19 @@ from pathlib import Path
 
 import numpy as np
 
-from glioseg.dataset.find import Case, read_case, read_labelled_case
+from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_json, write_text
 from glioseg.io import with_all_channels
 from glioseg.measure import Protocol, Scores, dice, measure
-from glioseg.model.calibration import Evidence
 from glioseg.model.description import ModelDescription
-from glioseg.model.predictor import Prediction, Predictor
+from glioseg.model.predictor import Predictor, load_model
 from glioseg.postprocess import to_mask
+from glioseg.prediction import Evidence, Prediction
 from glioseg.prepare import Preparation
 from glioseg.recipe import Labels, PostprocessChoice
 from glioseg.runs.record import Evaluation
-from glioseg.scan import LabelMap, Mask, Scan
+from glioseg.scan import Scan, Segmentation
 
 REFERENCE = Preparation(name="reference", size=256, drop_ends=True)
 REFERENCE_POSTPROCESS = PostprocessChoice(threshold=0.5, largest_component=True)
@@ -45,9 +45,9 @@ JUDGED = ("certainty", "border", "expected_dice")
 
 
 def evaluate(
-    predictor: Predictor,
-    cases: Sequence[Case],
-    out: Path | None = None,
+    predictor: Predictor | str | Path,
+    cases: Sequence[Case] | str | Path,
+    out: str | Path | None = None,
     *,
     checkpoint: str = "given",
     command: str = "",
@@ -59,8 +59,8 @@ def evaluate(
     """Predict each case and score it.
 
     Args:
-        predictor: the model.
-        cases: labelled scans.
+        predictor: what :func:`glioseg.load_model` gave, or what it takes.
+        cases: labelled scans, or the folder that holds them.
         out: folder for ``metrics.csv``, ``metrics.json``, ``dsc.png``, ``outlines/``, ``gifs/``,
             ``masks/``; nothing is written without it.
         checkpoint: who picked the weights, for the protocol.
@@ -72,7 +72,17 @@ def evaluate(
 
     Raises:
         InputError: a case has no mask, or cannot be read.
+
+    >>> from glioseg.samples import SAMPLES
+    >>> scores = evaluate("default", SAMPLES).own["dice"]
+    >>> len(scores.values), round(scores.mean, 1)
+    (3, 0.9)
     """
+    if isinstance(predictor, str | Path):
+        predictor = load_model(predictor)
+    if isinstance(cases, str | Path):
+        cases = find_cases(cases)
+    out = None if out is None else Path(out)
     if not cases:
         raise InputError(Fault("the evaluation", "at least one patient", "none", "Choose other patients."))
     if out is not None:
@@ -85,22 +95,21 @@ def evaluate(
     labels = predictor.description.labels
     classes: dict[str, dict[str, float]] = {title: {} for title in labels.titles}
     for case in cases:
-        scan, truth, true_labels = _truth(case, labels)
+        scan, truth = _truth(case, labels)
         if flair_alone:
             flair = scan.channel("flair")[..., None]
             scan = with_all_channels(replace(scan, voxels=flair, channels=("flair",), filled=()))
         prediction = predictor(scan)
-        if true_labels is not None and prediction.labels is not None:
-            for title, label in zip(labels.titles, labels.values, strict=True):
-                pair = prediction.labels.mask(label).voxels, true_labels.mask(label).voxels
-                classes[title][case.id] = dice(*pair)
-        measured = measure(prediction.mask.voxels, truth.voxels, names=OWN_METRICS)
+        for title, label in zip(labels.titles, labels.values, strict=True):
+            classes[title][case.id] = dice(prediction.segmentation.label(label), truth.label(label))
+        found, there = prediction.segmentation.mask, truth.mask
+        measured = measure(found, there, names=OWN_METRICS)
         for name, value in measured.items():
             values[name][case.id] = value
         evidence[case.id], expected[case.id] = prediction.evidence, prediction.expected_dice
         reference[case.id] = reference_dice(prediction, scan, truth, predictor)
-        free = ~truth.voxels.any(axis=(1, 2))
-        hits = prediction.mask.voxels.any(axis=(1, 2)) & free
+        free = ~there.any(axis=(1, 2))
+        hits = found.any(axis=(1, 2)) & free
         slices[case.id] = (int(hits.sum()), int(free.sum()))
         if out is not None:
             _write_case(out, scan, prediction, truth, pictures, gif_seconds)
@@ -114,7 +123,7 @@ def evaluate(
     )
     choice = predictor.description.postprocess
     on_own_grid = partial(facts, threshold=choice.threshold, postprocessing=choice.describe())
-    own = {name: Scores(on_own_grid(metric=name), found, command) for name, found in values.items()}
+    own = {name: Scores(on_own_grid(metric=name), each, command) for name, each in values.items()}
     as_published = facts(
         metric="dice",
         grid="reference-256",
@@ -123,7 +132,7 @@ def evaluate(
         slices="all but first and last",
     )
     scores = Scores(as_published, reference, command)
-    by_class = {title: Scores(on_own_grid(metric="dice"), found, command) for title, found in classes.items()}
+    by_class = {title: Scores(on_own_grid(metric="dice"), each, command) for title, each in classes.items()}
     evaluation = Evaluation(own, scores, slices, by_class, evidence, expected)
     if out is not None:
         write_evaluation(evaluation, out)
@@ -175,7 +184,7 @@ def picked_by(model: ModelDescription, cases: Sequence[Case]) -> str:
     return f"best {model.monitor} on {'the same' if same else 'other'} patients"
 
 
-def reference_dice(prediction: Prediction, scan: Scan, truth: Mask, predictor: Predictor) -> float:
+def reference_dice(prediction: Prediction, scan: Scan, truth: Segmentation, predictor: Predictor) -> float:
     """DSC of one patient under the reference protocol.
 
     A network whose own preparation is the reference's is scored on its own output. It predicts once more for
@@ -186,12 +195,12 @@ def reference_dice(prediction: Prediction, scan: Scan, truth: Mask, predictor: P
     model = predictor.description
     if model.prepare.name == "reference" and model.prepare.size == REFERENCE.size:
         as_published = model.model_copy(update={"prepare": REFERENCE})
-        again = Predictor(predictor.runtime, as_published, predictor.flips, predictor.batch)(scan)
-        probability, frame = again.prepared, again.frame
+        again = Predictor(predictor.runtime, as_published, predictor.flips, predictor.batch)
+        probability, frame = again.prepared_probability(scan)
     else:
         frame = REFERENCE.frame(scan)
         probability = np.clip(frame.coverage(prediction.probability), 0, 1)
-    return dice(to_mask(probability, REFERENCE_POSTPROCESS), frame.to_prepared(truth.voxels))
+    return dice(to_mask(probability, REFERENCE_POSTPROCESS), frame.to_prepared(truth.mask))
 
 
 def write_evaluation(evaluation: Evaluation, out: Path) -> None:
@@ -224,31 +233,24 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     write_json(out / "metrics.json", evaluation.to_dict())
 
 
-def _truth(case: Case, labels: Labels) -> tuple[Scan, Mask, LabelMap | None]:
-    """A labelled scan, what is lesion in it, and its classes if the model tells them."""
-    if labels.given:
-        scan, classes = read_labelled_case(case, labels.values)
-        truth = classes.mask() if classes is not None else None
-    else:
-        (scan, truth), classes = read_case(case), None
+def _truth(case: Case, labels: Labels) -> tuple[Scan, Segmentation]:
+    """A labelled scan and its truth in the labels that the model tells."""
+    scan, truth = read_case(case, labels.named)
     if truth is None:
         raise InputError(
             Fault(case.images[0].parent, "a mask for every slice", "none", "Evaluate on labelled scans.")
         )
-    return scan, truth, classes
+    return scan, truth
 
 
 def _write_case(
-    out: Path, scan: Scan, prediction: Prediction, truth: Mask, pictures: bool, gif_seconds: float
+    out: Path, scan: Scan, prediction: Prediction, truth: Segmentation, pictures: bool, gif_seconds: float
 ) -> None:
     from glioseg.draw import draw_gif, draw_slices
-    from glioseg.io import write_labels, write_mask
+    from glioseg.io import write_segmentation
 
-    predicted = prediction.mask
-    if prediction.labels is not None:
-        write_labels(prediction.labels, out / "masks", scan.id)
-    else:
-        write_mask(predicted, out / "masks", scan.id)
+    predicted = prediction.segmentation
+    write_segmentation(predicted, out / "masks", scan.id)
     if pictures:
         draw_slices(scan, predicted, truth, out / "outlines" / scan.id)
         draw_gif(scan, predicted, truth, out / "gifs" / f"{scan.id}.gif", seconds=gif_seconds)

@@ -1,11 +1,11 @@
-"""Read scans and masks of many kinds, and write masks in the kind that was read.
+"""Read scans and segmentations of many kinds, and write segmentations in the kind that was read.
 
 Every kind has a reader in :mod:`glioseg.io.registry`; nothing heavy is imported before a reader is used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,21 +15,19 @@ from glioseg.io.names import holds_slices, listed, name_of
 from glioseg.io.registry import READERS, Reader, reader_for, register
 from glioseg.io.sequences import read_sequences, with_all_channels
 from glioseg.io.source import Source
-from glioseg.scan import CHANNELS, Grid, LabelMap, Made, Mask, Scan
+from glioseg.scan import CHANNELS, LESION, Grid, Scan, Segmentation
 
 __all__ = [
     "READERS",
     "Reader",
     "Source",
     "find_scans",
-    "read_labels",
-    "read_mask",
     "read_scan",
+    "read_segmentation",
     "reader_for",
     "register",
     "with_all_channels",
-    "write_labels",
-    "write_mask",
+    "write_segmentation",
 ]
 
 
@@ -61,6 +59,10 @@ def read_scan(
 
     Raises:
         InputError: the source cannot be read, or is not a brain scan of these kinds.
+
+    >>> from glioseg.samples import SAMPLES
+    >>> read_scan(SAMPLES / "TCGA_HT_7692_19960724")
+    Scan('TCGA_HT_7692_19960724', pre flair post, uint8, 20 slices of 256 x 256)
     """
     sequences = {name: Path(path) for name, path in zip(CHANNELS, (pre, flair, post), strict=True) if path}
     if source is None:
@@ -85,86 +87,40 @@ def _only_scan(folder: Path, id: str | None, series: Mapping[str, str] | None = 
     return replace(sources[0], id=id or sources[0].id).read()
 
 
-def read_mask(source: str | Path, like: Grid | None = None) -> Mask:
-    """Read a mask.
+def read_segmentation(
+    source: str | Path, like: Grid | None = None, labels: Mapping[int, str] | None = LESION
+) -> Segmentation:
+    """Read a segmentation.
 
     Args:
         source: a folder with ``<slice>_mask`` images, one mask image, a multi-page TIFF or a NIfTI volume,
-            with the values 0 and 1, or 0 and 255; or a DICOM SEG.
-        like: grid of the scan that the mask belongs to.
-
-    Raises:
-        InputError: the mask cannot be read, has other values, or does not lie on ``like``.
-    """
-    path = Path(source)
-    return reader_for(path).read_mask(path, like)
-
-
-def write_mask(
-    mask: Mask,
-    folder: str | Path,
-    name: str | None = None,
-    *,
-    anonymise: bool = False,
-    made: Made = "automatic",
-) -> list[Path]:
-    """Write a mask in the kind that its scan was read from.
-
-    Slices give ``folder/<id>/<slice>_mask.tif`` or ``.png`` (uint8, 0 and 255), an image
-    ``folder/<id>_mask.tif`` or ``.png``, DICOM ``folder/<id>_mask.dcm`` (SEG, which refers to the images), a
-    NIfTI volume ``folder/<id>_mask.nii.gz`` (uint8, 0 and 1) with the shape, the axis order and the affine of
-    the file that was read.
-
-    Args:
-        mask: the mask.
-        folder: where to write; made if it is not there.
-        name: instead of the id of the mask.
-        anonymise: name no patient in the file; only DICOM could.
-        made: how the mask came about, which only DICOM SEG can say.
-
-    Returns:
-        The files that were written.
-
-    Raises:
-        InputError: the folder cannot be written, or ``name`` is not a plain name.
-    """
-    reader = READERS.get(mask.grid.format, READERS["nifti"])
-    return reader.write_mask(mask, Path(folder), _plain(name or mask.id), anonymise=anonymise, made=made)
-
-
-def read_labels(
-    source: str | Path, like: Grid | None = None, values: Sequence[int] | None = None
-) -> LabelMap:
-    """Read a mask of several classes.
-
-    Args:
-        source: as for :func:`read_mask`, with whole numbers from 0 (background) to 255.
+            of lesion or not with the values 0 and 1, or 0 and 255, otherwise with labels from 0 (background)
+            to 255; or a DICOM SEG.
         like: grid of the scan that it belongs to.
-        values: those that there may be besides 0; any by default.
+        labels: names of the labels that there may be besides 0; ``None`` for any.
 
     Raises:
         InputError: it cannot be read, has other values, or does not lie on ``like``.
     """
     path = Path(source)
-    return reader_for(path).read_labels(path, like, values)
+    return reader_for(path).read_segmentation(path, like, labels)
 
 
-def write_labels(
-    labels: LabelMap,
-    folder: str | Path,
-    name: str | None = None,
-    *,
-    anonymise: bool = False,
-    made: Made = "automatic",
+def write_segmentation(
+    segmentation: Segmentation, folder: str | Path, name: str | None = None, *, anonymise: bool = False
 ) -> list[Path]:
-    """Write a mask of several classes in the kind that its scan was read from, under the names that
-    :func:`write_mask` has; images hold the labels themselves.
+    """Write a segmentation in the kind that its scan was read from.
+
+    Slices give ``folder/<id>/<slice>_mask.tif`` or ``.png``, an image ``folder/<id>_mask.tif`` or ``.png``
+    (uint8, lesion or not as 0 and 255, several labels as they are), DICOM ``folder/<id>_mask.dcm`` (SEG,
+    which refers to the images), a NIfTI volume ``folder/<id>_mask.nii.gz`` (uint8, the labels) with the
+    shape, the axis order and the affine of the file that was read.
 
     Args:
-        labels: the classes.
+        segmentation: labels on the grid of a scan.
         folder: where to write; made if it is not there.
-        name: instead of the id of the labels.
-        anonymise, made: as for :func:`write_mask`.
+        name: instead of the id of the segmentation.
+        anonymise: name no patient in the file; only DICOM could.
 
     Returns:
         The files that were written.
@@ -172,12 +128,17 @@ def write_labels(
     Raises:
         InputError: the folder cannot be written, or ``name`` is not a plain name.
     """
-    reader = READERS.get(labels.grid.format, READERS["nifti"])
-    where = Path(folder), _plain(name or labels.id)
-    return reader.write_labels(labels, *where, anonymise=anonymise, made=made)
+    reader = READERS.get(segmentation.grid.format, READERS["nifti"])
+    where = Path(folder), plain_name(name or segmentation.id)
+    return reader.write_segmentation(segmentation, *where, anonymise=anonymise)
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Refuse a name that is none of a file.
+
+    Raises:
+        InputError: it holds signs that paths are made of.
+    """
     if name in (".", "..") or any(character in name for character in '/\\:*?"<>|\0'):
         cure = "Use letters, digits, spaces, - and _."
         raise InputError(

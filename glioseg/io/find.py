@@ -65,6 +65,11 @@ def find_scans(
     Returns:
         The scans in the order of the paths, each once, and all that is wrong with the rest; those in DICOM
         come last.
+
+    >>> from glioseg.samples import SAMPLES
+    >>> sources, faults = find_scans([SAMPLES])
+    >>> [source.id for source in sources], faults
+    (['TCGA_CS_4944_20010208', 'TCGA_CS_6667_20011105', 'TCGA_HT_7692_19960724'], [])
     """
     given = [Path(path) for path in paths]
     walk = _Walk()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
+from glioseg.io.labels import read_label_pages, segmentation_of, stored_as_image
 from glioseg.io.names import split_number, stem_of, suffix_of
-from glioseg.io.pictures import read_label_pages, read_mask_pages, read_pages
-from glioseg.scan import CHANNELS, BoolArray, Grid, LabelMap, Mask, Scan
+from glioseg.io.pictures import read_pages
+from glioseg.scan import CHANNELS, Grid, Scan, Segmentation
 
 
 def read(path: Path, id: str) -> Scan:
@@ -26,24 +27,14 @@ def read(path: Path, id: str) -> Scan:
     return Scan(voxels, _grid(path, voxels.shape), id, CHANNELS if voxels.shape[3] == 3 else ("flair",))
 
 
-def read_mask(path: Path, like: Grid | None) -> Mask:
+def read_segmentation(path: Path, like: Grid | None, labels: Mapping[int, str] | None) -> Segmentation:
     """Read a mask of one or more pages.
 
     Raises:
-        InputError: see :func:`glioseg.io.pictures.read_mask_pages`; or its size is not that of ``like``.
+        InputError: see :func:`glioseg.io.labels.read_label_pages`; or its size is not that of ``like``.
     """
-    voxels = read_mask_pages(path)
-    return Mask(voxels, _grid_of(path, voxels, like), stem_of(path))
-
-
-def read_labels(path: Path, like: Grid | None, values: Sequence[int] | None) -> LabelMap:
-    """Read a label map of one or more pages.
-
-    Raises:
-        InputError: see :func:`glioseg.io.pictures.read_label_pages`; or its size is not that of ``like``.
-    """
-    voxels = read_label_pages(path, values)
-    return LabelMap(voxels, _grid_of(path, voxels, like), stem_of(path))
+    voxels = read_label_pages(path, labels)
+    return segmentation_of(voxels, _grid_of(path, voxels, like), stem_of(path), labels)
 
 
 def _grid_of(path: Path, voxels: npt.NDArray[Any], like: Grid | None) -> Grid:
@@ -54,24 +45,11 @@ def _grid_of(path: Path, voxels: npt.NDArray[Any], like: Grid | None) -> Grid:
     return like or _grid(path, voxels.shape)
 
 
-def write_mask(mask: Mask, folder: Path, name: str) -> list[Path]:
-    """Write ``folder/<name>_mask.tif`` (or ``.png``), uint8, values 0 and 255, one page a slice."""
-    return _write(as_stored(mask.voxels), mask.grid, folder, name)
-
-
-def write_labels(labels: LabelMap, folder: Path, name: str) -> list[Path]:
-    """Write ``folder/<name>_mask.tif`` (or ``.png``), uint8, the labels themselves, one page a slice."""
-    return _write(labels.voxels, labels.grid, folder, name)
-
-
-def _write(voxels: npt.NDArray[np.uint8], grid: Grid, folder: Path, name: str) -> list[Path]:
-    suffix = suffix_of(grid.files[0]) if grid.files else ".tif"
-    return [write_picture(folder / f"{name}_mask", suffix, voxels)]
-
-
-def as_stored(voxels: BoolArray) -> npt.NDArray[np.uint8]:
-    """A mask as images store it: 0 and 255."""
-    return np.where(voxels, np.uint8(255), np.uint8(0))
+def write_segmentation(segmentation: Segmentation, folder: Path, name: str) -> list[Path]:
+    """Write ``folder/<name>_mask.tif`` (or ``.png``), uint8, one page a slice; lesion or not as 0 and 255."""
+    files = segmentation.grid.files
+    suffix = suffix_of(files[0]) if files else ".tif"
+    return [write_picture(folder / f"{name}_mask", suffix, stored_as_image(segmentation))]
 
 
 def write_picture(stem: Path, suffix: str, voxels: npt.NDArray[np.uint8]) -> Path:

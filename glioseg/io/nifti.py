@@ -11,7 +11,7 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,12 @@ import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
+from glioseg.io.labels import labels_of, segmentation_of
 from glioseg.io.names import stem_of, suffix_of
-from glioseg.io.pictures import as_labels, as_mask, check_finite
+from glioseg.io.pictures import check_finite
 from glioseg.io.refuse import MAX_EXPANSION, check_size, quiet, reading
 from glioseg.io.turn import Affine, Turn, orient
-from glioseg.scan import CHANNELS, Grid, LabelMap, Mask, Scan
+from glioseg.scan import CHANNELS, Grid, Scan, Segmentation
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,36 +47,46 @@ def read(path: Path, id: str) -> Scan:
         InputError: the file is damaged, has another number of axes or kind of values, holds NaN or
             infinite voxels, does not say where its voxels lie, or promises a size that no scan has.
     """
-    image, grid, channels = _open(path)
+    return _scan(path, _load(path), id, files=(path,))
+
+
+def _scan(path: Path, image: Any, id: str, files: tuple[Path, ...]) -> Scan:
+    grid, channels = _grid(path, image, files)
     voxels = grid.native.presented(_values(path, image, grid.native.shape, channels))
     check_finite(path, voxels)
     return Scan(voxels, grid, id, CHANNELS if channels == 3 else ("flair",))
 
 
-def read_mask(path: Path, like: Grid | None) -> Mask:
-    """Read a mask with the values 0 and 1, or 0 and 255; its axes may be in another order than the scan's.
+def read_segmentation(path: Path, like: Grid | None, labels: Mapping[int, str] | None) -> Segmentation:
+    """Read a mask; its axes may be in another order than the scan's.
 
     Raises:
         InputError: as :func:`read`; other values; or its voxels do not lie on those of ``like``.
     """
     voxels, grid, id = _on_grid(path, like)
-    return Mask(as_mask(path, voxels), grid, id)
+    return segmentation_of(labels_of(path, voxels, labels), grid, id, labels)
 
 
-def read_labels(path: Path, like: Grid | None, values: Sequence[int] | None) -> LabelMap:
-    """Read a label map; its axes may be in another order than the scan's.
+def from_image(image: Any, id: str) -> Scan:
+    """A scan of an image of nibabel; see :func:`read`.
 
     Raises:
-        InputError: as :func:`read_mask`.
+        InputError: as :func:`read`, but for what only a file can have.
     """
-    voxels, grid, id = _on_grid(path, like)
-    return LabelMap(as_labels(path, voxels, values), grid, id)
+    import nibabel
+
+    where = Path(image.get_filename() or id) if hasattr(image, "get_filename") else Path(id)
+    if not isinstance(image, (nibabel.Nifti1Image, nibabel.Nifti2Image)):
+        raise InputError(_another_kind(where, image))
+    stored = image.get_filename() and not isinstance(image.dataobj, np.ndarray)
+    return _scan(where, image, id, files=(where,) if stored else ())
 
 
 def _on_grid(path: Path, like: Grid | None) -> tuple[npt.NDArray[Any], Grid, str]:
     """The stored values of a mask, its grid and its name."""
 
-    image, grid, channels = _open(path)
+    image = _load(path)
+    grid, channels = _grid(path, image, (path,))
     if channels != 1:
         raise InputError(Fault(path, "a mask of one channel", f"{channels} channels", "Give a 3-D mask."))
     if like is not None and not like.lies_on(grid):
@@ -85,22 +96,30 @@ def _on_grid(path: Path, like: Grid | None) -> tuple[npt.NDArray[Any], Grid, str
     return voxels, like or grid, stem_of(path)
 
 
-def write_mask(mask: Mask, folder: Path, name: str) -> list[Path]:
-    """Write ``folder/<name>_mask.nii.gz``, uint8 0 and 1, with the shape, sform and qform of the scan's file.
+def write_segmentation(segmentation: Segmentation, folder: Path, name: str) -> list[Path]:
+    """Write ``folder/<name>_mask.nii.gz``, see :func:`write_file`."""
+    return [write_file(segmentation, folder / f"{name}_mask.nii.gz")]
+
+
+def write_file(segmentation: Segmentation, path: Path) -> Path:
+    """Write one file, uint8 labels, with the shape, sform and qform of the scan's file.
 
     A grid that does not come from a file is written as presented, with its affine, or with its spacing alone.
     """
-    return _write(mask.voxels.astype(np.uint8), mask.grid, folder, name, 1, "lesion mask")
+    what, highest = "lesion mask", 1
+    if not segmentation.lesion_or_not:
+        what, highest = "labels", int(segmentation.voxels.max())
+    return _write(segmentation.voxels, segmentation.grid, path, highest, what)
 
 
-def write_labels(labels: LabelMap, folder: Path, name: str) -> list[Path]:
-    """Write ``folder/<name>_mask.nii.gz``, uint8, the labels themselves; otherwise as :func:`write_mask`."""
-    return _write(labels.voxels, labels.grid, folder, name, int(labels.voxels.max()), "labels")
+def write_probability(probability: npt.NDArray[np.float32], grid: Grid, path: Path) -> Path:
+    """Write a probability map, float32 ``(slices, height, width)``, as :func:`write_file` writes labels."""
+    return _write(probability, grid, path, 1, "lesion probability")
 
 
 def _write(
-    voxels: npt.NDArray[np.uint8], grid: Grid, folder: Path, name: str, highest: int, description: str
-) -> list[Path]:
+    voxels: npt.NDArray[np.uint8 | np.float32], grid: Grid, path: Path, highest: int, description: str
+) -> Path:
     import nibabel
 
     native = grid.native
@@ -108,7 +127,7 @@ def _write(
         header = native.header.copy()
         header.extensions.clear()
         header.set_data_shape(native.shape)
-        header.set_data_dtype(np.uint8)
+        header.set_data_dtype(voxels.dtype)
         header.set_slope_inter(1, 0)
         header.set_intent("none")
         header["cal_min"], header["cal_max"], header["descrip"], header["aux_file"] = (
@@ -124,16 +143,16 @@ def _write(
         image.header.set_xyzt_units("mm")
         if grid.affine is None:
             image.header["sform_code"] = image.header["qform_code"] = 0
-    path = folder / f"{name}_mask.nii.gz"
-    content = gzip.compress(image.to_bytes(), 6, mtime=0)  # no time stamp: equal masks give equal files
+    content = image.to_bytes()
+    if path.name.lower().endswith(".gz"):
+        content = gzip.compress(content, 6, mtime=0)  # no time stamp: equal masks give equal files
     with written_whole(path) as part:
         part.write_bytes(content)
-    return [path]
+    return path
 
 
-def _open(path: Path) -> tuple[Any, Grid, int]:
-    """Load the header; returns nibabel's image, the grid and the number of channels, all checked."""
-    image = _load(path)
+def _grid(path: Path, image: Any, files: tuple[Path, ...]) -> tuple[Grid, int]:
+    """The grid of an image and its number of channels, all checked; ``files`` are empty for one in memory."""
     shape = tuple(int(size) for size in image.shape)
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
@@ -154,7 +173,7 @@ def _open(path: Path) -> tuple[Any, Grid, int]:
     affine = _affine(path, image)
     native = Native(shape[:3], orient(affine, volume), image.header.copy())
     sizes = native.sizes
-    check_size(path, (*sizes, channels), stored_bytes=_room(path, image, dtype))
+    check_size(path, (*sizes, channels), stored_bytes=_room(path, image, dtype) if files else None)
     presented = native.presented_affine(affine)
     spacing = np.linalg.norm(presented[:3, :3], axis=0)
     grid = Grid(
@@ -162,10 +181,10 @@ def _open(path: Path) -> tuple[Any, Grid, int]:
         (float(spacing[0]), float(spacing[1]), float(spacing[2])),
         presented,
         format="nifti",
-        files=(path,),
+        files=files,
         native=native,
     )
-    return image, grid, channels
+    return grid, channels
 
 
 def _load(path: Path) -> Any:
@@ -191,9 +210,13 @@ def _load(path: Path) -> Any:
     except (HeaderDataError, OSError, EOFError, ValueError, TypeError, OverflowError, zlib.error) as error:
         raise InputError(_damaged(path, error)) from error
     if not isinstance(image, (nibabel.Nifti1Image, nibabel.Nifti2Image)):
-        cure = "Convert it to NIfTI."
-        raise InputError(Fault(path, "a NIfTI volume", f"one of kind {type(image).__name__}", cure))
+        raise InputError(_another_kind(path, image))
     return image
+
+
+def _another_kind(path: Path, image: Any) -> Fault:
+    cure = "Convert it to NIfTI."
+    return Fault(path, "a NIfTI volume", f"one of kind {type(image).__name__}", cure)
 
 
 def _affine(path: Path, image: Any) -> Affine:
@@ -232,7 +255,9 @@ def _values(path: Path, image: Any, shape: tuple[int, ...], channels: int) -> np
     """Voxels in the file's order as ``(x, y, z, channels)``, scaled by scl_slope and scl_inter."""
     data = image.dataobj
     try:
-        if data.slope == 1 and data.inter == 0:
+        if isinstance(data, np.ndarray):  # made in memory
+            values = data
+        elif data.slope == 1 and data.inter == 0:
             values = np.asanyarray(data.get_unscaled())
         else:
             exact = np.float64 if image.get_data_dtype().itemsize > 2 else np.float32

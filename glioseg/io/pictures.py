@@ -49,35 +49,12 @@ def read_pages(path: Path) -> Pages:
     return pages
 
 
-def read_mask_pages(path: Path) -> npt.NDArray[np.bool_]:
-    """Decode the pages of a mask: one channel, values 0 and 1, or 0 and 255 (or the most of its dtype).
-
-    Returns:
-        Boolean array ``(pages, height, width)``.
+def read_mask_values(path: Path) -> npt.NDArray[Any]:
+    """Decode the pages of a mask as they are stored: one channel ``(pages, height, width)``.
 
     Raises:
-        InputError: as :func:`read_pages`, or the values are not those of a mask.
+        InputError: as :func:`read_pages`.
     """
-    return as_mask(path, _one_channel(path))
-
-
-def read_label_pages(path: Path, values: Sequence[int] | None = None) -> npt.NDArray[np.uint8]:
-    """Decode the pages of a label map: one channel, whole numbers.
-
-    Args:
-        path: the file.
-        values: those that there may be besides 0; any from 1 to 255 by default.
-
-    Returns:
-        uint8 array ``(pages, height, width)``.
-
-    Raises:
-        InputError: as :func:`read_pages`, or there are other values.
-    """
-    return as_labels(path, _one_channel(path), values)
-
-
-def _one_channel(path: Path) -> npt.NDArray[Any]:
     pages = _decode(path)
     if pages.shape[3] != 1:
         cure = "Save the mask as a grey image with values 0 and 255."

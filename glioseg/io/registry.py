@@ -3,11 +3,11 @@
 A reader's module is imported on its first use. It provides
 
 * ``read(path, id) -> Scan`` with the one channel ``flair`` or all of :data:`glioseg.scan.CHANNELS`,
-* ``read_mask(path, like) -> Mask`` where ``like`` is the grid that the mask must have, or ``None``,
-* ``write_mask(mask, folder, name) -> list[Path]`` for a mask whose ``grid.format`` is the reader's name; with
-  the keywords ``anonymise`` and ``made`` too if the files of this kind name a patient,
-* ``read_labels(path, like, values) -> LabelMap`` and ``write_labels(labels, folder, name)``, the same for
-  masks of several classes; ``values`` are those that there may be besides 0, or ``None``,
+* ``read_segmentation(path, like, labels) -> Segmentation`` where ``like`` is the grid that it must have, or
+  ``None``, and ``labels`` are the names of the values that there may be besides 0: those of
+  :data:`glioseg.scan.LESION` for lesion or not, or ``None`` for any,
+* ``write_segmentation(segmentation, folder, name) -> list[Path]`` for one whose ``grid.format`` is the
+  reader's name; with the keyword ``anonymise`` too if the files of this kind name a patient,
 
 and raises :class:`glioseg.errors.InputError` on whatever is wrong with the file.
 ``tests/test_io.py`` holds the contract that every reader passes.
@@ -15,18 +15,17 @@ and raises :class:`glioseg.errors.InputError` on whatever is wrong with the file
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from glioseg.errors import Fault, InputError
 from glioseg.io.dicom.detect import takes as takes_dicom
 from glioseg.io.names import is_picture, is_volume, suffix_of
 from glioseg.io.refuse import check_exists
-from glioseg.scan import Grid, LabelMap, Made, Mask, Scan
+from glioseg.scan import LESION, Grid, Scan, Segmentation
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Reader:
         name: the ``format`` of the grids that it makes.
         title: what people call it.
         takes: whether a path, which exists, is of this kind; decided by its name or its first bytes.
-        home: the module with ``read``, ``read_mask`` and ``write_mask``.
+        home: the module with ``read``, ``read_segmentation`` and ``write_segmentation``.
         beside: the reader in whose kind predictions are written too, for programs that cannot open this one.
         names_patient: whether masks of this kind say whose they are and how they came about.
     """
@@ -59,45 +58,26 @@ class Reader:
         scan: Scan = self.module.read(path, id)
         return scan
 
-    def read_mask(self, path: Path, like: Grid | None) -> Mask:
+    def read_segmentation(
+        self, path: Path, like: Grid | None, labels: Mapping[int, str] | None = LESION
+    ) -> Segmentation:
         """Read the mask at ``path``, on the grid ``like`` if given."""
-        mask: Mask = self.module.read_mask(path, like)
-        return mask
+        segmentation: Segmentation = self.module.read_segmentation(path, like, labels)
+        return segmentation
 
-    def read_labels(self, path: Path, like: Grid | None, values: Sequence[int] | None) -> LabelMap:
-        """Read the label map at ``path``, on the grid ``like`` if given."""
-        labels: LabelMap = self.module.read_labels(path, like, values)
-        return labels
-
-    def write_labels(
-        self,
-        labels: LabelMap,
-        folder: Path,
-        name: str,
-        *,
-        anonymise: bool = False,
-        made: Made = "automatic",
+    def write_segmentation(
+        self, segmentation: Segmentation, folder: Path, name: str, *, anonymise: bool = False
     ) -> list[Path]:
-        """Write a label map in the kind that its scan was read from; see :meth:`write_mask`."""
-        paths: list[Path] = self.module.write_labels(labels, folder, name, **self._said(anonymise, made))
-        return paths
-
-    def write_mask(
-        self, mask: Mask, folder: Path, name: str, *, anonymise: bool = False, made: Made = "automatic"
-    ) -> list[Path]:
-        """Write a mask in the kind that its scan was read from.
+        """Write a segmentation in the kind that its scan was read from.
 
         Args:
-            mask: the mask.
+            segmentation: labels on the grid of a scan.
             folder, name: where, and under which name.
             anonymise: name no patient; only kinds that could need it.
-            made: how the mask came about, which only the same kinds can say.
         """
-        paths: list[Path] = self.module.write_mask(mask, folder, name, **self._said(anonymise, made))
+        said = {"anonymise": anonymise} if self.names_patient else {}
+        paths: list[Path] = self.module.write_segmentation(segmentation, folder, name, **said)
         return paths
-
-    def _said(self, anonymise: bool, made: Made) -> dict[str, Any]:
-        return {"anonymise": anonymise, "made": made} if self.names_patient else {}
 
 
 READERS: dict[str, Reader] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError, raise_all
+from glioseg.io.labels import read_label_pages, segmentation_of, stored_as_image
 from glioseg.io.names import (
     is_hidden,
     is_mask,
@@ -23,9 +24,9 @@ from glioseg.io.names import (
     stem_of,
     suffix_of,
 )
-from glioseg.io.pictures import read_label_pages, read_mask_pages, read_pages
+from glioseg.io.pictures import read_pages
 from glioseg.io.refuse import check_size, reading
-from glioseg.scan import CHANNELS, Grid, LabelMap, Mask, Scan
+from glioseg.scan import CHANNELS, LESION, Grid, Scan, Segmentation
 
 THREADS = 4
 """Files that are read at a time."""
@@ -43,22 +44,13 @@ def read(path: Path, id: str) -> Scan:
     return read_slices(*_images(path), id=id)
 
 
-def read_mask(path: Path, like: Grid | None) -> Mask:
+def read_segmentation(path: Path, like: Grid | None, labels: Mapping[int, str] | None) -> Segmentation:
     """Read the ``<slice>_mask`` files of a folder.
 
     Raises:
         InputError: a slice has no mask, a mask no slice, or a mask cannot be read.
     """
-    return Mask(*_on_grid(path, like, read_mask_pages))
-
-
-def read_labels(path: Path, like: Grid | None, values: Sequence[int] | None) -> LabelMap:
-    """Read the ``<slice>_mask`` files of a folder as label maps.
-
-    Raises:
-        InputError: as :func:`read_mask`, or there are other values than ``values``.
-    """
-    return LabelMap(*_on_grid(path, like, partial(read_label_pages, values=values)))
+    return segmentation_of(*_on_grid(path, like, partial(read_label_pages, labels=labels)), labels)
 
 
 def _on_grid(
@@ -103,31 +95,21 @@ def _on_grid(
     return _stacked(in_turn, decode, "mask", like.shape[1:], THREADS), like, id
 
 
-def write_mask(mask: Mask, folder: Path, name: str) -> list[Path]:
-    """Write ``folder/name/<slice>_mask.tif`` (or ``.png``) for each slice: uint8, values 0 and 255.
+def write_segmentation(segmentation: Segmentation, folder: Path, name: str) -> list[Path]:
+    """Write ``folder/name/<slice>_mask.tif`` (or ``.png``) for each slice, uint8; lesion or not as 0 and 255.
 
     When one of them cannot be written, none of them stays.
     """
-    from glioseg.io.image import as_stored
-
-    return _write(as_stored(mask.voxels), mask.grid, folder, name)
-
-
-def write_labels(labels: LabelMap, folder: Path, name: str) -> list[Path]:
-    """Write ``folder/name/<slice>_mask.tif`` (or ``.png``) for each slice: uint8, the labels themselves."""
-    return _write(labels.voxels, labels.grid, folder, name)
-
-
-def _write(voxels: npt.NDArray[np.uint8], grid: Grid, folder: Path, name: str) -> list[Path]:
     from glioseg.io.image import write_picture
 
+    grid = segmentation.grid
     if len(grid.files) == grid.shape[0]:
         names = [(stem_of(file), suffix_of(file)) for file in grid.files]
     else:
         names = [(f"{name}_{number}", ".tif") for number in grid.slice_numbers]
     written: list[Path] = []
     try:
-        for (stem, suffix), page in zip(names, voxels, strict=True):
+        for (stem, suffix), page in zip(names, stored_as_image(segmentation), strict=True):
             written.append(write_picture(folder / name / f"{stem}_mask", suffix, page[None]))
     except BaseException:
         for path in written:
@@ -160,23 +142,15 @@ def read_slices(
     return Scan(voxels, grid, id, channels)
 
 
-def read_slice_masks(files: Sequence[Path], grid: Grid, id: str, *, threads: int = THREADS) -> Mask:
+def read_slice_masks(
+    files: Sequence[Path], grid: Grid, id: str, labels: Mapping[int, str] | None = LESION
+) -> Segmentation:
     """Read one mask a slice onto ``grid``; ``files`` are in the order of its slices.
 
     Raises:
         InputError: masks cannot be read, or have another size than the grid; all faults at once.
     """
-    return Mask(read_masks_alone(files, grid.shape[1:], threads=threads), grid, id)
-
-
-def read_slice_labels(files: Sequence[Path], grid: Grid, id: str, values: Sequence[int] | None) -> LabelMap:
-    """Read one label map a slice onto ``grid``; ``files`` are in the order of its slices.
-
-    Raises:
-        InputError: they cannot be read, have another size, or other values; all faults at once.
-    """
-    decode = partial(read_label_pages, values=values)
-    return LabelMap(_stacked(files, decode, "mask", grid.shape[1:], THREADS), grid, id)
+    return segmentation_of(read_masks_alone(files, grid.shape[1:], labels=labels), grid, id, labels)
 
 
 def read_masks_alone(
@@ -184,22 +158,20 @@ def read_masks_alone(
     size: tuple[int, ...] | None = None,
     *,
     threads: int = THREADS,
-    values: Sequence[int] | None = None,
-) -> npt.NDArray[np.bool_]:
-    """Read masks as an array ``(files, height, width)``; without ``size``, the size of most is expected.
+    labels: Mapping[int, str] | None = LESION,
+) -> npt.NDArray[np.uint8]:
+    """Read masks as labels ``(files, height, width)``; without ``size``, the size of most is expected.
 
     Args:
         files: one mask a slice.
         size: height and width.
         threads: files read at a time.
-        values: labels that are lesion; without them a mask holds 0 and 1, or 0 and 255.
+        labels: those that there may be besides 0; see :func:`glioseg.io.labels.labels_of`.
 
     Raises:
         InputError: masks cannot be read, or differ in size; all faults at once.
     """
-    if values is None:
-        return _stacked(files, read_mask_pages, "mask", size, threads)
-    return _stacked(files, partial(read_label_pages, values=values), "mask", size, threads) > 0
+    return _stacked(files, partial(read_label_pages, labels=labels), "mask", size, threads)
 
 
 def _stacked(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,8 @@ from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io.names import listed, stem_of
 from glioseg.io.registry import READERS, reader_for
 from glioseg.io.sequences import read_sequences, with_all_channels
-from glioseg.io.slices import read_slice_labels, read_slice_masks, read_slices
-from glioseg.scan import Grid, LabelMap, Mask, Scan
+from glioseg.io.slices import read_slice_masks, read_slices
+from glioseg.scan import LESION, Grid, Scan, Segmentation
 
 if TYPE_CHECKING:
     from glioseg.io.dicom.match import FoundSeries
@@ -82,41 +82,24 @@ class Source:
             return read_slices(self.files, self.slice_numbers, id=self.id, **options)
         return READERS[self.format].read(self.files[0], self.id)
 
-    def read_truth(self, grid: Grid) -> Mask | None:
+    def read_truth(self, grid: Grid, labels: Mapping[int, str] | None = LESION) -> Segmentation | None:
         """Read the mask beside the scan; ``None`` when there is none.
 
         Args:
             grid: that of the scan.
+            labels: those that there may be besides 0: lesion or not, named ones, or ``None`` for any.
 
         Raises:
-            InputError: slices are without mask, it is not told which mask is meant, or see
-                :func:`glioseg.io.read_mask`.
+            InputError: slices are without mask, it is not told which mask is meant, there are other labels,
+                or see :func:`glioseg.io.read_segmentation`.
         """
         files = self._truth_files()
         if not files:
             return None
         if self.format == "slices":
-            return read_slice_masks(files, grid, self.id)
-        mask = reader_for(files[0]).read_mask(files[0], grid)
-        return Mask(mask.voxels, grid, self.id)
-
-    def read_labels(self, grid: Grid, values: Sequence[int] | None) -> LabelMap | None:
-        """Read the mask beside the scan as a map of classes; ``None`` when there is none.
-
-        Args:
-            grid: that of the scan.
-            values: labels that there may be besides 0; any by default.
-
-        Raises:
-            InputError: as :meth:`read_truth`, or there are other labels.
-        """
-        files = self._truth_files()
-        if not files:
-            return None
-        if self.format == "slices":
-            return read_slice_labels(files, grid, self.id, values)
-        labels = reader_for(files[0]).read_labels(files[0], grid, values)
-        return LabelMap(labels.voxels, grid, self.id)
+            return read_slice_masks(files, grid, self.id, labels)
+        found = reader_for(files[0]).read_segmentation(files[0], grid, labels)
+        return replace(found, grid=grid, id=self.id)
 
     def _truth_files(self) -> list[Path]:
         files = [file for file in self.truth if file is not None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glioseg.scan import BoolArray, Mask
+from glioseg.scan import BoolArray, Segmentation
 
 
 def diameters(region: BoolArray, spacing: tuple[float, float] = (1.0, 1.0)) -> tuple[float, float]:
@@ -41,9 +41,9 @@ def diameters(region: BoolArray, spacing: tuple[float, float] = (1.0, 1.0)) -> t
     return longest, float(np.ptp(across))
 
 
-def largest_diameter(mask: Mask) -> tuple[float, str]:
+def largest_diameter(mask: Segmentation) -> tuple[float, str]:
     """Greatest extent of the lesion on one slice, corner to corner, and its unit: ``mm`` or ``pixels``."""
     spacing = mask.grid.spacing
     in_plane = (spacing[1], spacing[2]) if spacing else (1.0, 1.0)
-    lengths = [diameters(region, in_plane)[0] for region in mask.voxels if region.any()]
+    lengths = [diameters(region, in_plane)[0] for region in mask.mask if region.any()]
     return round(max(lengths, default=0.0), 2), "mm" if spacing else "pixels"

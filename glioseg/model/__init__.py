@@ -1,51 +1,92 @@
 """Segment scans with a trained network.
 
 >>> import glioseg
->>> mask = glioseg.segment("scan.nii.gz")   # doctest: +SKIP
+>>> prediction = glioseg.segment("scan.nii.gz")   # doctest: +SKIP
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from glioseg.model.predictor import Predictor
-    from glioseg.scan import Mask, Scan
+    from glioseg.prediction import Prediction
+    from glioseg.scan import Scan
 
 
 def segment(
-    source: str | Path | Scan | None = None,
+    source: str | Path | Scan | npt.NDArray[np.generic] | Any | None = None,
     *,
     flair: str | Path | None = None,
     pre: str | Path | None = None,
     post: str | Path | None = None,
-    model: str | Path = "default",
-) -> Mask:
+    model: str | Path | Predictor = "default",
+) -> Prediction:
     """Find the lesion in one scan.
 
     Args:
-        source: a scan, or what :func:`glioseg.io.read_scan` reads: a folder of slices, an image, NIfTI,
-            DICOM.
+        source: what :func:`glioseg.read_scan` reads (a folder of slices, an image, NIfTI, DICOM); a scan; a
+            NumPy array as :meth:`glioseg.Scan.from_array` takes it; or an image of nibabel. Sequences that a
+            scan lacks are filled with FLAIR.
         flair, pre, post: instead of ``source``, one file a sequence; FLAIR alone is enough.
-        model: name of a model that ships, a run folder, or an ``.onnx`` file that glioseg wrote.
+        model: name of a model that ships, a run folder, an ``.onnx`` file that glioseg wrote, or what
+            :func:`glioseg.load_model` gave. A file is read again when it has changed.
 
     Returns:
-        Boolean mask on the scan's own grid.
+        The segmentation on the scan's own grid, the probability, the DSC to expect, and doubts.
 
     Raises:
         InputError: the scan or the model cannot be read.
+
+    >>> from glioseg.samples import SAMPLES
+    >>> prediction = segment(SAMPLES / "TCGA_HT_7692_19960724")
+    >>> prediction.segmentation
+    Segmentation('TCGA_HT_7692_19960724', lesion: 3,590 voxels, 20 slices of 256 x 256, automatic)
+    >>> prediction.probability.shape, round(prediction.expected_dice, 1)
+    ((20, 256, 256), 0.9)
     """
-    from glioseg.io import read_scan
+    from glioseg.errors import Fault, InputError
+    from glioseg.io import read_scan, with_all_channels
     from glioseg.scan import Scan
 
-    scan = source if isinstance(source, Scan) else read_scan(source, flair=flair, pre=pre, post=post)
-    return _predictor(str(model))(scan).mask
+    if source is None or isinstance(source, str | Path):
+        scan = read_scan(source, flair=flair, pre=pre, post=post)
+    elif flair or pre or post:
+        raise InputError(Fault("segment.twice"))
+    else:
+        scan = source if isinstance(source, Scan) else _scan_of(source)
+        scan = scan if scan.filled else with_all_channels(scan)
+    return (_predictor(model) if isinstance(model, str | Path) else model)(scan)
+
+
+def _scan_of(source: Any) -> Scan:
+    """A scan of an array or of an image of nibabel."""
+    from glioseg.errors import Fault, InputError
+    from glioseg.scan import Scan
+
+    if hasattr(source, "dataobj"):
+        return Scan.from_nibabel(source)
+    if hasattr(source, "__array__"):
+        return Scan.from_array(source)
+    raise InputError(Fault("segment.source", kind=type(source).__name__))
+
+
+def _predictor(model: str | Path) -> Predictor:
+    """The model, kept for the next scan as long as its file is the same."""
+    from glioseg.model.weights import find_model
+
+    path = find_model(model).resolve()
+    state = path.stat()
+    return _loaded(str(model), path, state.st_size, state.st_mtime_ns, state.st_ino)
 
 
 @lru_cache(maxsize=2)
-def _predictor(model: str) -> Predictor:
-    from glioseg.model.predictor import load_predictor
+def _loaded(model: str, path: Path, size: int, modified: int, number: int) -> Predictor:
+    from glioseg.model.predictor import load_model
 
-    return load_predictor(model)
+    return load_model(model)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from glioseg.model.appearance import Appearance
+from glioseg.prediction import Evidence
 from glioseg.scan import CHANNELS, BoolArray, Scan
 
 UNCERTAIN_BELOW = 0.8
@@ -32,21 +33,6 @@ DOUBTS = {
 
 HARMLESS = frozenset({"filled_sequences", "no_lesion", "cut_off"})
 """Doubts that alone are no reason to ask a person to look."""
-
-
-class Evidence(NamedTuple):
-    """What a mask and its probabilities tell of how good it is, without the truth.
-
-    Attributes:
-        certainty: mean probability of the mask's voxels, in 0..1: its precision if every probability were
-            right.
-        border: length of the outlines against the area: pixels that touch the outside of the mask in their
-            slice, over the square root of (voxels x slices with any). Neither the size of pixels nor the
-            distance of slices changes it. 4 for a square, 3.2 for a disc, more for what is ragged.
-    """
-
-    certainty: float
-    border: float
 
 
 class Calibration(BaseModel):

@@ -1,9 +1,8 @@
-"""Scan in, mask on the scan's own grid out."""
+"""Scan in, segmentation on the scan's own grid out."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,43 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
-from glioseg.model.calibration import Evidence, doubts, evidence
+from glioseg.model.calibration import doubts, evidence
 from glioseg.model.description import ModelDescription, read_description
 from glioseg.model.runtime import Greatest, OnnxRuntime, OpenVino, Runtime, openvino_is_there
 from glioseg.model.weights import find_model
 from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
+from glioseg.prediction import Prediction
 from glioseg.prepare import Frame, choose_sequences, neighbour_channels, stack_neighbours
-from glioseg.scan import CHANNELS, LabelMap, Mask, Scan
+from glioseg.scan import CHANNELS, Scan, Segmentation
 
 BATCH = 8
 """Slices per call of the network; more is not faster on a CPU and costs memory."""
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What a network says of one scan.
-
-    Attributes:
-        mask: the lesion on the scan's own grid; of a network with classes, all of them together.
-        probability: float32 ``(slices, height, width)`` in 0..1 on the scan's own grid.
-        prepared: the same on the prepared grid, before it was carried back.
-        frame: how the two grids lie to each other.
-        seconds: wall time, without reading the scan.
-        labels: the classes on the scan's own grid, if the network tells them.
-        evidence: what the mask can be judged by; ``None`` for an empty mask.
-        expected_dice: DSC to expect by the model's calibration; ``None`` for an empty mask.
-        doubts: keys of :data:`glioseg.model.calibration.DOUBTS`.
-    """
-
-    mask: Mask
-    probability: npt.NDArray[np.float32]
-    prepared: npt.NDArray[np.float32]
-    frame: Frame
-    seconds: float
-    labels: LabelMap | None = None
-    evidence: Evidence | None = None
-    expected_dice: float | None = None
-    doubts: tuple[str, ...] = ()
 
 
 class Predictor:
@@ -89,36 +62,36 @@ class Predictor:
                 )
             )
         started = time.perf_counter()
-        prepared = self.description.prepare(scan)
-        classes = self._probability(prepared.images)
-        flair = prepared.images[..., prepared.images.shape[-1] // 2]
-        flair_on_own_grid = partial(prepared.frame.restore, flair)
-        choice, labels = self.description.postprocess, None
-        if self.description.labels.given:
-            each = np.stack([prepared.frame.restore(one) for one in classes])
-            values = self.description.labels.values
-            labels = LabelMap(to_labels(each, choice, values, flair_on_own_grid), scan.grid, scan.id)
-            mask = labels.mask()
-            restored, probability = (np.minimum(one.sum(axis=0), 1) for one in (each, classes))
+        description = self.description
+        classes, flair, frame = self._prepared(scan)
+        each = np.stack([frame.restore(one) for one in classes])
+        on_own_grid = partial(frame.restore, flair)
+        labels, choice = description.labels, description.postprocess
+        if labels.given:
+            voxels = to_labels(each, choice, labels.values, on_own_grid)
+            found = Segmentation(voxels, scan.grid, scan.id, labels.named)
         else:
-            probability = classes[0]
-            restored = prepared.frame.restore(probability)
-            mask = Mask(to_mask(restored, choice, flair_on_own_grid), scan.grid, scan.id)
-        clues = evidence(restored, mask.voxels)
-        expected = None if clues is None else self.description.calibration(clues)
-        appearance, sequences = self.description.appearance, self.description.sequences
-        found = doubts(scan, mask.voxels, expected, appearance, flair, sequences)
-        return Prediction(
-            mask=mask,
-            probability=restored,
-            prepared=probability,
-            frame=prepared.frame,
-            seconds=time.perf_counter() - started,
-            labels=labels,
-            evidence=clues,
-            expected_dice=expected,
-            doubts=found,
-        )
+            found = Segmentation.from_mask(to_mask(each[0], choice, on_own_grid), scan.grid, scan.id)
+        probability, mask = _of_any(each), found.mask
+        clues = evidence(probability, mask)
+        expected = None if clues is None else description.calibration(clues)
+        doubted = doubts(scan, mask, expected, description.appearance, flair, description.sequences)
+        return Prediction(found, probability, time.perf_counter() - started, expected, doubted, clues)
+
+    def prepared_probability(self, scan: Scan) -> tuple[npt.NDArray[np.float32], Frame]:
+        """Probability of any label on the prepared grid, before it is carried back to the scan's own.
+
+        Returns:
+            Array ``(slices, size, size)`` in 0..1, and how the two grids lie to each other.
+        """
+        classes, _, frame = self._prepared(scan)
+        return _of_any(classes), frame
+
+    def _prepared(self, scan: Scan) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any], Frame]:
+        """Probabilities of each class and FLAIR on the prepared grid, and the frame."""
+        prepared = self.description.prepare(scan)
+        flair = prepared.images[..., prepared.images.shape[-1] // 2]
+        return self._probability(prepared.images), flair, prepared.frame
 
     def _probability(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """``(classes, slices, size, size)``, background left out; lesion or not is one class."""
@@ -142,7 +115,12 @@ class Predictor:
         return probabilities(logits[:, 0])[None]
 
 
-def load_predictor(
+def _of_any(classes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Probability of any label; those of classes add up."""
+    return classes[0] if len(classes) == 1 else np.minimum(classes.sum(axis=0), np.float32(1))
+
+
+def load_model(
     model: str | Path = "default",
     flips: bool = False,
     threads: int | None = None,
@@ -162,6 +140,11 @@ def load_predictor(
 
     Raises:
         InputError: there is no such model, or its input is not what it says.
+
+    >>> import glioseg
+    >>> model = glioseg.load_model(threshold=0.9)
+    >>> model.description.postprocess.threshold
+    0.9
     """
     if fast and best:
         raise InputError(Fault("--fast with --best", "one of them", "both", "Leave one out."))

@@ -22,7 +22,7 @@ from glioseg.measure.values import NotDefined
 from glioseg.radiogenomics.association import Association, Categories, Discrimination
 from glioseg.radiogenomics.clinical import sorted_levels
 from glioseg.radiogenomics.statistics import MonteCarlo, format_p
-from glioseg.scan import Mask, Scan
+from glioseg.scan import Scan, Segmentation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -134,7 +134,9 @@ def draw_correlation(
     return _save(figure, path)
 
 
-def draw_gallery(path: Path, lesions: Sequence[tuple[str, float, Scan, Mask, Mask | None]]) -> Path:
+def draw_gallery(
+    path: Path, lesions: Sequence[tuple[str, float, Scan, Segmentation, Segmentation | None]]
+) -> Path:
     """Lesions with their bounding ellipsoid: above the largest slice, below the whole in space.
 
     Args:
@@ -144,7 +146,7 @@ def draw_gallery(path: Path, lesions: Sequence[tuple[str, float, Scan, Mask, Mas
     """
     figure = _figure(3.4 * len(lesions), 6.2, dpi=80)
     for place, (name, ratio, scan, mask, truth) in enumerate(lesions, start=1):
-        lesion = largest_component(mask.voxels)
+        lesion = largest_component(mask.mask)
         assert lesion is not None, "a lesion with a volume ratio is not empty"
         around = minimum_volume_ellipsoid(corners(lesion.voxels))
         above = figure.add_subplot(2, len(lesions), place)
@@ -155,7 +157,9 @@ def draw_gallery(path: Path, lesions: Sequence[tuple[str, float, Scan, Mask, Mas
     return _save(figure, path, few_colours=False)
 
 
-def _draw_slice(axes: Axes, lesion: Lesion, around: Ellipsoid, scan: Scan, truth: Mask | None) -> None:
+def _draw_slice(
+    axes: Axes, lesion: Lesion, around: Ellipsoid, scan: Scan, truth: Segmentation | None
+) -> None:
     position = lesion.offset[0] + lesion.largest_slice
     height, width = scan.grid.shape[1:]
     axes.imshow(grey(scan)[position], cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
@@ -164,7 +168,7 @@ def _draw_slice(axes: Axes, lesion: Lesion, around: Ellipsoid, scan: Scan, truth
     inner = lesion.voxels[lesion.largest_slice]
     region[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
     if truth is not None:
-        axes.contour(truth.voxels[position], levels=[0.5], colors="lime", linewidths=1.3)
+        axes.contour(truth.mask[position], levels=[0.5], colors="lime", linewidths=1.3)
     axes.contour(region, levels=[0.5], colors="lime" if truth is None else "red", linewidths=1.3)
     # The ellipsoid counts from the corner of the box, and a voxel's centre lies half a voxel further.
     rows, columns = np.mgrid[0:height, 0:width]

@@ -11,7 +11,7 @@ import numpy as np
 
 from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.errors import Fault, InputError, raise_all
-from glioseg.io import read_mask
+from glioseg.io import read_segmentation
 from glioseg.io.names import listed
 from glioseg.measure import dice
 from glioseg.measure.shape.features import FEATURES, measure_lesion
@@ -21,7 +21,7 @@ from glioseg.measure.values import NotDefined, Value
 from glioseg.radiogenomics.association import Association, Categories, Discrimination, associate, discriminate
 from glioseg.radiogenomics.clinical import ClinicalTable, read_clinical
 from glioseg.radiogenomics.statistics import RESAMPLES
-from glioseg.scan import Mask, Scan
+from glioseg.scan import Scan, Segmentation
 
 PAPER = tuple(name for name, feature in FEATURES.items() if feature.group == "paper")
 """The three features of Buda et al. 2019: the family that is tested first."""
@@ -88,12 +88,12 @@ class AssociationStudy:
     seed: int
     mask_files: Mapping[str, Path]
 
-    def masks_of(self, patient: str) -> tuple[Scan, Mask, Mask | None]:
+    def masks_of(self, patient: str) -> tuple[Scan, Segmentation, Segmentation | None]:
         """The scan, the mask that was measured, and with predicted masks the manual one; read again."""
         scan, truth = _read(self.cases[patient])
         if not self.predicted:
             return scan, truth, None
-        return scan, read_mask(self.mask_files[patient], scan.grid), truth
+        return scan, read_segmentation(self.mask_files[patient], scan.grid), truth
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers and how they came about, as plain JSON types."""
@@ -184,10 +184,10 @@ def radiogenomics(
             if masks is None:
                 manual[id] = measure_lesion(truth, scan)
             elif id in files:
-                mask = read_mask(files[id], scan.grid)
+                mask = read_segmentation(files[id], scan.grid)
                 manual[id], predicted[id] = measure_lesion(truth, scan), measure_lesion(mask, scan)
-                if truth.voxels.any():
-                    overlap[id] = float(dice(mask.voxels, truth.voxels))
+                if truth.mask.any():
+                    overlap[id] = float(dice(mask.mask, truth.mask))
             else:
                 predicted[id] = dict.fromkeys(FEATURES, NO_MASK)
         except InputError as error:
@@ -231,7 +231,7 @@ def _all_of(*readers: Callable[[], Any]) -> list[Any]:
     return results
 
 
-def _read(case: Case) -> tuple[Scan, Mask]:
+def _read(case: Case) -> tuple[Scan, Segmentation]:
     scan, truth = read_case(case)
     if truth is None:
         raise InputError(Fault(case.images[0].parent, "a manual mask", "none", "Add the masks of this scan."))

@@ -111,7 +111,7 @@ def _example(row: Row, patient: str, place: int) -> Pixels:
     shown = truth or predicted
     if shown is None:
         raise InputError(Fault(patient, "a mask", "neither truth nor prediction", "Evaluate the run again."))
-    area = shown.voxels.sum(axis=(1, 2))
+    area = shown.mask.sum(axis=(1, 2))
     position = int(area.argmax())
     (picture,) = frames(scan, predicted, truth, size=TILE, positions=[position], numbered=False, crop=True)
     square = np.zeros((TILE, TILE, 3), np.uint8)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Any, Literal
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.measure import Scores
 from glioseg.measure.comparison import Comparison, compare_pairs
-from glioseg.runs.record import ProtocolName
-from glioseg.runs.rows import Row, differences
+from glioseg.runs.record import ProtocolName, read_runs
+from glioseg.runs.rows import Row, differences, group_runs
 
 Verdict = Literal["better", "worse", "equal", "few"]
 
@@ -127,3 +128,29 @@ def scores_of(row: Row, protocol: ProtocolName) -> Scores:
 def _spread(row: Row, protocol: ProtocolName) -> float:
     means = [] if row.folds else row.seed_means(protocol)
     return max(means) - min(means) if means else 0.0
+
+
+def compare(
+    runs: Sequence[str | Path], protocol: ProtocolName = "reference", every: bool = False
+) -> list[RowComparison]:
+    """Compare runs: paired statistics over the same patients, and whether seeds explain as much.
+
+    Args:
+        runs: run folders that were evaluated. Seeds of one recipe count as one row; the first row is the
+            baseline.
+        protocol: which DSC: ``reference`` (the published protocol's) or ``own`` (each scan's grid).
+        every: compare every pair, and not only the first row with each.
+
+    Returns:
+        The comparisons; ``verdict`` and ``sentence`` of each say what was found.
+
+    Raises:
+        InputError: a folder is no evaluated run, or scores have different protocols.
+
+    >>> import glioseg
+    >>> for one in glioseg.compare(["runs/first", "runs/second"]):  # doctest: +SKIP
+    ...     print(one.sentence)
+    """
+    if len(runs) < 2:
+        raise InputError(Fault("glioseg compare", "two run folders or more", "one", "Name another run."))
+    return compare_rows(pairs_of(group_runs(read_runs([Path(run) for run in runs])), every), protocol)

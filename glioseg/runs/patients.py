@@ -6,19 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from glioseg.dataset.find import find_cases, read_case, read_labelled_case
+from glioseg.dataset.find import find_cases, read_case
 from glioseg.errors import Fault, InputError
-from glioseg.io import read_labels, read_mask
+from glioseg.io import read_segmentation
 from glioseg.model.calibration import doubts
 from glioseg.model.description import read_description
 from glioseg.model.runtime import OnnxRuntime
 from glioseg.recipe import PostprocessChoice
 from glioseg.runs.folder import RunFolder
 from glioseg.runs.record import read_evaluation
-from glioseg.scan import Mask, Scan
+from glioseg.scan import Scan, Segmentation
 
 
-def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Mask | None]:
+def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Segmentation | None]:
     """A patient of the data that a run was trained on, and the truth if there is one.
 
     Raises:
@@ -30,20 +30,16 @@ def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Mask | None]:
     if case is None:
         cure = "Put the data back where they were, or drop the scan onto the page of glioseg serve."
         raise InputError(Fault(patient, "a patient of the run's data", "none", cure))
-    if run.recipe.labels.given:
-        scan, classes = read_labelled_case(case, run.recipe.labels.values)
-        return scan, classes.mask() if classes is not None else None
-    return read_case(case)
+    return read_case(case, run.recipe.labels.named)
 
 
-def stored_mask(run: RunFolder, scan: Scan) -> Mask | None:
+def stored_mask(run: RunFolder, scan: Scan) -> Segmentation | None:
     """The mask that the evaluation of a run stored for a scan, if it did."""
     folder = run.evaluation / "masks" / scan.id
     if not folder.is_dir():
         return None
-    if run.recipe.labels.given:
-        return replace(read_labels(folder, scan.grid).mask(), id=scan.id)
-    return Mask(read_mask(folder, scan.grid).voxels, scan.grid, scan.id)
+    stored = read_segmentation(folder, scan.grid, run.recipe.labels.named)
+    return replace(stored, id=scan.id, origin="automatic")
 
 
 class Trust(NamedTuple):
@@ -54,7 +50,7 @@ class Trust(NamedTuple):
     postprocess: PostprocessChoice
 
 
-def stored_trust(run: RunFolder, scan: Scan, mask: Mask) -> Trust | None:
+def stored_trust(run: RunFolder, scan: Scan, mask: Segmentation) -> Trust | None:
     """What the evaluation and the model of a run say of a mask that :func:`stored_mask` read.
 
     Returns:
@@ -70,5 +66,5 @@ def stored_trust(run: RunFolder, scan: Scan, mask: Mask) -> Trust | None:
     expected = evaluation.expected_dice[scan.id]
     model = read_description(run.model, OnnxRuntime(run.model, threads=1).metadata)
     images = model.prepare(scan).images
-    found = doubts(scan, mask.voxels, expected, model.appearance, images[..., images.shape[-1] // 2])
+    found = doubts(scan, mask.mask, expected, model.appearance, images[..., images.shape[-1] // 2])
     return Trust(expected, found, model.postprocess)

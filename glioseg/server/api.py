@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
-from glioseg.scan import Mask
+from glioseg.scan import Segmentation
 from glioseg.server import display, downloads, schemas
 from glioseg.server.faults import without_folder
 from glioseg.server.jobs import Choice, Job
@@ -39,7 +39,7 @@ def _entry(id: str, service: Serving) -> Entry:
 OneEntry = Annotated[Entry, Depends(_entry)]
 
 
-def _masked(entry: Entry) -> Mask:
+def _masked(entry: Entry) -> Segmentation:
     if entry.mask is None:
         raise HTTPException(409, "the scan has no mask yet: segment it first")
     return entry.mask
@@ -234,11 +234,11 @@ def view(entry: OneEntry, layer: schemas.Layer) -> Response:
     """A layer for a viewer: NIfTI-1, uncompressed, turned upright, 352 bytes of header."""
     grid = entry.scan.grid
     if layer == "predicted":
-        content = display.mask_volume(_masked(entry).voxels, grid)
+        content = display.mask_volume(_masked(entry).mask, grid)
     elif layer == "true":
         if entry.truth is None:
             raise HTTPException(409, "no mask came with the scan")
-        content = display.mask_volume(entry.truth.voxels, grid)
+        content = display.mask_volume(entry.truth.mask, grid)
     elif layer == "probability":
         content = display.probability_volume(_probability(entry), grid)
     else:

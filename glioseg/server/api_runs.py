@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from glioseg.runs.patients import Trust, read_patient, stored_mask, stored_trust
 from glioseg.runs.record import ProtocolName
-from glioseg.scan import Mask, Scan
+from glioseg.scan import Scan, Segmentation
 from glioseg.server import schemas
 from glioseg.server.runs import compare as compare_runs
 from glioseg.server.runs import detail, figures, find_runs, summary
@@ -56,9 +56,9 @@ def figure(run: OneRun, figure: str) -> Response:
 @router.post("/runs/{name}/patients/{patient}", status_code=201, responses={**NO_RUN, **FULL})
 async def open_patient(run: OneRun, patient: str, service: Serving) -> schemas.ScanInfo:
     """Open a patient of a run with the true mask and, when the run was evaluated, the predicted one."""
-    stored: list[tuple[Mask, Trust | None]] = []
+    stored: list[tuple[Segmentation, Trust | None]] = []
 
-    def read(_: Path) -> tuple[Scan, Mask | None]:
+    def read(_: Path) -> tuple[Scan, Segmentation | None]:
         scan, truth = read_patient(run[1], patient)
         predicted = stored_mask(run[1], scan)
         if predicted is not None:

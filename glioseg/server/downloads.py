@@ -6,7 +6,7 @@ import hashlib
 import io
 import tempfile
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ import numpy.typing as npt
 from glioseg.draw import draw_gif, draw_slices
 from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
-from glioseg.io import READERS, write_mask
-from glioseg.scan import Grid, Made, Mask, Scan
+from glioseg.io import write_segmentation
+from glioseg.io.nifti import write_probability
+from glioseg.io.registry import READERS
+from glioseg.scan import Grid, Scan, Segmentation
 from glioseg.server.scans import Entry
 
 
@@ -40,7 +42,9 @@ KINDS = {
 }
 
 
-def mask_file(entry: Entry, mask: Mask, format: str, what: str = "mask", anonymise: bool = False) -> Download:
+def mask_file(
+    entry: Entry, mask: Segmentation, format: str, what: str = "mask", anonymise: bool = False
+) -> Download:
     """A mask as ``native`` (the kind of the scan), ``dicom`` (SEG), ``nifti``, or ``tif`` or ``png`` slices.
 
     Slices come in a zip. ``anonymise`` leaves the patient out of a SEG.
@@ -52,44 +56,25 @@ def mask_file(entry: Entry, mask: Mask, format: str, what: str = "mask", anonymi
     if format == "dicom" and mask.grid.format != "dicom":
         cure = "Ask for format=nifti."
         raise InputError(Fault("the scan", "DICOM, which a SEG refers to", mask.grid.format, cure))
-    grid, made_by = mask.grid, _made(entry, mask)
+    grid = mask.grid
     if format in ("tif", "png"):
         files = tuple(Path(f"{name}_{number}.{format}") for number in grid.slice_numbers)
         grid = Grid(grid.shape, slice_numbers=grid.slice_numbers, format="slices", files=files)
     with tempfile.TemporaryDirectory(dir=entry.folder) as made:
         folder = Path(made)
         if format == "nifti":
-            paths = READERS["nifti"].write_mask(mask, folder, name)
+            paths = READERS["nifti"].write_segmentation(mask, folder, name)
         else:
-            whole = Mask(mask.voxels, grid, name)
-            paths = write_mask(whole, folder, name, anonymise=anonymise, made=made_by)
+            paths = write_segmentation(replace(mask, grid=grid), folder, name, anonymise=anonymise)
         return _as_download(paths, folder, f"{name}_{what}.zip")
-
-
-def _made(entry: Entry, mask: Mask) -> Made:
-    if mask is entry.truth:
-        return "given"
-    return "automatic" if entry.corrected is None else "corrected"
 
 
 def probability_file(entry: Entry) -> Download:
     """The probability map as compressed NIfTI, float32, on the scan's own grid."""
-    import nibabel
-
     assert entry.probability is not None
-    name, grid = plain_name(entry.scan.id), entry.scan.grid
-    empty = Mask(np.zeros(grid.shape, dtype=bool), grid, name)
+    name = f"{plain_name(entry.scan.id)}_probability.nii.gz"
     with tempfile.TemporaryDirectory(dir=entry.folder) as made:
-        # The writer of masks knows how the grid stands in a NIfTI file; the values are put in its place.
-        like: Any = nibabel.load(READERS["nifti"].write_mask(empty, Path(made), name)[0])
-        header = like.header.copy()
-        header.set_data_dtype(np.float32)
-        header["cal_min"], header["cal_max"], header["descrip"] = 0, 1, b"lesion probability"
-        native = grid.native
-        values = entry.probability
-        stored = native.stored(values) if grid.format == "nifti" else values.transpose(2, 1, 0)
-        path = Path(made) / f"{name}_probability.nii.gz"
-        nibabel.save(like.__class__(np.asarray(stored, np.float32), None, header), path)
+        path = write_probability(entry.probability, entry.scan.grid, Path(made) / name)
         return Download(path.name, KINDS[".gz"], path.read_bytes())
 
 
@@ -121,7 +106,7 @@ def save_corrected(entry: Entry, folder: Path) -> str:
     digest = hashlib.sha256(np.ascontiguousarray(scan.voxels).tobytes()).hexdigest()[:8]
     name = f"{plain_name(scan.id)}-{digest}"
     voxels = _for_tiff(scan)
-    for number, image, truth in zip(scan.grid.slice_numbers, voxels, mask.voxels, strict=True):
+    for number, image, truth in zip(scan.grid.slice_numbers, voxels, mask.mask, strict=True):
         with written_whole(folder / "images" / f"{name}_{number}.tif") as part:
             tifffile.imwrite(part, image, photometric="rgb", compression="zlib", metadata=None)
         with written_whole(folder / "masks" / f"{name}_{number}_mask.tif") as part:

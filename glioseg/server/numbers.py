@@ -36,7 +36,7 @@ def numbers_of(entry: Entry) -> dict[str, Any]:
         "corrected": by_hand,
         "slices": scan.grid.shape[0],
         "slices_with_lesion": mask.slices_with_lesion,
-        "lesion_voxels": int(mask.voxels.sum()),
+        "lesion_voxels": int(mask.mask.sum()),
         "lesion_mm3": None if volume is None else round(volume, 1),
         "largest_diameter": diameter,
         "diameter_unit": unit,
@@ -45,11 +45,11 @@ def numbers_of(entry: Entry) -> dict[str, Any]:
         "flags": [] if by_hand else list(entry.doubts),
         "metrics": None,
         "protocol": None,
-        "per_slice": {"predicted": per_slice(mask.voxels), "true": None},
+        "per_slice": {"predicted": per_slice(mask.mask), "true": None},
     }
     if entry.truth is not None:
         spacing = scan.grid.spacing
-        measured = measure(mask.voxels, entry.truth.voxels, spacing, SHOWN_METRICS)
+        measured = measure(mask.mask, entry.truth.mask, spacing, SHOWN_METRICS)
         result["metrics"] = {
             name: {
                 "value": json_number(value),
@@ -59,7 +59,7 @@ def numbers_of(entry: Entry) -> dict[str, Any]:
             }
             for name, value in measured.items()
         }
-        result["per_slice"]["true"] = per_slice(entry.truth.voxels)
+        result["per_slice"]["true"] = per_slice(entry.truth.mask)
         result["protocol"] = Protocol(
             metric="dice",
             patients=(scan.id,),

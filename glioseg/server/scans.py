@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from glioseg.scan import BoolArray, Mask, Scan
+from glioseg.scan import BoolArray, Scan, Segmentation
 from glioseg.server.jobs import Job
 from glioseg.server.settings import Settings
 
@@ -54,10 +54,10 @@ class Entry:
     id: str
     folder: Path
     scan: Scan
-    truth: Mask | None = None
+    truth: Segmentation | None = None
     series: tuple[FoundSeries, ...] = ()
     sample: str | None = None
-    predicted: Mask | None = None
+    predicted: Segmentation | None = None
     probability: npt.NDArray[np.float32] | None = None
     expected_dice: float | None = None
     doubts: tuple[str, ...] = ()
@@ -68,10 +68,10 @@ class Entry:
     used: float = field(default_factory=time.monotonic)
 
     @property
-    def mask(self) -> Mask | None:
+    def mask(self) -> Segmentation | None:
         """The corrected mask, or else the predicted one."""
         if self.corrected is not None:
-            return Mask(self.corrected, self.scan.grid, self.scan.id)
+            return Segmentation.from_mask(self.corrected, self.scan.grid, self.scan.id, "corrected")
         return self.predicted
 
 

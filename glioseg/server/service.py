@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 
 from glioseg.errors import Fault, InputError
-from glioseg.scan import Mask, Scan
+from glioseg.scan import Scan, Segmentation
 from glioseg.server import display, numbers, runs, schemas
 from glioseg.server.faults import SeriesModel, without_folder
 from glioseg.server.jobs import Choice
@@ -59,7 +59,7 @@ class Service:
         if job.finished.wait(REHEARSAL_SECONDS) and job.state == "done" and entry.predicted is not None:
             info(entry, self)
             display.channel_volume(entry.scan, "flair")
-            display.mask_volume(entry.predicted.voxels, entry.scan.grid)
+            display.mask_volume(entry.predicted.mask, entry.scan.grid)
             numbers.numbers_of(entry)
 
     def close(self) -> None:
@@ -80,7 +80,9 @@ class Service:
         except InputError as error:
             raise InputError(*without_folder(error.faults, folder)) from None
 
-    async def new_entry(self, read: Callable[[Path], tuple[Scan, Mask | None]], **facts: Any) -> Entry:
+    async def new_entry(
+        self, read: Callable[[Path], tuple[Scan, Segmentation | None]], **facts: Any
+    ) -> Entry:
         """Make an entry of what ``read`` reads in its new private folder."""
         id, folder = self.store.new_folder()
         try:
@@ -104,7 +106,7 @@ def _models(settings: Settings) -> dict[str, str | Path]:
 
 
 @lru_cache
-def read_sample(name: str) -> tuple[Scan, Mask | None]:
+def read_sample(name: str) -> tuple[Scan, Segmentation | None]:
     """A bundled scan with its truth; read once, since both never change."""
     from glioseg.dataset.find import read_case
     from glioseg.samples import sample_cases

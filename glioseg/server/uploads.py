@@ -17,7 +17,7 @@ from glioseg.io.dicom.find import parse_series
 from glioseg.io.dicom.match import FoundSeries, SeriesFault
 from glioseg.io.names import is_picture, is_volume, listed, split_number, stem_of, suffix_of
 from glioseg.io.source import Source, without_image
-from glioseg.scan import Mask, Scan
+from glioseg.scan import Scan, Segmentation
 from glioseg.server.settings import Settings
 
 _CHUNK = 1 << 20
@@ -82,7 +82,7 @@ class Upload(NamedTuple):
     """What an upload holds: a scan, its mask if one came with it, and all series of a DICOM study."""
 
     scan: Scan
-    truth: Mask | None = None
+    truth: Segmentation | None = None
     series: tuple[FoundSeries, ...] = ()
 
 

@@ -18,8 +18,9 @@ from glioseg.server.scans import Entry
 from glioseg.server.settings import Settings
 
 if TYPE_CHECKING:
-    from glioseg.model.predictor import Prediction, Predictor
+    from glioseg.model.predictor import Predictor
     from glioseg.model.runtime import Runtime
+    from glioseg.prediction import Prediction
     from glioseg.recipe import PostprocessChoice
 
 
@@ -129,12 +130,12 @@ class Worker(threading.Thread):
             _give(entry, *known)
 
     def _segment(self, job: Job, entry: Entry) -> tuple[Prediction, PostprocessChoice]:
-        from glioseg.model.predictor import Predictor, load_predictor
+        from glioseg.model.predictor import Predictor, load_model
 
         choice = job.choice
         loaded = self._predictors.get(choice.model)
         if loaded is None:
-            loaded = load_predictor(self.models[choice.model], threads=self.settings.threads)
+            loaded = load_model(self.models[choice.model], threads=self.settings.threads)
             if len(self._predictors) >= 4:  # models are large
                 self._predictors.clear()
             self._predictors[choice.model] = loaded
@@ -153,7 +154,7 @@ class Worker(threading.Thread):
 
 
 def _give(entry: Entry, prediction: Prediction, how: PostprocessChoice) -> None:
-    entry.predicted, entry.probability = prediction.mask, prediction.probability
+    entry.predicted, entry.probability = prediction.segmentation, prediction.probability
     entry.corrected, entry.threshold = None, how.threshold
     entry.expected_dice, entry.doubts = prediction.expected_dice, prediction.doubts
     entry.postprocessing = how.describe()

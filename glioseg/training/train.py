@@ -25,7 +25,7 @@ from glioseg.dataset.split import Split, split_patients
 from glioseg.errors import Fault, InputError, TrainingError, raise_all
 from glioseg.losses import build_loss
 from glioseg.networks import find_network
-from glioseg.recipe import Recipe
+from glioseg.recipe import Recipe, load_recipe
 from glioseg.runs.folder import RunFolder
 from glioseg.training.allocator import keep_freed_memory
 from glioseg.training.callbacks import (
@@ -75,9 +75,9 @@ class Hardware:
 
 
 def train(
-    data: Path | None,
-    recipe: Recipe | None,
-    out: Path,
+    data: str | Path | None,
+    recipe: Recipe | str | Path | None = None,
+    out: str | Path | None = None,
     *,
     resume: bool = False,
     hardware: Hardware | None = None,
@@ -90,8 +90,10 @@ def train(
 
     Args:
         data: folder of labelled scans; with ``resume`` it may be left out.
-        recipe: what to train; with ``resume`` it is read from the run.
-        out: the run folder.
+        recipe: what to train: a recipe, or what :func:`glioseg.load_recipe` takes; ``default`` if it is left
+            out. With ``resume`` it is read from the run.
+        out: the run folder; ``runs/<recipe>-<date>-<time>`` if it is left out, which a training on several
+            devices refuses, since each process would take another.
         resume: go on from ``last.ckpt`` in ``out``.
         hardware: device, number of devices, precision, threads.
         cache: folder for prepared slices.
@@ -105,12 +107,26 @@ def train(
     Raises:
         InputError: bad data, a bad recipe, or nothing to resume.
         TrainingError: the training went wrong, with a diagnosis.
+
+    >>> import glioseg
+    >>> recipe = glioseg.load_recipe("default", ["train.epochs=20"])
+    >>> run = glioseg.train("kaggle_3m", recipe, "runs/first")  # doctest: +SKIP
+    >>> glioseg.load_model(run.path)                            # doctest: +SKIP
     """
-    limit = TimeLimit(minutes, time.monotonic()) if minutes is not None else None
     hardware = hardware or Hardware()
+    data = None if data is None else Path(data)
+    if not isinstance(recipe, Recipe) and not resume:
+        recipe = load_recipe("default" if recipe is None else recipe)
+    if out is None:
+        if resume or hardware.devices * hardware.nodes > 1 or not isinstance(recipe, Recipe):
+            raise InputError(Fault("train.out"))
+        out = default_run_folder(recipe)
+    out = Path(out)
+    limit = TimeLimit(minutes, time.monotonic()) if minutes is not None else None
     torch.set_num_threads(hardware.threads or torch.get_num_threads())
     keep_freed_memory()
-    run, recipe, data = _begin(data, recipe, out, resume)
+    given = recipe if isinstance(recipe, Recipe) else None
+    run, recipe, data = _begin(data, given, out, resume)
     cases = find_cases(data) if patient_rule is None else find_cases(data, patient_rule)
     split = split_patients(recipe.split, [case.id for case in cases], [case.site for case in cases])
     print_hash = fingerprint(cases, cache)
@@ -167,9 +183,8 @@ def _alone(run: RunFolder) -> Iterator[None]:
 
 
 def default_run_folder(recipe: Recipe) -> Path:
-    """``runs/<recipe>-<date>-<time>``; processes that Lightning starts get the first one's folder."""
-    name = os.environ.setdefault("GLIOSEG_RUN", f"{recipe.name}-{datetime.now():%Y%m%d-%H%M%S}")
-    return Path("runs") / name
+    """``runs/<recipe>-<date>-<time>``."""
+    return Path("runs") / f"{recipe.name}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
 def _begin(

@@ -53,7 +53,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def run_folders(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path:
     """Two evaluated runs of the bundled scans."""
     from glioseg.evaluation.evaluate import evaluate
-    from glioseg.model.predictor import load_predictor
+    from glioseg.model.predictor import load_model
     from glioseg.recipe import load_recipe
     from glioseg.runs.folder import RunFolder
     from glioseg.samples import SAMPLES, sample_cases
@@ -65,7 +65,7 @@ def run_folders(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path
         run = RunFolder.create(root / name, load_recipe("default"), facts)
         run.metrics_file.write_text("epoch,loss,val_loss,val_dsc\n1,0.7,0.8,0.2\n2,0.5,0.6,0.4\n", "utf-8")
         if evaluation is None:
-            predictor = load_predictor("default", threads=1)
+            predictor = load_model("default", threads=1)
             evaluate(predictor, sample_cases(), run.path / "evaluation", pictures=False)
             evaluation = run.path / "evaluation"
             shutil.copyfile(weights / "bright.onnx", run.model)

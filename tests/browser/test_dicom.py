@@ -10,9 +10,9 @@ import pydicom
 from support import dicom_kit
 from typer.testing import CliRunner
 
-from glioseg.io import read_mask, read_scan, write_mask
+from glioseg.io import read_scan, read_segmentation, write_segmentation
 from glioseg.samples import SAMPLES, sample_cases
-from glioseg.scan import Mask
+from glioseg.scan import Segmentation
 
 from .conftest import keep, ready, refused, until, welcome
 from .test_pages import check, fits
@@ -56,10 +56,10 @@ def test_a_dicom_study_gives_the_masks_of_the_command_line(make_page: Any, tmp_p
     assert done.exit_code == 0, done.output
     masks = tmp_path / "out" / "masks"
     grid = read_scan(tmp_path / "study").grid
-    expected = read_mask(masks / "study_mask.dcm", grid).voxels
+    expected = read_segmentation(masks / "study_mask.dcm", grid).voxels
     assert expected.any()
     for path in (seg, nifti, masks / "study_mask.nii.gz"):
-        np.testing.assert_array_equal(read_mask(path, grid).voxels, expected)
+        np.testing.assert_array_equal(read_segmentation(path, grid).voxels, expected)
     assert pydicom.dcmread(seg).SegmentSequence[0].SegmentAlgorithmType == "AUTOMATIC"
 
 
@@ -118,7 +118,7 @@ def test_a_seg_beside_its_series_is_the_true_outline(make_page: Any, tmp_path: P
     study(tmp_path, flair="Ax T2 FLAIR")
     scan, (_, truth) = read_scan(tmp_path), read_case(SAMPLE)
     assert truth is not None
-    write_mask(Mask(truth.voxels, scan.grid, "expert"), tmp_path)
+    write_segmentation(Segmentation.from_mask(truth.mask, scan.grid, "expert"), tmp_path)
     page = make_page()
     welcome(page)
     page.set_input_files("#files", sorted(tmp_path.glob("*.dcm")))
@@ -126,6 +126,4 @@ def test_a_seg_beside_its_series_is_the_true_outline(make_page: Any, tmp_path: P
     keep(page, "seg-as-truth")
     assert page.is_visible("tr[data-number=dice]")
     assert min(colours(page).values()) > 100
-    assert (
-        page.evaluate("gliosegView.masks.true.reduce((sum, value) => sum + value, 0)") == truth.voxels.sum()
-    )
+    assert page.evaluate("gliosegView.masks.true.reduce((sum, value) => sum + value, 0)") == truth.mask.sum()

@@ -65,7 +65,7 @@ def look_at_patient(page: Any, run: str) -> None:
 
 def test_from_a_run_to_a_patient_with_both_outlines(make_page: Any, run_folders: Path) -> None:
     from glioseg.io import read_scan
-    from glioseg.model.predictor import load_predictor
+    from glioseg.model.predictor import load_model
     from glioseg.samples import SAMPLES
 
     page = make_page()
@@ -76,7 +76,7 @@ def test_from_a_run_to_a_patient_with_both_outlines(make_page: Any, run_folders:
     assert page.inner_text("#scan-name") == SAMPLE.id
     assert page.is_visible("tr[data-number=dice]")
     # The stored mask comes with what a new prediction would say of itself.
-    prediction = load_predictor(run_folders / "first", threads=1)(read_scan(SAMPLES / SAMPLE.id))
+    prediction = load_model(run_folders / "first", threads=1)(read_scan(SAMPLES / SAMPLE.id))
     assert prediction.expected_dice is not None
     assert page.inner_text("tr[data-number=expected_dice] td") == f"{prediction.expected_dice:.2f}"
     assert page.locator("#flags li").count() == len(prediction.doubts)

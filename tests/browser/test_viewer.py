@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from glioseg.io import read_mask
+from glioseg.io import read_segmentation
 from glioseg.samples import SAMPLES, sample_cases
 
 from .conftest import keep, ready, refused, until, welcome
@@ -52,7 +52,7 @@ def downloaded_mask(page: Any, folder: Path) -> np.ndarray[Any, Any]:
     with zipfile.ZipFile(path) as archive:
         archive.extractall(folder / "mask")
     (inside,) = (folder / "mask").iterdir()
-    return read_mask(inside).voxels
+    return read_segmentation(inside).voxels
 
 
 def test_a_sample_is_looked_at_corrected_saved_and_downloaded(
@@ -69,7 +69,7 @@ def test_a_sample_is_looked_at_corrected_saved_and_downloaded(
     arguments = ["predict", str(SAMPLES / SAMPLE.id), "-o", str(tmp_path / "out")]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    expected = read_mask(tmp_path / "out" / "masks" / SAMPLE.id).voxels
+    expected = read_segmentation(tmp_path / "out" / "masks" / SAMPLE.id).voxels
     np.testing.assert_array_equal(downloaded_mask(page, tmp_path), expected)
     assert lesion_voxels(page) == expected.sum()
     counts = expected.sum(axis=(1, 2))
@@ -149,8 +149,8 @@ def test_a_sample_is_looked_at_corrected_saved_and_downloaded(
 def test_a_chosen_volume_shows_three_planes_and_its_mask_matches(make_page: Any, tmp_path: Path) -> None:
     from support.server_kit import volume
 
-    from glioseg.io import read_scan, write_mask
-    from glioseg.model.predictor import load_predictor
+    from glioseg.io import read_scan, write_segmentation
+    from glioseg.model.predictor import load_model
 
     path = volume(tmp_path)
     page = make_page()
@@ -163,8 +163,8 @@ def test_a_chosen_volume_shows_three_planes_and_its_mask_matches(make_page: Any,
     with page.expect_download() as waiting:
         page.click("text=Mask (as the scan)")
     waiting.value.save_as(tmp_path / waiting.value.suggested_filename)
-    prediction = load_predictor("default", threads=1)(read_scan(path))
-    expected = write_mask(prediction.mask, tmp_path / "expected")[0]
+    prediction = load_model("default", threads=1)(read_scan(path))
+    expected = write_segmentation(prediction.segmentation, tmp_path / "expected")[0]
     assert (tmp_path / expected.name).read_bytes() == expected.read_bytes()
     for planes in ("multi", "render", "axial"):
         page.select_option("#planes", planes)

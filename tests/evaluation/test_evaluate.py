@@ -19,7 +19,7 @@ from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.errors import InputError
 from glioseg.evaluation.evaluate import REFERENCE, choose_patients, evaluate, picked_by
 from glioseg.measure import Scores, check_same_protocol
-from glioseg.model.predictor import Predictor, load_predictor
+from glioseg.model.predictor import Predictor, load_model
 from glioseg.prepare import Preparation
 from glioseg.recipe import PostprocessChoice
 
@@ -76,9 +76,7 @@ def made_cases(data: Path) -> list[Case]:
 def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
     """Calls lesion what is bright, to the pixel."""
     path = tmp_path_factory.mktemp("model") / "model.onnx"
-    return load_predictor(
-        known_model(path, 10, -20, prepare=Preparation(name="reference", size=256)), threads=1
-    )
+    return load_model(known_model(path, 10, -20, prepare=Preparation(name="reference", size=256)), threads=1)
 
 
 def dice_by_hand(predicted: np.ndarray, truth: np.ndarray) -> float:
@@ -125,7 +123,7 @@ def test_scores_are_those_counted_by_hand(predictor, made_cases) -> None:
 def test_flair_alone_leaves_t1_out_and_says_so(tmp_path) -> None:
     from glioseg.samples import sample_cases
 
-    trained = load_predictor(threads=1)
+    trained = load_model(threads=1)
     seen = []
 
     class Watched(Predictor):
@@ -164,20 +162,22 @@ def test_end_slices_do_not_move_the_grid_of_the_reference_protocol(predictor, tm
 def test_another_preparation_is_carried_to_the_reference_grid(labelled, tmp_path) -> None:
     from glioseg.samples import sample_cases
 
-    predictor = load_predictor(known_model(tmp_path / "model.onnx", 3, -4), threads=1)
+    predictor = load_model(known_model(tmp_path / "model.onnx", 3, -4), threads=1)
     scores = evaluate(predictor, sample_cases())
     for id, (scan, truth) in labelled.items():
         found = predictor(scan)
         frame = REFERENCE.frame(scan)
         predicted = largest(frame.coverage(found.probability) >= 0.5)
-        expected = dice_by_hand(predicted, frame.to_prepared(truth.voxels))
+        expected = dice_by_hand(predicted, frame.to_prepared(truth.mask))
         assert scores.reference.values[id] == pytest.approx(expected)
-        assert scores.own["dice"].values[id] == pytest.approx(dice_by_hand(found.mask.voxels, truth.voxels))
+        assert scores.own["dice"].values[id] == pytest.approx(
+            dice_by_hand(found.segmentation.mask, truth.mask)
+        )
 
 
 def test_a_network_that_finds_nothing(made_cases, tmp_path) -> None:
     empty = known_model(tmp_path / "empty.onnx", 0, -100, prepare=Preparation(name="reference", size=256))
-    scores = evaluate(load_predictor(empty, threads=1), made_cases)
+    scores = evaluate(load_model(empty, threads=1), made_cases)
     assert scores.own["dice"].values == {
         **dict.fromkeys(PATIENTS, 0.0), "no lesion": 1.0,
     }  # fmt: skip

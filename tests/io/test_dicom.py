@@ -22,13 +22,13 @@ from support.sound_scans import volume
 from glioseg.errors import InputError
 from glioseg.io import (
     find_scans,
-    read_mask,
     read_scan,
-    write_mask,
+    read_segmentation,
+    write_segmentation,
 )
 from glioseg.io.dicom import detect
 from glioseg.io.dicom.pixels import codestream_size
-from glioseg.scan import Mask, Scan
+from glioseg.scan import Scan, Segmentation
 
 
 def values_in_place(scan: Scan, affine: np.ndarray, voxels: np.ndarray) -> np.ndarray:
@@ -52,8 +52,8 @@ def test_every_voxel_lands_where_it_was(name: str, make: Any, tmp_path: Path) ->
     scan = read_scan(tmp_path / "p1")
     np.testing.assert_array_equal(scan.channel("flair"), values_in_place(scan, affine, voxels))
     mask = some(scan)
-    (path,) = write_mask(mask, tmp_path / "out")
-    np.testing.assert_array_equal(read_mask(path, scan.grid).voxels, mask.voxels)
+    (path,) = write_segmentation(mask, tmp_path / "out")
+    np.testing.assert_array_equal(read_segmentation(path, scan.grid).voxels, mask.voxels)
 
     # As others see it: highdicom orders slices its own way, so its volume is compared by affine.
     seen = highdicom.seg.segread(path).get_volume(combine_segments=True)
@@ -75,22 +75,22 @@ def test_the_scan_is_shown_as_the_same_volume_in_nifti(tmp_path: Path) -> None:
     assert scan.grid.affine is not None
     np.testing.assert_allclose(scan.grid.affine, other.grid.affine, atol=1e-5)
     mask = some(scan)
-    (path,) = write_mask(Mask(mask.voxels, other.grid, "p1"), tmp_path / "nifti")
-    np.testing.assert_array_equal(read_mask(path, scan.grid).voxels, mask.voxels)
-    (path,) = write_mask(mask, tmp_path / "dicom")
-    np.testing.assert_array_equal(read_mask(path, other.grid).voxels, mask.voxels)
+    (path,) = write_segmentation(Segmentation.from_mask(mask.mask, other.grid, "p1"), tmp_path / "nifti")
+    np.testing.assert_array_equal(read_segmentation(path, scan.grid).voxels, mask.voxels)
+    (path,) = write_segmentation(mask, tmp_path / "dicom")
+    np.testing.assert_array_equal(read_segmentation(path, other.grid).voxels, mask.voxels)
 
 
 def test_a_real_scan_survives_the_way_through_dicom(
-    labelled: dict[str, tuple[Scan, Mask]], tmp_path: Path
+    labelled: dict[str, tuple[Scan, Segmentation]], tmp_path: Path
 ) -> None:
     scan, truth = next(iter(labelled.values()))
     for name, words in (("flair", "Ax T2 FLAIR"), ("pre", "Ax T1"), ("post", "Ax T1 POST")):
         series(tmp_path / "p1" / name, scan.channel(name).transpose(2, 1, 0).astype(np.uint16), name=words)
     again = read_scan(tmp_path / "p1")
     np.testing.assert_array_equal(again.voxels, scan.voxels)
-    (path,) = write_mask(Mask(truth.voxels, again.grid, "p1"), tmp_path / "out")
-    np.testing.assert_array_equal(read_mask(path).voxels, truth.voxels)
+    (path,) = write_segmentation(Segmentation.from_mask(truth.mask, again.grid, "p1"), tmp_path / "out")
+    np.testing.assert_array_equal(read_segmentation(path).voxels, truth.mask)
 
 
 def test_other_sequences_are_brought_onto_flair(tmp_path: Path) -> None:
@@ -154,8 +154,8 @@ def test_files_that_pydicom_ships(name: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(scan.channel("flair")[0], expected)
     assert scan.id == path.stem
     mask = some(scan)
-    (written,) = write_mask(mask, tmp_path)
-    np.testing.assert_array_equal(read_mask(written, scan.grid).voxels, mask.voxels)
+    (written,) = write_segmentation(mask, tmp_path)
+    np.testing.assert_array_equal(read_segmentation(written, scan.grid).voxels, mask.voxels)
 
 
 def test_a_directory_as_scanners_burn_it_is_read(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_without_the_extra_the_pip_line_is_said(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(InputError, match=r"pip install 'glioseg\[dicom\]'"):
         read_scan(flair=tmp_path / "p1")
     with pytest.raises(InputError, match=r"pip install 'glioseg\[dicom\]'"):
-        read_mask(next((tmp_path / "p1").iterdir()))
+        read_segmentation(next((tmp_path / "p1").iterdir()))
     assert not detect.has_dicom()
 
 
@@ -264,7 +264,7 @@ def test_a_file_is_opened_once_for_its_header_and_once_for_its_pixels(
     ((source,), faults) = find_scans([tmp_path / "p1"])
     assert not faults
     scan = source.read()
-    write_mask(some(scan), tmp_path / "out")
+    write_segmentation(some(scan), tmp_path / "out")
     looks = 0 if suffix else 1  # at the first bytes of a file whose name says nothing
     assert {counts[str(path)] for path in used} == {2 + looks}
     assert {counts[str(path)] for path in aside} == {1 + looks}
@@ -276,7 +276,7 @@ def test_a_file_is_opened_once_for_its_header_and_once_for_its_pixels(
 def test_a_seg_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     series(tmp_path / "p1", volume())
     scan = read_scan(tmp_path / "p1")
-    (path,) = write_mask(some(scan), tmp_path / "out")
+    (path,) = write_segmentation(some(scan), tmp_path / "out")
     counts = opened(monkeypatch)
-    read_mask(path, scan.grid)
+    read_segmentation(path, scan.grid)
     assert counts[str(path)] == 1

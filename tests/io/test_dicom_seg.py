@@ -20,13 +20,11 @@ from support.sound_scans import volume
 from glioseg.errors import InputError
 from glioseg.io import (
     find_scans,
-    read_labels,
-    read_mask,
     read_scan,
-    write_labels,
-    write_mask,
+    read_segmentation,
+    write_segmentation,
 )
-from glioseg.scan import Grid, LabelMap, Mask, Scan
+from glioseg.scan import Grid, Scan, Segmentation
 
 
 @pytest.mark.parametrize("make", [series, enhanced], ids=["series", "enhanced"])
@@ -34,7 +32,7 @@ def test_each_frame_refers_to_the_image_at_its_place(make: Any, tmp_path: Path) 
     affine = rotated(AXIAL, (12, -8, 10))
     make(tmp_path / "p1" / "a.dcm" if make is enhanced else tmp_path / "p1", volume(), affine)
     scan = read_scan(tmp_path / "p1")
-    (path,) = write_mask(some(scan), tmp_path / "out")
+    (path,) = write_segmentation(some(scan), tmp_path / "out")
     places = {}
     for file in (tmp_path / "p1").rglob("*.dcm"):
         source = pydicom.dcmread(file)
@@ -57,25 +55,30 @@ def test_each_frame_refers_to_the_image_at_its_place(make: Any, tmp_path: Path) 
 def test_an_empty_mask_is_a_seg_too(tmp_path: Path) -> None:
     series(tmp_path / "p1", volume())
     scan = read_scan(tmp_path / "p1")
-    (path,) = write_mask(Mask(np.zeros(scan.grid.shape, bool), scan.grid, "p1"), tmp_path / "out")
-    assert not read_mask(path, scan.grid).voxels.any()
-    assert read_mask(path).grid.shape == scan.grid.shape
+    (path,) = write_segmentation(
+        Segmentation.from_mask(np.zeros(scan.grid.shape, bool), scan.grid, "p1"), tmp_path / "out"
+    )
+    assert not read_segmentation(path, scan.grid).voxels.any()
+    assert read_segmentation(path).grid.shape == scan.grid.shape
+
+
+NAMES = {1: "oedema", 4: "core", 200: "cavity"}
 
 
 def test_labels_keep_their_values(tmp_path: Path) -> None:
     series(tmp_path / "p1", volume(), ORIENTATIONS["coronal"])
     scan = read_scan(tmp_path / "p1")
     values = np.random.default_rng(0).choice([0, 1, 4, 200], scan.grid.shape).astype(np.uint8)
-    (path,) = write_labels(LabelMap(values, scan.grid, "p1"), tmp_path / "out")
-    np.testing.assert_array_equal(read_labels(path, scan.grid).voxels, values)
-    np.testing.assert_array_equal(read_labels(path, values=(1, 4, 200)).voxels, values)
+    (path,) = write_segmentation(Segmentation(values, scan.grid, "p1", NAMES), tmp_path / "out")
+    np.testing.assert_array_equal(read_segmentation(path, scan.grid, None).voxels, values)
+    np.testing.assert_array_equal(read_segmentation(path, labels=NAMES).voxels, values)
     with pytest.raises(InputError):
-        read_labels(path, scan.grid, (1, 4))
+        read_segmentation(path, scan.grid, {1: "a", 4: "b"})
     with pytest.raises(InputError, match="3 values"):
-        read_mask(path, scan.grid)
-    empty = LabelMap(np.zeros_like(values), scan.grid, "none")
-    (path,) = write_labels(empty, tmp_path / "out")
-    assert not read_labels(path, scan.grid).voxels.any()
+        read_segmentation(path, scan.grid)
+    empty = Segmentation(np.zeros_like(values), scan.grid, "none", NAMES)
+    (path,) = write_segmentation(empty, tmp_path / "out")
+    assert not read_segmentation(path, scan.grid, None).voxels.any()
 
 
 def test_a_seg_of_other_programs_is_placed(tmp_path: Path) -> None:
@@ -84,7 +87,7 @@ def test_a_seg_of_other_programs_is_placed(tmp_path: Path) -> None:
     scan = read_scan(tmp_path / "p1")
     voxels = np.zeros(scan.grid.shape, bool)
     voxels[2, 3:9, 4:7] = voxels[3, 5, 5] = voxels[6, 1:3, 2] = True
-    (path,) = write_mask(Mask(voxels, scan.grid, "p1"), tmp_path / "out")
+    (path,) = write_segmentation(Segmentation.from_mask(voxels, scan.grid, "p1"), tmp_path / "out")
     stored = pydicom.dcmread(path)
     pixels, groups = stored.pixel_array, list(stored.PerFrameFunctionalGroupsSequence)
     kept = [number for number in reversed(range(len(pixels))) if pixels[number].any()]
@@ -93,8 +96,8 @@ def test_a_seg_of_other_programs_is_placed(tmp_path: Path) -> None:
     bits = np.packbits(pixels[kept].reshape(-1), bitorder="little").tobytes()
     stored.PixelData = bits + bytes(len(bits) % 2)
     stored.save_as(tmp_path / "other.dcm")
-    np.testing.assert_array_equal(read_mask(tmp_path / "other.dcm", scan.grid).voxels, voxels)
-    alone = read_mask(tmp_path / "other.dcm")
+    np.testing.assert_array_equal(read_segmentation(tmp_path / "other.dcm", scan.grid).voxels, voxels)
+    alone = read_segmentation(tmp_path / "other.dcm")
     assert alone.grid.shape == (5, *scan.grid.shape[1:])
     np.testing.assert_array_equal(alone.voxels, voxels[2:7])
     highest = max(kept, key=lambda at: groups[at].PlanePositionSequence[0].ImagePositionPatient[2])
@@ -104,39 +107,39 @@ def test_a_seg_of_other_programs_is_placed(tmp_path: Path) -> None:
     stored.PixelData = bits + bytes(len(bits) % 2)
     stored.save_as(tmp_path / "one.dcm")
     voxels[:6] = False
-    np.testing.assert_array_equal(read_mask(tmp_path / "one.dcm", scan.grid).voxels, voxels)
+    np.testing.assert_array_equal(read_segmentation(tmp_path / "one.dcm", scan.grid).voxels, voxels)
 
 
 def test_a_seg_of_another_scan_is_refused(tmp_path: Path) -> None:
     series(tmp_path / "p1", volume())
     series(tmp_path / "p2", volume(), rotated(AXIAL, (12, 0, 0)), study="2")
     one, other = read_scan(tmp_path / "p1"), read_scan(tmp_path / "p2")
-    (path,) = write_mask(some(one), tmp_path / "out")
+    (path,) = write_segmentation(some(one), tmp_path / "out")
     with pytest.raises(InputError, match="the grid of its scan"):
-        read_mask(path, other.grid)
+        read_segmentation(path, other.grid)
     with pytest.raises(InputError, match="a mask as DICOM SEG"):
-        read_mask(next((tmp_path / "p1").iterdir()))
+        read_segmentation(next((tmp_path / "p1").iterdir()))
     with pytest.raises(InputError, match="DICOM SEG"):
-        read_mask(shipped("rtstruct.dcm"))
+        read_segmentation(shipped("rtstruct.dcm"))
     with pytest.raises(InputError, match="the place of each of 1 frames"):
-        read_mask(shipped("liver_1frame.dcm"))  # it was cut to one frame and describes three
+        read_segmentation(shipped("liver_1frame.dcm"))  # it was cut to one frame and describes three
 
 
 @pytest.mark.parametrize("keyword", ["NumberOfFrames", "Rows"])
 def test_a_seg_that_promises_too_much_is_refused(keyword: str, tmp_path: Path) -> None:
     series(tmp_path / "p1", volume())
-    (path,) = write_mask(some(read_scan(tmp_path / "p1")), tmp_path)
+    (path,) = write_segmentation(some(read_scan(tmp_path / "p1")), tmp_path)
     stored = pydicom.dcmread(path)
     setattr(stored, keyword, 60_000)
     stored.save_as(path)
     with pytest.raises(InputError):
-        read_mask(path)
+        read_segmentation(path)
 
 
 def test_a_mask_of_no_dicom_is_not_written_as_one(tmp_path: Path) -> None:
     grid = Grid((2, 3, 4), format="dicom")
     with pytest.raises(InputError, match="Write it as NIfTI"):
-        write_mask(Mask(np.ones((2, 3, 4), bool), grid, "a"), tmp_path)
+        write_segmentation(Segmentation.from_mask(np.ones((2, 3, 4), bool), grid, "a"), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -148,7 +151,7 @@ def test_an_anonymised_seg_holds_nothing_of_the_patient(make: Any, tmp_path: Pat
     make(tmp_path / "p1" / "a.dcm" if make is enhanced else tmp_path / "p1", volume())
     scan = read_scan(tmp_path / "p1")
     mask = some(scan)
-    (path,) = write_mask(mask, tmp_path / "out", anonymise=True)
+    (path,) = write_segmentation(mask, tmp_path / "out", anonymise=True)
     content, stored = path.read_bytes(), pydicom.dcmread(path)
     for secret in (*SECRETS, "20200304"):
         assert secret.encode() not in content
@@ -161,8 +164,8 @@ def test_an_anonymised_seg_holds_nothing_of_the_patient(make: Any, tmp_path: Pat
     assert stored.PatientIdentityRemoved == "YES"
     referred = stored.ReferencedSeriesSequence[0].ReferencedInstanceSequence
     assert len({item.ReferencedSOPInstanceUID for item in referred}) == (1 if make is enhanced else 6)
-    np.testing.assert_array_equal(read_mask(path, scan.grid).voxels, mask.voxels)
-    (again,) = write_mask(mask, tmp_path / "again", anonymise=True)
+    np.testing.assert_array_equal(read_segmentation(path, scan.grid).voxels, mask.voxels)
+    (again,) = write_segmentation(mask, tmp_path / "again", anonymise=True)
     assert pydicom.dcmread(again).StudyInstanceUID != stored.StudyInstanceUID, "nothing leads back"
 
 
@@ -199,7 +202,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_predict_from_a_study_to_seg_and_nifti(
-    labelled: dict[str, tuple[Scan, Mask]], shipped_model: Path, tmp_path: Path
+    labelled: dict[str, tuple[Scan, Segmentation]], shipped_model: Path, tmp_path: Path
 ) -> None:
     scan, _ = next(iter(labelled.values()))
     for name, words in (("flair", "Ax T2 FLAIR"), ("post", "Ax T1 POST")):
@@ -213,9 +216,9 @@ def test_predict_from_a_study_to_seg_and_nifti(
     masks = tmp_path / "out" / "masks"
     assert sorted(path.name for path in masks.iterdir()) == ["p1_mask.dcm", "p1_mask.nii.gz"]
     grid = read_scan(tmp_path / "p1").grid
-    lesion = read_mask(masks / "p1_mask.dcm", grid).voxels
+    lesion = read_segmentation(masks / "p1_mask.dcm", grid).voxels
     assert lesion.any()
-    np.testing.assert_array_equal(read_mask(masks / "p1_mask.nii.gz", grid).voxels, lesion)
+    np.testing.assert_array_equal(read_segmentation(masks / "p1_mask.nii.gz", grid).voxels, lesion)
     for path in (tmp_path / "out").rglob("*"):
         if path.is_file():
             content = path.read_bytes()

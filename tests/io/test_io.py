@@ -19,8 +19,8 @@ from support import dicom_kit
 from support.sound_scans import AFFINE, mask_of, nifti, patient, save, slice_rgb, volume
 
 from glioseg.errors import InputError
-from glioseg.io import READERS, read_mask, read_scan, with_all_channels, write_mask
-from glioseg.scan import CHANNELS, Grid, Mask, Scan
+from glioseg.io import READERS, read_scan, read_segmentation, with_all_channels, write_segmentation
+from glioseg.scan import CHANNELS, Grid, Scan, Segmentation
 
 
 @dataclass
@@ -122,19 +122,19 @@ class ReaderContract:
         np.testing.assert_array_equal(again.voxels, scan.voxels)
 
     def test_mask_comes_back_bit_for_bit(self, made: Made, scan: Scan, tmp_path: Path) -> None:
-        mask = Mask(disc(scan.grid.shape), scan.grid, scan.id)
-        paths = write_mask(mask, tmp_path / "out")
+        mask = Segmentation.from_mask(disc(scan.grid.shape), scan.grid, scan.id)
+        paths = write_segmentation(mask, tmp_path / "out")
         stored = self.stored(made)
         assert [path.relative_to(tmp_path / "out").as_posix() for path in paths] == stored.names
         source = paths[0].parent if len(paths) > 1 else paths[0]
-        np.testing.assert_array_equal(read_mask(source, scan.grid).voxels, mask.voxels)
-        assert read_mask(source, scan.grid).grid is scan.grid
-        np.testing.assert_array_equal(read_mask(source).voxels, mask.voxels)
+        np.testing.assert_array_equal(read_segmentation(source, scan.grid).voxels, mask.voxels)
+        assert read_segmentation(source, scan.grid).grid is scan.grid
+        np.testing.assert_array_equal(read_segmentation(source).voxels, mask.voxels)
 
     def test_mask_is_stored_in_the_kind_that_was_read(self, made: Made, scan: Scan, tmp_path: Path) -> None:
         stored = self.stored(made)
-        mask = Mask(disc(scan.grid.shape), scan.grid, scan.id)
-        for path in write_mask(mask, tmp_path / "out"):
+        mask = Segmentation.from_mask(disc(scan.grid.shape), scan.grid, scan.id)
+        for path in write_segmentation(mask, tmp_path / "out"):
             if path.name.endswith(".nii.gz"):
                 image = nib.load(path)
                 values = np.asanyarray(image.dataobj)
@@ -150,27 +150,27 @@ class ReaderContract:
             assert set(np.unique(values)) <= {0, stored.lesion}
 
     def test_writing_twice_gives_the_same_bytes(self, scan: Scan, tmp_path: Path) -> None:
-        mask = Mask(disc(scan.grid.shape), scan.grid, scan.id)
-        first = {path: path.read_bytes() for path in write_mask(mask, tmp_path / "out")}
-        assert {path: path.read_bytes() for path in write_mask(mask, tmp_path / "out")} == first
+        mask = Segmentation.from_mask(disc(scan.grid.shape), scan.grid, scan.id)
+        first = {path: path.read_bytes() for path in write_segmentation(mask, tmp_path / "out")}
+        assert {path: path.read_bytes() for path in write_segmentation(mask, tmp_path / "out")} == first
         assert sorted(path for path in (tmp_path / "out").rglob("*") if path.is_file()) == sorted(first)
 
     def test_a_mask_of_another_size_is_refused(self, scan: Scan, tmp_path: Path) -> None:
-        mask = Mask(disc(scan.grid.shape), scan.grid, scan.id)
-        paths = write_mask(mask, tmp_path / "out")
+        mask = Segmentation.from_mask(disc(scan.grid.shape), scan.grid, scan.id)
+        paths = write_segmentation(mask, tmp_path / "out")
         source = paths[0].parent if len(paths) > 1 else paths[0]
         slices, height, width = scan.grid.shape
         other = Grid((slices, height, width + 1), format=self.format, files=scan.grid.files)
         with pytest.raises(InputError, match=str(width + 1)):
-            read_mask(source, other)
+            read_segmentation(source, other)
 
     def test_one_name_for_the_mask(self, scan: Scan, tmp_path: Path) -> None:
-        mask = Mask(disc(scan.grid.shape), scan.grid, scan.id)
-        for path in write_mask(mask, tmp_path / "out", "Zoë, 1"):
+        mask = Segmentation.from_mask(disc(scan.grid.shape), scan.grid, scan.id)
+        for path in write_segmentation(mask, tmp_path / "out", "Zoë, 1"):
             assert path.relative_to(tmp_path / "out").as_posix().startswith("Zoë, 1")
         for name in ("../up", "a/b", "..", "/etc/a"):
             with pytest.raises(InputError, match="a plain name"):
-                write_mask(mask, tmp_path / "out", name)
+                write_segmentation(mask, tmp_path / "out", name)
 
 
 # --- folders of slices ------------------------------------------------------------------------
@@ -537,8 +537,8 @@ def test_a_mask_on_a_grid_of_no_file_is_written_as_nifti(tmp_path: Path) -> None
             (4, 5, 6), (5.0, 1.0, 1.0), np.array([[0, 0, -1.0, 3], [0, -1, 0, 4], [5, 0, 0, 5], [0, 0, 0, 1]])
         ),
     ):
-        (path,) = write_mask(Mask(voxels, grid, "a"), tmp_path)
-        again = read_mask(path)
+        (path,) = write_segmentation(Segmentation.from_mask(voxels, grid, "a"), tmp_path)
+        again = read_segmentation(path)
         np.testing.assert_array_equal(again.voxels, voxels)
         assert again.grid.spacing == (grid.spacing or (1.0, 1.0, 1.0))
         if grid.affine is not None:
@@ -550,7 +550,7 @@ def test_masks_of_some_slices_only_are_refused(tmp_path: Path) -> None:
     (folder / "p1_2_mask.tif").unlink()
     save(folder / "p1_9_mask.tif", np.zeros((32, 32), np.uint8))
     with pytest.raises(InputError) as caught:
-        read_mask(folder, read_scan(folder).grid)
+        read_segmentation(folder, read_scan(folder).grid)
     assert len(caught.value.faults) == 2
     assert "p1_2_mask" in str(caught.value)
     assert "p1_9_mask" in str(caught.value)
@@ -563,8 +563,8 @@ def test_masks_by_other_words(tmp_path: Path) -> None:
     scan = read_scan(tmp_path / "p1")
     assert scan.grid.shape[0] == 2
     expected = np.stack([mask_of(1), mask_of(2)]) == 255
-    np.testing.assert_array_equal(read_mask(tmp_path / "p1", scan.grid).voxels, expected)
-    np.testing.assert_array_equal(read_mask(tmp_path / "p1").voxels, expected)
+    np.testing.assert_array_equal(read_segmentation(tmp_path / "p1", scan.grid).voxels, expected)
+    np.testing.assert_array_equal(read_segmentation(tmp_path / "p1").voxels, expected)
 
 
 def test_slice_number_zero_stays(tmp_path: Path) -> None:
@@ -577,7 +577,9 @@ def test_when_one_slice_cannot_be_written_none_stays(tmp_path: Path) -> None:
     obstacle = tmp_path / "out" / "p1" / "p1_3_mask.tif"
     obstacle.mkdir(parents=True)
     with pytest.raises(InputError, match="p1_3_mask"):
-        write_mask(Mask(disc(scan.grid.shape), scan.grid, scan.id), tmp_path / "out")
+        write_segmentation(
+            Segmentation.from_mask(disc(scan.grid.shape), scan.grid, scan.id), tmp_path / "out"
+        )
     assert list((tmp_path / "out" / "p1").iterdir()) == [obstacle]
 
 
@@ -605,5 +607,7 @@ def test_a_folder_that_cannot_be_written_is_said(kind: str, tmp_path: Path) -> N
     scan = read_scan(paths[kind])
     (tmp_path / "out").write_text("a file", encoding="utf-8")
     with pytest.raises(InputError, match="out"):
-        write_mask(Mask(disc(scan.grid.shape), scan.grid, scan.id), tmp_path / "out")
+        write_segmentation(
+            Segmentation.from_mask(disc(scan.grid.shape), scan.grid, scan.id), tmp_path / "out"
+        )
     assert (tmp_path / "out").read_text(encoding="utf-8") == "a file"

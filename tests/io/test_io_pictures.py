@@ -21,7 +21,8 @@ from support.sound_scans import png_chunks, png_header, save, slice_rgb
 
 from glioseg.errors import InputError
 from glioseg.io import refuse
-from glioseg.io.pictures import as_mask, read_mask_pages, read_pages
+from glioseg.io.labels import read_label_pages
+from glioseg.io.pictures import as_mask, read_pages
 from glioseg.io.plain_tiff import read_plain
 from glioseg.io.refuse import quiet
 
@@ -245,17 +246,17 @@ def test_compressed_tiff_without_the_optional_codecs(tmp_path: Path) -> None:
 def test_masks_of_two_values(values: tuple[int, ...], tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).choice(np.array(values, np.uint8), (9, 9))
     for name in ("a.tif", "a.png"):
-        read = read_mask_pages(save(tmp_path / name, pixels))
-        assert read.dtype == np.bool_
+        read = read_label_pages(save(tmp_path / name, pixels))
+        assert read.dtype == np.uint8
         np.testing.assert_array_equal(read[0], pixels != 0)
 
 
 def test_masks_of_one_bit_and_of_sixteen(tmp_path: Path) -> None:
     lesion = slice_rgb()[..., 0] > 60
     for name in ("a.tif", "a.png"):
-        np.testing.assert_array_equal(read_mask_pages(save(tmp_path / name, lesion))[0], lesion)
+        np.testing.assert_array_equal(read_label_pages(save(tmp_path / name, lesion))[0], lesion)
         deep = np.where(lesion, np.uint16(65535), np.uint16(0))
-        np.testing.assert_array_equal(read_mask_pages(save(tmp_path / name, deep))[0], lesion)
+        np.testing.assert_array_equal(read_label_pages(save(tmp_path / name, deep))[0], lesion)
 
 
 @pytest.mark.parametrize(

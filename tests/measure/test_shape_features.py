@@ -19,7 +19,7 @@ from glioseg.measure.shape import (
     measure_lesion,
     outline,
 )
-from glioseg.scan import Grid, Mask, Scan
+from glioseg.scan import Grid, Scan, Segmentation
 
 few = settings(max_examples=30, deadline=None)
 
@@ -67,14 +67,16 @@ PHANTOM = np.array(
 def test_the_reference_values_of_ibsi(feature, value, tolerance):
     where = Grid(PHANTOM.shape, spacing=(2.0, 2.0, 2.0))
     scan = Scan(PHANTOM[..., None], where, "phantom", ("flair",))
-    assert measure_lesion(Mask(PHANTOM > 0, where), scan)[feature] == pytest.approx(value, abs=tolerance)
+    assert measure_lesion(Segmentation.from_mask(PHANTOM > 0, where), scan)[feature] == pytest.approx(
+        value, abs=tolerance
+    )
 
 
 def test_every_feature_has_a_value_a_unit_and_a_source():
     voxels = ellipsoid(4, 8, 9)
     where = Grid(voxels.shape, spacing=(3.0, 1.0, 1.0), affine=np.diag([3.0, 1.0, 1.0, 1.0])[[2, 1, 0, 3]])
     scan = Scan(np.random.default_rng(0).random((*voxels.shape, 3)), where, "someone")
-    values = measure_lesion(Mask(voxels, where), scan)
+    values = measure_lesion(Segmentation.from_mask(voxels, where), scan)
     assert list(values) == list(FEATURES)
     assert not [name for name, value in values.items() if isinstance(value, NotDefined)]
     assert all(feature.title and feature.source for feature in FEATURES.values())
@@ -124,7 +126,10 @@ def test_the_side_is_that_of_the_head_and_not_of_the_image():
     where = Grid(voxels.shape)
     image = np.zeros((*voxels.shape, 3))
     image[:, 5:25, 2:20] = 1
-    assert measure_lesion(Mask(voxels, where), Scan(image, where, "someone"))["side"] == "image right"
+    assert (
+        measure_lesion(Segmentation.from_mask(voxels, where), Scan(image, where, "someone"))["side"]
+        == "image right"
+    )
 
 
 # ---------------------------------------------------------------- where nothing is defined

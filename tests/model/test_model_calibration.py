@@ -29,7 +29,7 @@ from glioseg.model.calibration import (
     evidence,
     look_again,
 )
-from glioseg.model.predictor import Predictor, load_predictor
+from glioseg.model.predictor import Predictor, load_model
 from glioseg.prepare import Preparation
 from glioseg.samples import sample_cases
 from glioseg.scan import Grid, Scan
@@ -269,7 +269,7 @@ def test_what_is_told_of_a_mask(real: list[Scan]) -> None:
 
 
 def test_predictions_carry_it(real: list[Scan], appearance: Appearance, shipped_model: Path) -> None:
-    loaded = load_predictor()
+    loaded = load_model()
     assert loaded.description.appearance is not None
     assert loaded.description.calibration.patients > 10
     description = loaded.description.model_copy(

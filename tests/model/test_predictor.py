@@ -16,14 +16,15 @@ from support.known_models import known_model
 
 import glioseg
 from glioseg.errors import InputError
-from glioseg.io import read_scan, write_mask
-from glioseg.model.predictor import Predictor, load_predictor
+from glioseg.io import read_scan, write_segmentation
+from glioseg.model.predictor import Predictor, load_model
 from glioseg.model.runtime import OnnxRuntime, usable_cores
 from glioseg.model.weights import find_model
+from glioseg.prediction import Prediction
 from glioseg.prepare import Preparation
 from glioseg.recipe import PostprocessChoice
 from glioseg.samples import SAMPLES
-from glioseg.scan import CHANNELS, Grid, Mask, Scan
+from glioseg.scan import CHANNELS, Grid, Scan
 
 PATIENT = "TCGA_CS_4944_20010208"
 
@@ -39,7 +40,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def predictor(model: Path) -> Predictor:
-    return load_predictor(model, threads=1)
+    return load_model(model, threads=1)
 
 
 # ---------------------------------------------------------------- what comes out
@@ -48,20 +49,20 @@ def predictor(model: Path) -> Predictor:
 @pytest.mark.parametrize("name", ["default", "reference"])
 def test_the_result_is_what_the_network_says_on_the_grid_of_the_scan(name, labelled, tmp_path) -> None:
     preparation = Preparation(name=name, size=64)
-    known = load_predictor(known_model(tmp_path / "model.onnx", 3, -2, prepare=preparation))
+    known = load_model(known_model(tmp_path / "model.onnx", 3, -2, prepare=preparation))
     for scan, _ in labelled.values():
         found = known(scan)
         prepared = preparation(scan)
         probability = expit(3 * prepared.images[..., 1] - 2)
-        np.testing.assert_allclose(found.prepared, probability, atol=1e-6)
+        np.testing.assert_allclose(known.prepared_probability(scan)[0], probability, atol=1e-6)
         np.testing.assert_allclose(found.probability, prepared.frame.restore(probability), atol=1e-6)
-        assert found.frame == prepared.frame
+        assert known.prepared_probability(scan)[1] == prepared.frame
         assert found.probability.shape == scan.grid.shape
         assert found.probability.dtype == np.float32
-        assert found.mask.grid is scan.grid
-        assert found.mask.id == scan.id
-        np.testing.assert_array_equal(found.mask.voxels, found.probability >= 0.5)
-        assert found.mask.voxels.any()
+        assert found.segmentation.grid is scan.grid
+        assert found.segmentation.id == scan.id
+        np.testing.assert_array_equal(found.segmentation.mask, found.probability >= 0.5)
+        assert found.segmentation.mask.any()
         assert found.seconds > 0
 
 
@@ -69,12 +70,12 @@ def test_a_network_that_is_sure_of_everything(labelled, tmp_path) -> None:
     scan, _ = labelled[PATIENT]
     for name in ("default", "reference"):
         preparation = Preparation(name=name, size=64)
-        full = load_predictor(known_model(tmp_path / "full.onnx", 0, 100, prepare=preparation))(scan)
+        full = load_model(known_model(tmp_path / "full.onnx", 0, 100, prepare=preparation))(scan)
         shown = preparation.frame(scan).restore(np.ones((20, 64, 64), np.float32)) > 0
-        np.testing.assert_array_equal(full.mask.voxels, shown)
+        np.testing.assert_array_equal(full.segmentation.mask, shown)
         assert full.probability.max() == 1
-        empty = load_predictor(known_model(tmp_path / "empty.onnx", 0, -100, prepare=preparation))(scan)
-        assert not empty.mask.voxels.any()
+        empty = load_model(known_model(tmp_path / "empty.onnx", 0, -100, prepare=preparation))(scan)
+        assert not empty.segmentation.mask.any()
 
 
 @pytest.mark.parametrize("batch", [1, 3, 7, 64])
@@ -86,7 +87,7 @@ def test_the_batch_size_does_not_matter(batch: int, predictor: Predictor, labell
 
 def test_the_batch_size_does_not_matter_for_the_model_that_ships(labelled) -> None:
     scan, _ = labelled[PATIENT]
-    shipped = load_predictor(threads=1)
+    shipped = load_model(threads=1)
     expected = shipped(scan)
     found = Predictor(shipped.runtime, shipped.description, batch=3)(scan)
     np.testing.assert_allclose(found.probability, expected.probability, atol=1e-4)
@@ -98,9 +99,9 @@ def test_flips_average_with_the_mirrored_slices(labelled, tmp_path) -> None:
     path = known_model(tmp_path / "model.onnx", 1, -1, pattern=pattern)
     flair = Preparation(size=64)(scan).images[..., 1]
     plain, mirrored = expit(flair - 1 + pattern), expit(flair - 1 + pattern[:, ::-1])
-    np.testing.assert_allclose(load_predictor(path)(scan).prepared, plain, atol=1e-6)
-    both = load_predictor(path, flips=True)(scan)
-    np.testing.assert_allclose(both.prepared, (plain + mirrored) / 2, atol=1e-6)
+    np.testing.assert_allclose(load_model(path).prepared_probability(scan)[0], plain, atol=1e-6)
+    both = load_model(path, flips=True)
+    np.testing.assert_allclose(both.prepared_probability(scan)[0], (plain + mirrored) / 2, atol=1e-6)
 
 
 def test_the_surer_of_two_networks_counts(labelled, tmp_path, monkeypatch) -> None:
@@ -111,13 +112,13 @@ def test_the_surer_of_two_networks_counts(labelled, tmp_path, monkeypatch) -> No
     (tmp_path / "index.json").write_text(json.dumps({"two": entry, "one": {"file": "one.onnx"}}))
     monkeypatch.setattr("glioseg.model.weights.WEIGHTS", tmp_path)
     images = Preparation(size=64)(scan).images
-    both = load_predictor("two", best=True)
-    np.testing.assert_allclose(both(scan).prepared, expit(images[..., ::2].max(-1)), atol=1e-6)
-    assert both.fingerprint != load_predictor("two").fingerprint
+    both = load_model("two", best=True)
+    np.testing.assert_allclose(both.prepared_probability(scan)[0], expit(images[..., ::2].max(-1)), atol=1e-6)
+    assert both.fingerprint != load_model("two").fingerprint
     with pytest.raises(InputError, match="two"):
-        load_predictor("one", best=True)
+        load_model("one", best=True)
     with pytest.raises(InputError, match="one of them"):
-        load_predictor("two", best=True, fast=True)
+        load_model("two", best=True, fast=True)
 
 
 def test_a_network_sees_its_neighbours(labelled, tmp_path) -> None:
@@ -127,19 +128,19 @@ def test_a_network_sees_its_neighbours(labelled, tmp_path) -> None:
     for channel, step in ((3, -2), (4, -1), (5, 1), (6, 2)):
         path = known_model(tmp_path / "model.onnx", 1, 0, neighbours=2, channel=channel)
         expected = expit(flair[np.clip(positions + step, 0, 19)])
-        np.testing.assert_allclose(load_predictor(path)(scan).prepared, expected, atol=1e-6)
+        np.testing.assert_allclose(load_model(path).prepared_probability(scan)[0], expected, atol=1e-6)
 
 
 def test_postprocessing_is_the_models_own_and_the_threshold_can_be_chosen(labelled, tmp_path) -> None:
     scan, _ = labelled[PATIENT]
     path = known_model(tmp_path / "model.onnx", postprocess=PostprocessChoice(largest_component=True))
-    own = load_predictor(path)
-    largest = own(scan).mask.voxels
+    own = load_model(path)
+    largest = own(scan).segmentation.mask
     everything = own(scan).probability >= 0.5
     assert 0 < largest.sum() < everything.sum()
-    stricter = load_predictor(path, threshold=0.9)
+    stricter = load_model(path, threshold=0.9)
     assert stricter.description.postprocess == PostprocessChoice(threshold=0.9, largest_component=True)
-    assert 0 < stricter(scan).mask.voxels.sum() < largest.sum()
+    assert 0 < stricter(scan).segmentation.mask.sum() < largest.sum()
 
 
 def test_pieces_fainter_than_the_largest_go_by_the_prepared_flair(labelled, tmp_path) -> None:
@@ -157,7 +158,7 @@ def test_pieces_fainter_than_the_largest_go_by_the_prepared_flair(labelled, tmp_
         )
         for share in (0, 1)
     ]
-    everything, alike = (load_predictor(file)(scan).mask.voxels for file in files)
+    everything, alike = (load_model(file)(scan).segmentation.mask for file in files)
     labels, count = label(everything)
     assert count == 2
     prepared = Preparation(size=64)(scan)
@@ -191,7 +192,7 @@ def sequences(labelled, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
 def test_nifti_in_any_orientation_comes_back_on_its_own_grid(
     axes, sequences, predictor, labelled, tmp_path
 ) -> None:
-    expected = predictor(labelled[PATIENT][0]).mask.voxels
+    expected = predictor(labelled[PATIENT][0]).segmentation.mask
     turned = {}
     for name, file in sequences.items():
         image = nibabel.load(file)
@@ -200,10 +201,10 @@ def test_nifti_in_any_orientation_comes_back_on_its_own_grid(
         turned[name] = tmp_path / f"{name}.nii"
         nibabel.save(image.as_reoriented(nibabel.orientations.ornt_transform(start, wanted)), turned[name])
     scan = read_scan(**turned, id="turned")
-    mask = predictor(scan).mask
+    mask = predictor(scan).segmentation
     np.testing.assert_array_equal(mask.voxels, expected)
     assert mask.volume_mm3 == pytest.approx(expected.sum() * 0.9 * 0.9 * 5)
-    (written,) = write_mask(mask, tmp_path / "masks")
+    (written,) = write_segmentation(mask, tmp_path / "masks")
     stored, given = nibabel.load(written), nibabel.load(turned["flair"])
     assert stored.shape == given.shape
     np.testing.assert_array_equal(stored.affine, given.affine)
@@ -220,15 +221,15 @@ def test_one_slice(predictor, labelled) -> None:
     scan, _ = labelled[PATIENT]
     for place in (0, 9):
         found = predictor(scan_of(scan.voxels[place : place + 1]))
-        assert found.mask.voxels.shape == (1, 256, 256)
-    assert found.mask.voxels.any()
+        assert found.segmentation.mask.shape == (1, 256, 256)
+    assert found.segmentation.mask.any()
 
 
 def test_flair_alone(sequences, predictor) -> None:
     alone = read_scan(sequences["flair"])
     assert alone.filled == ("pre", "post")
     filled = read_scan(**dict.fromkeys(CHANNELS, sequences["flair"]))
-    np.testing.assert_array_equal(predictor(alone).mask.voxels, predictor(filled).mask.voxels)
+    np.testing.assert_array_equal(predictor(alone).segmentation.mask, predictor(filled).segmentation.mask)
 
 
 def test_a_scan_that_shows_no_head_is_refused_by_name(predictor) -> None:
@@ -247,15 +248,15 @@ def test_a_scan_of_other_channels_is_refused(predictor, labelled) -> None:
 
 def test_segment_takes_a_path_sequences_or_a_scan(model, sequences, labelled, predictor) -> None:
     scan, _ = labelled[PATIENT]
-    expected = predictor(scan).mask.voxels
-    for mask in (
+    expected = predictor(scan).segmentation.mask
+    for prediction in (
         glioseg.segment(SAMPLES / PATIENT, model=model),
         glioseg.segment(str(SAMPLES / PATIENT), model=str(model)),
         glioseg.segment(scan, model=model),
         glioseg.segment(**sequences, model=model),
     ):
-        assert isinstance(mask, Mask)
-        np.testing.assert_array_equal(mask.voxels, expected)
+        assert isinstance(prediction, Prediction)
+        np.testing.assert_array_equal(prediction.segmentation.mask, expected)
     with pytest.raises(InputError, match=r"not/there"):
         glioseg.segment("not/there", model=model)
 
@@ -277,7 +278,7 @@ def test_a_file_says_what_was_trained_on(tmp_path) -> None:
         "split": {"name": "reference", "train": ["a"], "validation": ["b"]},
     }
     path = known_model(tmp_path / "model.onnx", manifest=manifest, checkpoint="best")
-    description = load_predictor(path).description
+    description = load_model(path).description
     assert description.trained_on == {
         "fingerprint": "abc", "split": "reference", "train": ["a"], "validation": ["b"],
     }  # fmt: skip
@@ -315,7 +316,7 @@ def wrong_models(folder: Path) -> dict[str, tuple[object, str]]:
 def test_what_is_no_model_is_refused_in_words(tmp_path) -> None:
     for kind, (given, words) in wrong_models(tmp_path).items():
         with pytest.raises(InputError) as caught:
-            load_predictor(given)  # type: ignore[arg-type]
+            load_model(given)  # type: ignore[arg-type]
         text = str(caught.value)
         assert words in text, kind
         assert "\n" not in text, kind
@@ -324,13 +325,13 @@ def test_what_is_no_model_is_refused_in_words(tmp_path) -> None:
 
 def test_sizes_that_the_file_leaves_free_are_taken(tmp_path, labelled) -> None:
     path = known_model(tmp_path / "free.onnx", input_shape=("batch", 3, "rows", "columns"))
-    assert load_predictor(path)(labelled[PATIENT][0]).mask.voxels.any()
+    assert load_model(path)(labelled[PATIENT][0]).segmentation.mask.any()
 
 
 @pytest.mark.parametrize("threshold", [0, 1, -0.5, 2, float("nan")])
 def test_a_threshold_that_is_none(threshold: float, model: Path) -> None:
     with pytest.raises(InputError, match="threshold: expected a number between 0 and 1"):
-        load_predictor(model, threshold=threshold)
+        load_model(model, threshold=threshold)
 
 
 def test_the_fingerprint_is_that_of_the_weights(model: Path, tmp_path: Path) -> None:
@@ -338,7 +339,7 @@ def test_the_fingerprint_is_that_of_the_weights(model: Path, tmp_path: Path) -> 
     other = known_model(tmp_path / "other.onnx", gain=4.5)
     prints = [OnnxRuntime(path).fingerprint for path in (model, tmp_path / "copy.onnx", other)]
     assert prints[0] == prints[1] != prints[2]
-    assert load_predictor(other).fingerprint == prints[2]
+    assert load_model(other).fingerprint == prints[2]
 
 
 def test_threads_are_those_of_the_process() -> None:

@@ -11,13 +11,13 @@ from glioseg.dataset.find import read_case
 from glioseg.dataset.split import REFERENCE_VALIDATION
 from glioseg.measure import dice
 from glioseg.model.description import KEY, read_description
-from glioseg.model.predictor import load_predictor
+from glioseg.model.predictor import load_model
 from glioseg.model.runtime import OnnxRuntime
 from glioseg.model.weights import WEIGHTS, model_summaries
 from glioseg.prepare import Preparation
 from glioseg.recipe import load_recipe
 from glioseg.samples import sample_cases
-from glioseg.scan import Mask
+from glioseg.scan import Segmentation
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def shipped_weights(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", list(model_summaries()))
 class TestEachModel:
     def test_says_what_it_is(self, name: str) -> None:
-        predictor = load_predictor(name)
+        predictor = load_model(name)
         description = predictor.description
         validation, trained = (set(description.trained_on[side]) for side in ("validation", "train"))
         assert not validation & trained
@@ -47,12 +47,12 @@ class TestEachModel:
             assert heading.casefold() in card.casefold()
 
     def test_finds_the_lesions_of_the_samples(self, name: str) -> None:
-        predictor = load_predictor(name)
+        predictor = load_model(name)
         scores = []
         for case in sample_cases():
             scan, truth = read_case(case)
-            assert isinstance(truth, Mask)
-            scores.append(dice(predictor(scan).mask.voxels, truth.voxels))
+            assert isinstance(truth, Segmentation)
+            scores.append(dice(predictor(scan).segmentation.mask, truth.mask))
         assert min(scores) > 0.8
         assert np.mean(scores) > 0.85
 
@@ -62,12 +62,12 @@ def test_the_default_has_each_variant_and_it_finds_the_lesions_too(variant: str,
     name = next(iter(model_summaries()))
     entry = json.loads((WEIGHTS / "index.json").read_text(encoding="utf-8"))[name]
     alone = OnnxRuntime(WEIGHTS / entry[variant])
-    assert read_description(WEIGHTS / entry[variant], alone.metadata) == load_predictor(name).description
-    predictor = load_predictor(name, threads=1, **{option: True})
+    assert read_description(WEIGHTS / entry[variant], alone.metadata) == load_model(name).description
+    predictor = load_model(name, threads=1, **{option: True})
     for case in sample_cases():
         scan, truth = read_case(case)
-        assert isinstance(truth, Mask)
-        assert dice(predictor(scan).mask.voxels, truth.voxels) > 0.85
+        assert isinstance(truth, Segmentation)
+        assert dice(predictor(scan).segmentation.mask, truth.mask) > 0.85
 
 
 def test_only_the_current_model_ships_and_the_default_recipe_is_its_own() -> None:
@@ -76,7 +76,7 @@ def test_only_the_current_model_ships_and_the_default_recipe_is_its_own() -> Non
     named = {entry[variant] for variant in ("file", "fast", "second")}
     assert {path.name for path in WEIGHTS.glob("*.onnx")} == named
     assert {path.stem for path in WEIGHTS.glob("*.md")} == {name}
-    recipe, description = load_recipe("default"), load_predictor(name).description
+    recipe, description = load_recipe("default"), load_model(name).description
     assert Preparation.of(recipe.prepare) == description.prepare
     assert recipe.input.neighbours == description.neighbours
     assert recipe.postprocess == description.postprocess

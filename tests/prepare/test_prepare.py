@@ -26,7 +26,7 @@ def test_every_slice_is_kept_and_the_whole_head_is_shown(labelled) -> None:
         seen = frame.restore(np.ones((len(scan.voxels), 128, 128), np.float32)) > 0
         tissue = scan.channel("flair") > 40
         assert (tissue & seen).sum() > 0.995 * tissue.sum()
-        assert (truth.voxels <= seen).all()
+        assert (truth.mask <= seen).all()
         foreground = frame.coverage(tissue) > 0.5
         for channel in range(3):
             inside = prepared.images[..., channel][foreground]
@@ -118,7 +118,7 @@ def test_brain_tissue_has_the_same_intensities_whatever_else_is_bright(labelled)
     for scan, truth in labelled.values():
         prepared = TISSUE(scan)
         frame = prepared.frame
-        lesion = frame.to_prepared(truth.voxels)
+        lesion = frame.to_prepared(truth.mask)
         brain = np.broadcast_to(ellipse((128, 128), (64, 64), (40, 30)), lesion.shape) & ~lesion
         for channel in range(3):
             assert abs(np.median(prepared.images[..., channel][brain])) < 0.25

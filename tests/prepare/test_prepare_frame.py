@@ -135,7 +135,7 @@ def test_a_large_scan_comes_back(labelled) -> None:
     large = Scan(
         np.ascontiguousarray(scan.voxels[8:10].repeat(4, 1).repeat(4, 2)), Grid((2, 1024, 1024)), "x"
     )
-    mask = truth.voxels[8:10].repeat(4, 1).repeat(4, 2)
+    mask = truth.mask[8:10].repeat(4, 1).repeat(4, 2)
     prepared = DEFAULT(large)
     assert prepared.images.shape == (2, 128, 128, 3)
     assert dice(prepared.frame.restore(prepared.frame.coverage(mask)) >= 0.5, mask) > 0.98

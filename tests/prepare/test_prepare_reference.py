@@ -43,9 +43,9 @@ def check_golden(id, scan, truth):
     assert [places[-1] + 1 - places[0] for places in extents] == [height, width]
     assert start == extents[int(width < height)][0] - padding // 2
     # All lesion of the ten patients lies inside the crop, so "before" can be counted on the scan's grid.
-    assert int(truth.voxels[1:-1].sum()) == before
-    assert int(frame.to_prepared(truth.voxels).sum()) == after
-    assert REFERENCE.target(truth.voxels, frame).sum(dtype=np.float64) == after
+    assert int(truth.mask[1:-1].sum()) == before
+    assert int(frame.to_prepared(truth.mask).sum()) == after
+    assert REFERENCE.target(truth.mask, frame).sum(dtype=np.float64) == after
 
 
 @pytest.mark.parametrize("id", SAMPLES)
@@ -102,7 +102,7 @@ ORIGINAL = {
 def test_reference_images_are_those_of_the_original(id, labelled) -> None:
     scan, truth = labelled[id]
     prepared = REFERENCE(scan)
-    images, lesion = prepared.images, prepared.frame.to_prepared(truth.voxels)
+    images, lesion = prepared.images, prepared.frame.to_prepared(truth.mask)
     statistics, pixels = ORIGINAL[id]
     found = images.min(axis=(0, 1, 2)), images.max(axis=(0, 1, 2)), images[lesion].mean(axis=0)
     np.testing.assert_allclose(found, statistics, atol=1e-3)

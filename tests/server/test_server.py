@@ -16,7 +16,7 @@ pytest.importorskip("fastapi")
 from fastapi.testclient import TestClient
 from support.server_kit import faults, slices_of_sample, upload, volume, zipped
 
-from glioseg.io import read_mask, read_scan
+from glioseg.io import read_scan, read_segmentation
 from glioseg.samples import sample_cases
 
 
@@ -37,19 +37,19 @@ def test_slices_with_truth_from_upload_to_every_download(client: TestClient, tmp
     row = next(csv.DictReader(io.StringIO(client.get(f"{address}/numbers?format=csv").text)))
     assert float(row["dice"]) == numbers["metrics"]["dice"]["value"]
 
-    from glioseg.model.predictor import load_predictor
+    from glioseg.model.predictor import load_model
 
     source = tmp_path / "again"
     source.mkdir()
-    expected = load_predictor("default", threads=1)(read_scan(tmp_path)).mask
+    expected = load_model("default", threads=1)(read_scan(tmp_path)).segmentation
     for format, suffix in (("native", ".tif"), ("tif", ".tif"), ("png", ".png")):
         with zipfile.ZipFile(io.BytesIO(client.get(f"{address}/mask?format={format}").content)) as archive:
             archive.extractall(source / format)
         files = sorted((source / format).rglob(f"*{suffix}"))
         assert len(files) == 4
-        assert (read_mask(files[0].parent).voxels == expected.voxels).all()
+        assert (read_segmentation(files[0].parent).voxels == expected.voxels).all()
     (source / "m.nii.gz").write_bytes(client.get(f"{address}/mask?format=nifti").content)
-    assert (read_mask(source / "m.nii.gz").voxels == expected.voxels).all()
+    assert (read_segmentation(source / "m.nii.gz").voxels == expected.voxels).all()
     assert client.get(f"{address}/outlines").content[:4] == b"GIF8"
     with zipfile.ZipFile(io.BytesIO(client.get(f"{address}/outlines?format=png").content)) as archive:
         assert len(archive.namelist()) == 4
@@ -69,13 +69,13 @@ def test_nifti_comes_back_on_its_own_grid(client: TestClient, tmp_path: Path) ->
     assert numbers["diameter_unit"] == "mm"
     assert numbers["metrics"] is None
 
-    from glioseg.io import write_mask
-    from glioseg.model.predictor import load_predictor
+    from glioseg.io import write_segmentation
+    from glioseg.model.predictor import load_model
 
     reply = client.get(f"{address}/mask")
     assert reply.headers["content-disposition"].startswith('attachment; filename="head_mask.nii.gz"')
-    prediction = load_predictor("default", threads=1)(read_scan(path))
-    assert reply.content == write_mask(prediction.mask, tmp_path / "out")[0].read_bytes()
+    prediction = load_model("default", threads=1)(read_scan(path))
+    assert reply.content == write_segmentation(prediction.segmentation, tmp_path / "out")[0].read_bytes()
 
     (tmp_path / "p.nii.gz").write_bytes(client.get(f"{address}/probability").content)
     stored: Any = nibabel.load(tmp_path / "p.nii.gz")
@@ -123,7 +123,7 @@ def test_a_corrected_mask_replaces_the_predicted_one(client: TestClient, tmp_pat
     assert numbers["lesion_voxels"] == 20
     assert numbers["per_slice"]["predicted"][2] == 20
     (tmp_path / "m.nii.gz").write_bytes(client.get(f"{address}/mask").content)
-    mask = read_mask(tmp_path / "m.nii.gz", read_scan(path).grid)
+    mask = read_segmentation(tmp_path / "m.nii.gz", read_scan(path).grid)
     np.testing.assert_array_equal(mask.voxels, painted != 0)
     faults(client.put(f"{address}/mask", content=painted.tobytes()[:-1]), 422)
     faults(client.put(f"{address}/mask", content=painted.tobytes() + b"0"), 422)
@@ -149,7 +149,7 @@ def test_corrected_cases_are_collected_as_training_reads_them(client: TestClient
     assert len(cases) == 2
     saved, truth = read_case(next(case for case in cases if case.id.startswith("TCGA")))
     assert truth is not None
-    np.testing.assert_array_equal(truth.voxels, painted != 0)
+    np.testing.assert_array_equal(truth.mask, painted != 0)
     np.testing.assert_array_equal(saved.voxels, read_scan(source).voxels)
 
 
@@ -179,10 +179,12 @@ def test_a_zip_of_a_patient_folder(client: TestClient, tmp_path: Path, wrapped: 
 def test_sequences_and_mask_as_separate_volumes(client: TestClient, tmp_path: Path) -> None:
     paths = [volume(tmp_path, f"P1_{name}.nii.gz", seed) for seed, name in enumerate(("flair", "t1", "t1ce"))]
     scan = read_scan(flair=paths[0])
-    from glioseg.io import write_mask
-    from glioseg.scan import Mask
+    from glioseg.io import write_segmentation
+    from glioseg.scan import Segmentation
 
-    paths += write_mask(Mask(scan.channel("flair") > 200, scan.grid, "P1"), tmp_path)
+    paths += write_segmentation(
+        Segmentation.from_mask(scan.channel("flair") > 200, scan.grid, "P1"), tmp_path
+    )
     info = upload(client, paths)
     assert info["filled"] == []
     assert info["truth"]

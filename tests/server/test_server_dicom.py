@@ -18,8 +18,8 @@ from support.server_kit import as_form, faults, upload, volume, zipped
 from support.sound_scans import volume as sound_volume
 from typer.testing import CliRunner
 
-from glioseg.io import read_mask, read_scan, write_mask
-from glioseg.scan import Mask, Scan
+from glioseg.io import read_scan, read_segmentation, write_segmentation
+from glioseg.scan import Scan, Segmentation
 
 
 def dicom_study(folder: Path) -> dict[str, bytes]:
@@ -54,9 +54,9 @@ def test_dicom_from_upload_to_seg(client: TestClient, tmp_path: Path, how: str) 
     assert seg.content == client.get(f"{address}/mask").content
     (tmp_path / "m.dcm").write_bytes(seg.content)
     (tmp_path / "m.nii.gz").write_bytes(client.get(f"{address}/mask?format=nifti").content)
-    mask = read_mask(tmp_path / "m.dcm")
+    mask = read_segmentation(tmp_path / "m.dcm")
     assert mask.voxels.any()
-    assert (read_mask(tmp_path / "m.nii.gz", mask.grid).voxels == mask.voxels).all()
+    assert (read_segmentation(tmp_path / "m.nii.gz", mask.grid).voxels == mask.voxels).all()
     assert pydicom.dcmread(tmp_path / "m.dcm").PatientID == "MRN-0815"
     assert b"MRN-0815" not in client.get(f"{address}/mask?format=dicom&anonymise=true").content
     assert client.get(f"{address}/probability").status_code == 200
@@ -145,7 +145,7 @@ def test_other_refusals_offer_no_series(client: TestClient, tmp_path: Path) -> N
 
 
 @pytest.fixture
-def study(labelled: dict[str, tuple[Scan, Mask]], tmp_path: Path) -> tuple[list[Path], Mask]:
+def study(labelled: dict[str, tuple[Scan, Segmentation]], tmp_path: Path) -> tuple[list[Path], Segmentation]:
     """An oblique study of a real scan with its true outline as SEG: the files, and that mask."""
     scan, truth = next(iter(labelled.values()))
     affine = dicom_kit.rotated(dicom_kit.AXIAL, (12, -8, 10))
@@ -154,14 +154,14 @@ def study(labelled: dict[str, tuple[Scan, Mask]], tmp_path: Path) -> tuple[list[
         dicom_kit.series(folder, scan.channel(name).transpose(2, 1, 0).astype(np.uint16), affine, name=words)
     read = read_scan(folder)
     assert read.grid.shape == truth.grid.shape
-    mask = Mask(truth.voxels, read.grid, "truth")
-    write_mask(mask, folder)
+    mask = Segmentation.from_mask(truth.mask, read.grid, "truth")
+    write_segmentation(mask, folder)
     return sorted(folder.iterdir()), mask
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["files", "zip"])
 def test_a_seg_beside_its_series_is_the_truth(
-    client: TestClient, tmp_path: Path, study: tuple[list[Path], Mask], packed: bool
+    client: TestClient, tmp_path: Path, study: tuple[list[Path], Segmentation], packed: bool
 ) -> None:
     files, truth = study
     form = as_form(files)
@@ -172,22 +172,24 @@ def test_a_seg_beside_its_series_is_the_truth(
     address = f"/api/scans/{reply.json()['id']}"
     assert reply.json()["truth"]
     body = np.frombuffer(client.get(f"{address}/view/true").content, np.uint8, offset=352)
-    np.testing.assert_array_equal(body.reshape(truth.grid.shape)[:, ::-1, ::-1], truth.voxels)
+    np.testing.assert_array_equal(body.reshape(truth.grid.shape)[:, ::-1, ::-1], truth.mask)
     assert 0 < client.post(f"{address}/segment").json()["metrics"]["dice"]["value"] <= 1
     (tmp_path / "again.dcm").write_bytes(client.get(f"{address}/mask?which=true").content)
-    np.testing.assert_array_equal(read_mask(tmp_path / "again.dcm", truth.grid).voxels, truth.voxels)
+    np.testing.assert_array_equal(read_segmentation(tmp_path / "again.dcm", truth.grid).voxels, truth.mask)
     assert segment_type(tmp_path / "again.dcm") == "MANUAL"
 
 
 def test_a_seg_that_does_not_fit_is_refused(
-    client: TestClient, tmp_path: Path, study: tuple[list[Path], Mask]
+    client: TestClient, tmp_path: Path, study: tuple[list[Path], Segmentation]
 ) -> None:
     files, _ = study
     seg = next(path for path in files if path.name.endswith("_mask.dcm"))
     series = [path for path in files if path != seg]
     dicom_kit.series(tmp_path / "other", sound_volume(), study="2")
     other = read_scan(tmp_path / "other")
-    (elsewhere,) = write_mask(Mask(np.ones(other.grid.shape, bool), other.grid, "elsewhere"), tmp_path)
+    (elsewhere,) = write_segmentation(
+        Segmentation.from_mask(np.ones(other.grid.shape, bool), other.grid, "elsewhere"), tmp_path
+    )
     assert "the grid of its scan" in faults(
         client.post("/api/scans", files=as_form([*series, elsewhere])), 422
     )
@@ -206,7 +208,7 @@ def segment_type(path: Path) -> str:
 
 
 def test_a_seg_says_whether_a_person_corrected_it(
-    client: TestClient, tmp_path: Path, study: tuple[list[Path], Mask]
+    client: TestClient, tmp_path: Path, study: tuple[list[Path], Segmentation]
 ) -> None:
     files, _ = study
     scan = upload(client, [path for path in files if "_mask" not in path.name])
@@ -223,7 +225,7 @@ def test_a_seg_says_whether_a_person_corrected_it(
     for anonymise in ("false", "true"):
         path.write_bytes(client.get(f"{address}/mask?anonymise={anonymise}").content)
         assert segment_type(path) == "SEMIAUTOMATIC"
-        assert read_mask(path).voxels.sum() == 20
+        assert read_segmentation(path).voxels.sum() == 20
     corrected = pydicom.dcmread(path)
     assert corrected.SegmentSequence[0].SegmentAlgorithmName == "glioseg"
     assert corrected.ContentDescription != as_found.ContentDescription
@@ -233,7 +235,7 @@ def test_a_seg_says_whether_a_person_corrected_it(
 
 
 def test_the_masks_are_those_of_the_command_line(
-    client: TestClient, tmp_path: Path, study: tuple[list[Path], Mask]
+    client: TestClient, tmp_path: Path, study: tuple[list[Path], Segmentation]
 ) -> None:
     from glioseg.cli import app
 
@@ -249,10 +251,10 @@ def test_the_masks_are_those_of_the_command_line(
     assert done.exit_code == 0, done.output
     by_format = {"dicom": "study_mask.dcm", "nifti": "study_mask.nii.gz"}
     expected = {name: tmp_path / "out" / "masks" / file for name, file in by_format.items()}
-    lesion = read_mask(expected["dicom"], truth.grid).voxels
+    lesion = read_segmentation(expected["dicom"], truth.grid).voxels
     assert lesion.any()
     for format, path in expected.items():
         downloaded = tmp_path / path.name
         downloaded.write_bytes(client.get(f"{address}/mask?format={format}").content)
-        np.testing.assert_array_equal(read_mask(downloaded, truth.grid).voxels, lesion)
+        np.testing.assert_array_equal(read_segmentation(downloaded, truth.grid).voxels, lesion)
         assert downloaded.read_bytes() == path.read_bytes()

@@ -20,8 +20,8 @@ import httpx
 import uvicorn
 from support.server_kit import quick_weights, volume
 
-from glioseg.io import read_scan, write_mask
-from glioseg.model.predictor import Predictor, load_predictor
+from glioseg.io import read_scan, write_segmentation
+from glioseg.model.predictor import Predictor, load_model
 from glioseg.server.app import Application, create_app
 from glioseg.server.settings import Settings
 
@@ -127,11 +127,11 @@ def test_a_client_that_leaves_cancels_its_job(
 
 def clients_in_parallel(address: str, folder: Path, count: int, seconds: float) -> int:
     """Clients that upload, segment, fetch and delete until the time is over; each checks its own mask."""
-    predictor = load_predictor("default", threads=1)
+    predictor = load_model("default", threads=1)
     expected: dict[str, bytes] = {}
     paths = [volume(folder, f"scan{number}.nii.gz", seed=number) for number in range(count)]
     for path in paths:
-        (written,) = write_mask(predictor(read_scan(path)).mask, folder / "expected")
+        (written,) = write_segmentation(predictor(read_scan(path)).segmentation, folder / "expected")
         expected[path.name] = written.read_bytes()
     assert len(set(expected.values())) == count  # a mix-up would show
     end = time.monotonic() + seconds

@@ -17,7 +17,7 @@ from glioseg.cli import app
 from glioseg.cli.workers import PROGRAM
 from glioseg.dataset.find import find_cases
 from glioseg.errors import InputError
-from glioseg.io import read_mask
+from glioseg.io import read_segmentation
 from glioseg.recipe import load_recipe
 from glioseg.runs.folder import RunFolder
 from glioseg.runs.record import Evaluation
@@ -184,7 +184,7 @@ class TestCarriedOut:
         stored = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
         assert Evaluation.from_dict(stored).to_dict() == whole.to_dict()
         assert {path.name for path in (tmp_path / "masks").iterdir()} == cases
-        assert read_mask(tmp_path / "masks" / min(cases)).voxels.any(axis=(1, 2)).size > 1
+        assert read_segmentation(tmp_path / "masks" / min(cases)).voxels.any(axis=(1, 2)).size > 1
         gather(runs, tmp_path)  # again, over what is there
 
     def test_the_verb_ends_in_scores_masks_and_a_report(self, folds: tuple[Path, list[str]]) -> None:

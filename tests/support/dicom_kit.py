@@ -9,7 +9,7 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-from glioseg.scan import Mask, Scan
+from glioseg.scan import Scan, Segmentation
 
 MR = "1.2.840.10008.5.1.4.1.1.4"
 ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.4.1"
@@ -167,5 +167,7 @@ ORIENTATIONS = {
 }
 
 
-def some(scan: Scan, seed: int = 1) -> Mask:
-    return Mask(np.random.default_rng(seed).random(scan.grid.shape) < 0.1, scan.grid, scan.id)
+def some(scan: Scan, seed: int = 1) -> Segmentation:
+    return Segmentation.from_mask(
+        np.random.default_rng(seed).random(scan.grid.shape) < 0.1, scan.grid, scan.id
+    )

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy.ndimage import label
 
-from glioseg.scan import Grid, Mask
+from glioseg.scan import Grid, Segmentation
 
 
 def grid(shape):
@@ -37,7 +37,7 @@ def disc(radius):
 
 
 def a_mask(voxels, spacing=None, affine=None):
-    return Mask(voxels, Grid(voxels.shape, spacing=spacing, affine=affine), "someone")
+    return Segmentation.from_mask(voxels, Grid(voxels.shape, spacing=spacing, affine=affine), "someone")
 
 
 def component_sizes(voxels):

@@ -18,9 +18,9 @@ from glioseg.io.dicom.resample import onto
 from glioseg.io.dicom.segment import write_segments
 from glioseg.io.dicom.segmentation import read_segments
 from glioseg.io.dicom.series import Series, find_series
+from glioseg.io.labels import labels_of, segmentation_of
 from glioseg.io.names import listed, stem_of
-from glioseg.io.pictures import as_labels, as_mask
-from glioseg.scan import CHANNELS, Grid, LabelMap, Made, Mask, Scan
+from glioseg.scan import CHANNELS, Grid, Scan, Segmentation
 
 
 def read(path: Path, id: str) -> Scan:
@@ -62,57 +62,23 @@ def read_series(chosen: Mapping[str, Series], id: str) -> Scan:
     return _scan(chosen, id)
 
 
-def read_mask(path: Path, like: Grid | None) -> Mask:
-    """Read a DICOM SEG of one segment.
+def read_segmentation(path: Path, like: Grid | None, labels: Mapping[int, str] | None) -> Segmentation:
+    """Read a DICOM SEG; see :mod:`glioseg.io.dicom.segment` for the values of its segments.
 
     Raises:
-        InputError: it is no SEG, is damaged, holds several segments, or does not lie on ``like``.
+        InputError: it is no SEG, is damaged, holds other values than ``labels`` (of lesion or not, several
+            segments), or does not lie on ``like``.
     """
     require_dicom()
     voxels, grid = read_segments(path, like)
-    return Mask(as_mask(path, voxels), grid, stem_of(path))
+    return segmentation_of(labels_of(path, voxels, labels), grid, stem_of(path), labels)
 
 
-def read_labels(path: Path, like: Grid | None, values: Sequence[int] | None) -> LabelMap:
-    """Read a DICOM SEG of several segments; see :mod:`glioseg.io.dicom.segment` for their values.
-
-    Raises:
-        InputError: as :func:`read_mask`, or there are other values than ``values``.
-    """
-    require_dicom()
-    voxels, grid = read_segments(path, like)
-    return LabelMap(as_labels(path, voxels, values), grid, stem_of(path))
-
-
-def write_mask(
-    mask: Mask, folder: Path, name: str, *, anonymise: bool = False, made: Made = "automatic"
+def write_segmentation(
+    segmentation: Segmentation, folder: Path, name: str, *, anonymise: bool = False
 ) -> list[Path]:
-    """Write ``folder/<name>_mask.dcm``, a DICOM SEG of the segment ``lesion`` that refers to the images.
-
-    Args:
-        mask: the mask, of a scan that was read from DICOM.
-        folder: where to write.
-        name: of the file.
-        anonymise: leave the patient, dates and original UIDs out.
-        made: how the mask came about.
-    """
-    voxels, path = mask.voxels.astype(np.uint8), folder / f"{name}_mask.dcm"
-    return [write_segments(voxels, mask.grid, path, {1: "lesion"}, anonymise=anonymise, made=made)]
-
-
-def write_labels(
-    labels: LabelMap, folder: Path, name: str, *, anonymise: bool = False, made: Made = "automatic"
-) -> list[Path]:
-    """Write ``folder/<name>_mask.dcm``, a DICOM SEG with the segment ``label <value>`` for each value.
-
-    Args:
-        labels: the classes, of a scan that was read from DICOM.
-        folder, name, anonymise, made: as for :func:`write_mask`.
-    """
-    values = [int(value) for value in np.unique(labels.voxels) if value] or [1]
-    titles = {value: f"label {value}" for value in values}
-    path = folder / f"{name}_mask.dcm"
-    return [write_segments(labels.voxels, labels.grid, path, titles, anonymise=anonymise, made=made)]
+    """Write ``folder/<name>_mask.dcm``, a DICOM SEG that refers to the images; see :func:`write_segments`."""
+    return [write_segments(segmentation, folder / f"{name}_mask.dcm", anonymise=anonymise)]
 
 
 def _scan(chosen: Mapping[str, Series], id: str) -> Scan:

@@ -7,12 +7,10 @@ without gaps and values need not be.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
@@ -21,9 +19,9 @@ from glioseg.io.dicom.anonymise import UNDATED, Uids, about_patient
 from glioseg.io.dicom.detect import require_dicom
 from glioseg.io.dicom.native import Native
 from glioseg.io.dicom.opening import calm
-from glioseg.scan import Grid, Made
+from glioseg.scan import Origin, Segmentation
 
-KINDS: dict[Made, tuple[str, str]] = {
+KINDS: dict[Origin, tuple[str, str]] = {
     "automatic": ("AUTOMATIC", "Lesion found by glioseg; not for clinical use"),
     "corrected": ("SEMIAUTOMATIC", "Lesion found by glioseg, corrected by hand; not for clinical use"),
     "given": ("MANUAL", "Lesion mask that came with the scan; not for clinical use"),
@@ -31,50 +29,47 @@ KINDS: dict[Made, tuple[str, str]] = {
 """SegmentAlgorithmType and ContentDescription (at most 64 letters) by how a mask came about."""
 
 
-def write_segments(
-    voxels: npt.NDArray[np.uint8],
-    grid: Grid,
-    path: Path,
-    titles: Mapping[int, str],
-    *,
-    anonymise: bool = False,
-    made: Made = "automatic",
-) -> Path:
+def write_segments(segmentation: Segmentation, path: Path, *, anonymise: bool = False) -> Path:
     """Write a SEG. Equal masks of equal sources give equal files, unless they are anonymised.
 
     Args:
-        voxels: ``(slices, height, width)`` as presented; 0 is background.
-        grid: of a scan that was read from DICOM.
+        segmentation: of a scan that was read from DICOM. Lesion or not gives the segment ``lesion``, others
+            the segment ``label <value>`` for each value that occurs.
         path: the file.
-        titles: of each value, the label of its segment.
         anonymise: leave the patient, dates and original UIDs out.
-        made: how the mask came about.
 
     Raises:
-        InputError: the grid comes from elsewhere, or the file cannot be written.
+        InputError: the scan comes from elsewhere, or the file cannot be written.
     """
     require_dicom()
-    if not isinstance(grid.native, Native):
+    native = segmentation.grid.native
+    if not isinstance(native, Native):
         cure = "Write it as NIfTI."
         raise InputError(Fault(path, "the mask of a scan read from DICOM", "one of another kind", cure))
     with calm():
-        dataset = _segmentation(voxels, grid.native, titles, anonymise, made)
+        dataset = _segmentation(segmentation, native, anonymise)
         with written_whole(path) as part:
             dataset.save_as(part, enforce_file_format=True)
     return path
 
 
-def _segmentation(
-    voxels: npt.NDArray[np.uint8], native: Native, titles: Mapping[int, str], anonymise: bool, made: Made
-) -> Any:
+def _titles(segmentation: Segmentation) -> dict[int, str]:
+    """The label of the segment of each value; a SEG has at least one segment."""
+    if segmentation.lesion_or_not:
+        return dict(segmentation.labels)
+    return {value: f"label {value}" for value in segmentation.counts or (1,)}
+
+
+def _segmentation(segmentation: Segmentation, native: Native, anonymise: bool) -> Any:
     import highdicom
-    from highdicom.seg import Segmentation, SegmentDescription
+    from highdicom.seg import SegmentDescription
     from pydicom.sr.codedict import codes
     from pydicom.uid import ExplicitVRLittleEndian
 
     uids = Uids(anonymise)
     frames = native.series.frames
-    stored = native.stored(voxels).transpose(2, 1, 0)  # (slices, rows, columns)
+    titles = _titles(segmentation)
+    stored = native.stored(segmentation.voxels).transpose(2, 1, 0)  # (slices, rows, columns)
     numbered = np.zeros(stored.shape, np.uint8)
     for number, value in enumerate(titles, 1):
         numbered[stored == value] = number
@@ -83,7 +78,7 @@ def _segmentation(
     single = all(frame.frames == 1 for frame in frames)
     pixels = numbered if single else numbered[in_file]
     content = hashlib.sha256(pixels.tobytes()).hexdigest()
-    kind, said = KINDS[made]
+    kind, said = KINDS[segmentation.origin]
     seed = (frames[0].instance, content, "\n".join(titles.values()), __version__, kind)
     algorithm = highdicom.AlgorithmIdentificationSequence(
         name="glioseg", version=__version__, family=codes.DCM.ArtificialIntelligence
@@ -101,7 +96,7 @@ def _segmentation(
     ]
     about = native.series.first.about
     date, time = UNDATED if anonymise else _date_and_time(about)
-    dataset = Segmentation(
+    dataset = highdicom.seg.Segmentation(
         source_images=_single(native, uids) if single else [_multi(native, uids)],
         pixel_array=pixels,
         segmentation_type="BINARY",

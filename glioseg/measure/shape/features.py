@@ -24,7 +24,7 @@ from glioseg.measure.values import (
     Number,
     Value,
 )
-from glioseg.scan import Grid, Mask, Scan
+from glioseg.scan import Grid, Scan, Segmentation
 
 Group = Literal["paper", "size", "shape", "intensity", "place"]
 
@@ -102,7 +102,7 @@ FEATURES: dict[str, Feature] = {feature.name: feature for feature in _ALL}
 """Every feature by name, in the order of the columns of ``features.csv``."""
 
 
-def measure_lesion(mask: Mask, scan: Scan | None = None) -> dict[str, Value]:
+def measure_lesion(mask: Segmentation, scan: Scan | None = None) -> dict[str, Value]:
     """Measure every feature of the largest face-connected component of a mask.
 
     Features in millimetres need the spacing, the place in the body needs the affine, and the
@@ -123,7 +123,7 @@ def measure_lesion(mask: Mask, scan: Scan | None = None) -> dict[str, Value]:
     """
     if scan is not None and scan.grid.shape != mask.grid.shape:
         raise ValueError(f"a mask of {mask.grid.shape} on a scan of {scan.grid.shape}")
-    lesion = largest_component(mask.voxels, mask.grid.spacing)
+    lesion = largest_component(mask.mask, mask.grid.spacing)
     if lesion is None:
         return {name: EMPTY if name != "number_of_components" else 0.0 for name in FEATURES}
     line = outline(lesion)

@@ -19,9 +19,9 @@ from glioseg.io.names import is_mask, is_picture, is_volume, listed, split_numbe
 from glioseg.io.refuse import check_exists
 from glioseg.measure.shape.features import FEATURES, measure_lesion
 from glioseg.measure.values import NotDefined, Value
-from glioseg.scan import Mask, Scan
+from glioseg.scan import Scan, Segmentation
 
-MaskReader = Callable[[], tuple[Mask, Scan | None]]
+MaskReader = Callable[[], tuple[Segmentation, Scan | None]]
 """Reads one patient's mask, and the scan when there is one."""
 
 
@@ -101,12 +101,13 @@ def find_masks(source: Path) -> dict[str, Path]:
 
     Args:
         source: one mask file; the folder of one patient, ``<id>/<slice>_mask.tif``; a folder of such folders
-            or of files ``<id>_mask.nii.gz`` (as :func:`glioseg.io.write_mask` leaves them); a run, whose
-            folder ``masks`` is one of these; or a folder of volumes or DICOM with a mask beside each scan, as
+            or of files ``<id>_mask.nii.gz`` (as :func:`glioseg.io.write_segmentation` leaves them); a run,
+            whose folder ``masks`` is one of these; or a folder of volumes or DICOM with a mask beside each
+            scan, as
             :func:`glioseg.io.find_scans` finds them.
 
     Returns:
-        For each patient, in natural order, what :func:`glioseg.io.read_mask` reads.
+        For each patient, in natural order, what :func:`glioseg.io.read_segmentation` reads.
 
     Raises:
         InputError: there is nothing there, no mask is found, or a patient has two.
@@ -148,17 +149,17 @@ def sources_of(masks: Mapping[str, Path], scans: Path | None = None) -> dict[str
         scans: folder of scans, see :func:`glioseg.io.find_scans`. Patients without a
             scan there are measured without one.
     """
-    from glioseg.io import read_mask, read_scan
+    from glioseg.io import read_scan, read_segmentation
 
     known = _scans_in(scans) if scans is not None else {}
 
     def source(id: str, path: Path) -> MaskReader:
-        def read() -> tuple[Mask, Scan | None]:
+        def read() -> tuple[Segmentation, Scan | None]:
             if id in known:
                 scan: Scan | None = known[id]()
             else:
                 scan = read_scan(path) if path.is_dir() and _has_images(path) else None
-            return read_mask(path, scan.grid if scan is not None else None), scan
+            return read_segmentation(path, scan.grid if scan is not None else None), scan
 
         return read
 

@@ -1,0 +1,54 @@
+"""From the values that a mask stores to a segmentation: lesion or not, or several labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.io.pictures import as_labels, as_mask, read_mask_values
+from glioseg.scan import LESION, Grid, Segmentation
+
+
+def labels_of(
+    path: Path, stored: npt.NDArray[Any], labels: Mapping[int, str] | None = LESION
+) -> npt.NDArray[np.uint8]:
+    """Labels from stored values.
+
+    Args:
+        path: where they come from.
+        stored: the values: of lesion or not 0 and 1, or 0 and 255 (or the most of their dtype), otherwise the
+            labels themselves.
+        labels: those that there may be besides 0; ``None`` for any from 1 to 255.
+
+    Raises:
+        InputError: there are other values.
+    """
+    if labels is not None and dict(labels) == LESION:
+        return as_mask(path, stored).astype(np.uint8)
+    return as_labels(path, stored, None if labels is None else tuple(labels))
+
+
+def read_label_pages(path: Path, labels: Mapping[int, str] | None = LESION) -> npt.NDArray[np.uint8]:
+    """Decode the pages of a mask file as labels ``(pages, height, width)``; see :func:`labels_of`."""
+    return labels_of(path, read_mask_values(path), labels)
+
+
+def segmentation_of(
+    voxels: npt.NDArray[np.uint8], grid: Grid, id: str, labels: Mapping[int, str] | None = LESION
+) -> Segmentation:
+    """The segmentation of labels that were read. Without names, values name themselves."""
+    if labels is None:
+        there = np.unique(voxels).tolist()
+        labels = {value: f"label {value}" for value in there if value}
+    return Segmentation(voxels, grid, id, dict(labels), "given")
+
+
+def stored_as_image(segmentation: Segmentation) -> npt.NDArray[np.uint8]:
+    """Labels as images store them: lesion or not as 0 and 255, several labels as they are."""
+    if segmentation.lesion_or_not:
+        return segmentation.voxels * np.uint8(255)
+    return segmentation.voxels
