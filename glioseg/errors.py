@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import copy
-from typing import Any
 
 from glioseg.words import catalogue, filled, sentence
 
@@ -26,31 +25,29 @@ class Fault:
         parameters: what the sentences are filled with.
 
     Attributes:
-        code, where, parameters: as given, parameters as text.
+        code, where, parameters: as given, ``where`` and parameters as text.
         expected, found, cure: in English.
 
     >>> Fault("extra.missing", extra="train", modules="torch").cure
     "Install it: pip install 'glioseg[train]'"
     """
 
-    where: Any
-
     def __init__(self, code: object, where: object = None, *others: str, **parameters: object) -> None:
         if others:  # sentences instead of a code
             self.code = "said"
             self.parameters = {"expected": str(where), "found": others[0], "cure": others[1]}
-            self.named, self.where = True, code
+            self.named, self.where = True, str(code)
             return
         self.code = str(code)
         self.parameters = {name: str(value) for name, value in parameters.items()}
         self.named = where is not None
-        self.where = where if self.named else self.part("where")
+        self.where = str(where) if self.named else self.part("where")
 
     def part(self, name: str, language: str = "en") -> str:
         """One of :data:`PARTS` in a language."""
         sentences = catalogue(language)["faults"][self.code]
         if name == "where" and self.named:
-            return str(self.where)
+            return self.where
         return filled(sentences[name], self.parameters)
 
     @property
@@ -71,7 +68,7 @@ class Fault:
     def at(self, where: object) -> Fault:
         """The same fault of another place."""
         other = copy(self)
-        other.named, other.where = True, where
+        other.named, other.where = True, str(where)
         return other
 
     def text(self, language: str = "en") -> str:
@@ -85,7 +82,7 @@ class Fault:
         return self.text()
 
     def __repr__(self) -> str:
-        return f"Fault({self.code!r}, {str(self.where)!r}, {self.parameters})"
+        return f"Fault({self.code!r}, {self.where!r}, {self.parameters})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Fault) and self._key() == other._key()
@@ -94,7 +91,7 @@ class Fault:
         return hash(self._key())
 
     def _key(self) -> tuple[object, ...]:
-        return self.code, str(self.where), tuple(sorted(self.parameters.items()))
+        return self.code, self.where, tuple(sorted(self.parameters.items()))
 
 
 class GliosegError(Exception):
