@@ -16,9 +16,9 @@ import numpy.typing as npt
 from glioseg.errors import Fault, InputError
 from glioseg.io.dicom.detect import dicom_files
 from glioseg.io.dicom.headers import SEGMENTATIONS, Frame, count_of, number_of, numbers_of, text_of
-from glioseg.io.dicom.native import series_grid
 from glioseg.io.dicom.opening import calm, damaged, open_header, open_whole
 from glioseg.io.dicom.series import SAME_PLACE, Series, normal
+from glioseg.io.dicom.volume import series_grid, show
 from glioseg.io.refuse import check_size
 from glioseg.scan import SAME_GRID, Grid
 
@@ -182,9 +182,8 @@ def _on(
 ) -> tuple[npt.NDArray[np.uint8], Grid]:
     if len(series.frames) == 1 and not np.linalg.norm(series.step) > 0:
         series = Series((replace(series.first, thickness=1.0),))
-    grid, turn = series_grid(series)
-    grid = replace(grid, files=(path,))
-    presented = turn.presented(voxels.transpose(2, 1, 0))
+    grid = replace(series_grid(series), files=(path,))
+    presented = show(series, voxels)
     if like is None:
         return presented, grid
     if like.lies_on(grid):
