@@ -107,6 +107,25 @@ def test_a_seg_of_other_programs_is_placed(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_mask(tmp_path / "one.dcm", scan.grid).voxels, voxels)
 
 
+@pytest.mark.parametrize("between", [None, "4.9", "100"])
+def test_a_seg_of_slices_that_are_not_quite_even_is_read(between: str | None, tmp_path: Path) -> None:
+    """The step in its header may be the mean step, one that is slightly wrong, or nonsense."""
+    moved = (0, 0.3, 0, 0.25, 0, -0.25, 0) if between is None else (0,) * 7
+    for path, aside in zip(series(tmp_path / "p1", volume((20, 24, 7))), moved, strict=True):
+        dataset = pydicom.dcmread(path)
+        dataset.ImagePositionPatient[2] += aside
+        dataset.save_as(path)
+    scan = read_scan(tmp_path / "p1")
+    mask = some(scan)
+    (path,) = write_mask(mask, tmp_path / "out")
+    stored = pydicom.dcmread(path)
+    measures = stored.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    measures.SpacingBetweenSlices = between or measures.SpacingBetweenSlices
+    stored.save_as(path)
+    np.testing.assert_array_equal(read_mask(path, scan.grid).voxels, mask.voxels)
+    assert read_mask(path).grid.lies_on(scan.grid)
+
+
 def test_a_seg_of_another_scan_is_refused(tmp_path: Path) -> None:
     series(tmp_path / "p1", volume())
     series(tmp_path / "p2", volume(), rotated(AXIAL, (12, 0, 0)), study="2")

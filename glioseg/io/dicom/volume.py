@@ -5,6 +5,10 @@ than that, and slices are accepted that are stacked slightly aside of their norm
 permuted and flipped on the nearest perpendicular volume, and the affine of the grid is the exact one of the
 series, permuted and flipped alike.
 
+Voxels are decoded by :mod:`~glioseg.io.dicom.pixels` and not by highdicom's ``get_volume_from_series``, which
+knows no limits of size, takes files of one image alone, and refuses series without a frame of reference, with
+steps that differ by more than 1 %, or with directions that differ in the last digit.
+
 Slices stay in the order of the series. highdicom and SimpleITK order them oppositely, so volumes of other
 programs are to be compared by their affines.
 """
