@@ -185,6 +185,19 @@ def test_an_anonymised_seg_holds_nothing_of_the_patient(make: Any, tmp_path: Pat
     assert pydicom.dcmread(again).StudyInstanceUID != stored.StudyInstanceUID, "nothing leads back"
 
 
+def test_a_size_of_the_patient_that_is_no_number_is_left_out(tmp_path: Path) -> None:
+    for path in series(tmp_path / "p1", volume(), PatientSize="1.75", PatientWeight="1234"):
+        path.write_bytes(path.read_bytes().replace(b"1.75", b"1,75").replace(b"1234", b"X   "))
+    scan = read_scan(tmp_path / "p1")
+    (path,) = write_mask(some(scan), tmp_path / "out")
+    stored = pydicom.dcmread(path)
+    assert "PatientSize" not in stored
+    assert "PatientWeight" not in stored
+    series(tmp_path / "p2", volume(), PatientSize="1.75", PatientWeight="70")
+    (path,) = write_mask(some(read_scan(tmp_path / "p2")), tmp_path / "out")
+    assert (pydicom.dcmread(path).PatientSize, pydicom.dcmread(path).PatientWeight) == (1.75, 70)
+
+
 def test_descriptions_that_hold_the_patient_are_not_shown(tmp_path: Path) -> None:
     series(tmp_path / "p1", volume(), name="FLAIR mustermann")
     series(tmp_path / "p1", volume(), name="FLAIR again", SeriesNumber=5)
