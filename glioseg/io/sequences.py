@@ -92,7 +92,7 @@ def _on_dicom(scans: dict[str, Scan]) -> tuple[dict[str, Scan], list[Fault]]:
         moved[name] = scan
         if scan.grid.format != "dicom" or len(scan.channels) > 1:
             continue
-        series = scan.grid.native.series, flair.grid.native.series
+        series = scan.grid.native, flair.grid.native
         try:
             voxels = onto(scan.voxels[..., 0], scan.grid, flair.grid, *series)
             moved[name] = Scan(voxels[..., None], flair.grid, scan.id, scan.channels)

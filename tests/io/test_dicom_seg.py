@@ -110,6 +110,25 @@ def test_a_seg_of_other_programs_is_placed(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_segmentation(tmp_path / "one.dcm", scan.grid).voxels, voxels)
 
 
+@pytest.mark.parametrize("between", [None, "4.9", "100"])
+def test_a_seg_of_slices_that_are_not_quite_even_is_read(between: str | None, tmp_path: Path) -> None:
+    """The step in its header may be the mean step, one that is slightly wrong, or nonsense."""
+    moved = (0, 0.3, 0, 0.25, 0, -0.25, 0) if between is None else (0,) * 7
+    for path, aside in zip(series(tmp_path / "p1", volume((20, 24, 7))), moved, strict=True):
+        dataset = pydicom.dcmread(path)
+        dataset.ImagePositionPatient[2] += aside
+        dataset.save_as(path)
+    scan = read_scan(tmp_path / "p1")
+    mask = some(scan)
+    (path,) = write_segmentation(mask, tmp_path / "out")
+    stored = pydicom.dcmread(path)
+    measures = stored.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    measures.SpacingBetweenSlices = between or measures.SpacingBetweenSlices
+    stored.save_as(path)
+    np.testing.assert_array_equal(read_segmentation(path, scan.grid).voxels, mask.voxels)
+    assert read_segmentation(path).grid.lies_on(scan.grid)
+
+
 def test_a_seg_of_another_scan_is_refused(tmp_path: Path) -> None:
     series(tmp_path / "p1", volume())
     series(tmp_path / "p2", volume(), rotated(AXIAL, (12, 0, 0)), study="2")
@@ -167,6 +186,19 @@ def test_an_anonymised_seg_holds_nothing_of_the_patient(make: Any, tmp_path: Pat
     np.testing.assert_array_equal(read_segmentation(path, scan.grid).voxels, mask.voxels)
     (again,) = write_segmentation(mask, tmp_path / "again", anonymise=True)
     assert pydicom.dcmread(again).StudyInstanceUID != stored.StudyInstanceUID, "nothing leads back"
+
+
+def test_a_size_of_the_patient_that_is_no_number_is_left_out(tmp_path: Path) -> None:
+    for path in series(tmp_path / "p1", volume(), PatientSize="1.75", PatientWeight="1234"):
+        path.write_bytes(path.read_bytes().replace(b"1.75", b"1,75").replace(b"1234", b"X   "))
+    scan = read_scan(tmp_path / "p1")
+    (path,) = write_segmentation(some(scan), tmp_path / "out")
+    stored = pydicom.dcmread(path)
+    assert "PatientSize" not in stored
+    assert "PatientWeight" not in stored
+    series(tmp_path / "p2", volume(), PatientSize="1.75", PatientWeight="70")
+    (path,) = write_segmentation(some(read_scan(tmp_path / "p2")), tmp_path / "out")
+    assert (pydicom.dcmread(path).PatientSize, pydicom.dcmread(path).PatientWeight) == (1.75, 70)
 
 
 def test_descriptions_that_hold_the_patient_are_not_shown(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@
 * :mod:`~glioseg.io.dicom.series` tells series apart and sorts their slices by where they lie,
 * :mod:`~glioseg.io.dicom.match` says which series is FLAIR, pre-contrast and post-contrast,
 * :mod:`~glioseg.io.dicom.find` tells studies apart,
-* :mod:`~glioseg.io.dicom.native` says how a grid stands in its series,
+* :mod:`~glioseg.io.dicom.volume` makes volumes of series, and turns them onto the axes of scans and back,
 * :mod:`~glioseg.io.dicom.pixels` decodes,
 * :mod:`~glioseg.io.dicom.resample` brings sequences onto the FLAIR,
 * :mod:`~glioseg.io.dicom.segment` writes masks as DICOM SEG,

@@ -49,11 +49,15 @@ _REQUIRED = (
 UNDATED = ("19000101", "000000")
 """Date and time where the standard wants one and none may be told."""
 
+_DECIMAL = r"(?=.{1,16}$)[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
+
 _FORMS = {
     "PatientBirthDate": r"\d{8}",
     "StudyDate": r"\d{8}",
     "StudyTime": r"\d{6}(\.\d{1,6})?",
     "PatientSex": r"[MFO]",
+    "PatientSize": _DECIMAL,
+    "PatientWeight": _DECIMAL,
 }
 
 

@@ -23,7 +23,7 @@ def read_voxels(series: Series) -> Voxels:
     """Decode a series.
 
     Returns:
-        ``(columns, rows, slices)``; whole numbers as stored when no image is scaled, else float32 (float64
+        ``(slices, rows, columns)``; whole numbers as stored when no image is scaled, else float32 (float64
         for 32-bit values).
 
     Raises:
@@ -48,7 +48,7 @@ def read_voxels(series: Series) -> Voxels:
         pairs = zip(ordered, series.frames, strict=True)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as not finite
             ordered = [each.astype(exact) * frame.slope + frame.intercept for each, frame in pairs]
-    voxels = np.stack(ordered).transpose(2, 1, 0)
+    voxels = np.stack(ordered)
     if scaled and not np.isfinite(voxels).all():
         found = "a rescale slope that makes them infinite"
         raise InputError(Fault(series.where, "finite voxel values", found, "Export the series anew."))

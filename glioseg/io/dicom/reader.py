@@ -12,12 +12,12 @@ from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io.dicom.detect import dicom_files, require_dicom
 from glioseg.io.dicom.headers import Frame, read_frames
 from glioseg.io.dicom.match import choose
-from glioseg.io.dicom.native import Native, series_grid
 from glioseg.io.dicom.pixels import read_voxels
 from glioseg.io.dicom.resample import onto
 from glioseg.io.dicom.segment import write_segments
 from glioseg.io.dicom.segmentation import read_segments
 from glioseg.io.dicom.series import Series, find_series
+from glioseg.io.dicom.volume import series_grid, show
 from glioseg.io.labels import labels_of, segmentation_of
 from glioseg.io.names import listed, stem_of
 from glioseg.scan import CHANNELS, Grid, Scan, Segmentation
@@ -83,16 +83,15 @@ def write_segmentation(
 
 def _scan(chosen: Mapping[str, Series], id: str) -> Scan:
     flair = chosen["flair"]
-    grid, turn = series_grid(flair)
+    grid = replace(series_grid(flair), native=flair)
     channels = []
     names = tuple(name for name in CHANNELS if name in chosen)
     for name in names:
         series = chosen[name]
-        own, own_turn = (grid, turn) if series is flair else series_grid(series)
-        voxels = own_turn.presented(read_voxels(series))
+        own = grid if series is flair else series_grid(series)
+        voxels = show(series, read_voxels(series))
         channels.append(onto(voxels, own, grid, series, flair))
-    native = Native(turn.shape, turn.orientation, flair, flair.affine)
-    return Scan(np.stack(channels, axis=-1), replace(grid, native=native), id, names)
+    return Scan(np.stack(channels, axis=-1), grid, id, names)
 
 
 def _frames_of(files: Sequence[Path]) -> tuple[list[Frame], list[Fault], list[str]]:

@@ -17,8 +17,9 @@ from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
 from glioseg.io.dicom.anonymise import UNDATED, Uids, about_patient
 from glioseg.io.dicom.detect import require_dicom
-from glioseg.io.dicom.native import Native
 from glioseg.io.dicom.opening import calm
+from glioseg.io.dicom.series import Series
+from glioseg.io.dicom.volume import put_back
 from glioseg.scan import Origin, Segmentation
 
 KINDS: dict[Origin, tuple[str, str]] = {
@@ -42,12 +43,11 @@ def write_segments(segmentation: Segmentation, path: Path, *, anonymise: bool = 
         InputError: the scan comes from elsewhere, or the file cannot be written.
     """
     require_dicom()
-    native = segmentation.grid.native
-    if not isinstance(native, Native):
+    if not isinstance(segmentation.grid.native, Series):
         cure = "Write it as NIfTI."
         raise InputError(Fault(path, "the mask of a scan read from DICOM", "one of another kind", cure))
     with calm():
-        dataset = _segmentation(segmentation, native, anonymise)
+        dataset = _segmentation(segmentation, segmentation.grid.native, anonymise)
         with written_whole(path) as part:
             dataset.save_as(part, enforce_file_format=True)
     return path
@@ -60,16 +60,16 @@ def _titles(segmentation: Segmentation) -> dict[int, str]:
     return {value: f"label {value}" for value in segmentation.counts or (1,)}
 
 
-def _segmentation(segmentation: Segmentation, native: Native, anonymise: bool) -> Any:
+def _segmentation(segmentation: Segmentation, series: Series, anonymise: bool) -> Any:
     import highdicom
     from highdicom.seg import SegmentDescription
     from pydicom.sr.codedict import codes
     from pydicom.uid import ExplicitVRLittleEndian
 
     uids = Uids(anonymise)
-    frames = native.series.frames
+    frames = series.frames
     titles = _titles(segmentation)
-    stored = native.stored(segmentation.voxels).transpose(2, 1, 0)  # (slices, rows, columns)
+    stored = put_back(series, segmentation.voxels)
     numbered = np.zeros(stored.shape, np.uint8)
     for number, value in enumerate(titles, 1):
         numbered[stored == value] = number
@@ -94,15 +94,15 @@ def _segmentation(segmentation: Segmentation, native: Native, anonymise: bool) -
         )
         for number, title in enumerate(titles.values(), 1)
     ]
-    about = native.series.first.about
+    about = series.first.about
     date, time = UNDATED if anonymise else _date_and_time(about)
     dataset = highdicom.seg.Segmentation(
-        source_images=_single(native, uids) if single else [_multi(native, uids)],
+        source_images=_single(series, uids) if single else [_multi(series, uids)],
         pixel_array=pixels,
         segmentation_type="BINARY",
         segment_descriptions=descriptions,
         series_instance_uid=uids.made_of("series", *seed),
-        series_number=9000 + max(0, min(native.series.first.number or 0, 9000)),
+        series_number=9000 + max(0, min(series.first.number or 0, 9000)),
         sop_instance_uid=uids.made_of("instance", *seed),
         instance_number=1,
         manufacturer="glioseg",
@@ -146,39 +146,39 @@ def _date_and_time(about: Any) -> tuple[str, str]:
     return UNDATED
 
 
-def _single(native: Native, uids: Uids) -> list[Any]:
+def _single(series: Series, uids: Uids) -> list[Any]:
     """What a SEG needs to know of each image, and nothing of the patient; that is added at the end."""
     from pydicom.dataset import Dataset, FileMetaDataset
 
     made = []
-    for frame in native.series.frames:
+    for frame in series.frames:
         image = Dataset()
         image.file_meta = FileMetaDataset()
-        _identify(image, native, uids)
+        _identify(image, series, uids)
         image.SOPClassUID, image.SOPInstanceUID = frame.sop_class, uids.of(frame.instance)
         image.Rows, image.Columns = frame.rows, frame.columns
         image.ImagePositionPatient = [_decimal(value) for value in frame.position or ()]
-        image.ImageOrientationPatient = [_decimal(value) for value in native.series.first.orientation or ()]
-        image.PixelSpacing = [_decimal(value) for value in native.series.first.spacing or ()]
-        step = _decimal(float(np.linalg.norm(native.series.step)))
+        image.ImageOrientationPatient = [_decimal(value) for value in series.first.orientation or ()]
+        image.PixelSpacing = [_decimal(value) for value in series.first.spacing or ()]
+        step = _decimal(float(np.linalg.norm(series.step)))
         image.SliceThickness = _decimal(abs(frame.thickness)) if frame.thickness else step
         image.SpacingBetweenSlices = step
         made.append(image)
     return made
 
 
-def _multi(native: Native, uids: Uids) -> Any:
+def _multi(series: Series, uids: Uids) -> Any:
     """The header of a file of many frames, without what it says of the patient."""
     from pydicom.dataset import Dataset, FileMetaDataset
 
-    first = native.series.first
+    first = series.first
     image = Dataset()
     image.file_meta = FileMetaDataset()
-    _identify(image, native, uids)
+    _identify(image, series, uids)
     image.SOPClassUID, image.SOPInstanceUID = first.sop_class, uids.of(first.instance)
     image.Rows, image.Columns, image.NumberOfFrames = first.rows, first.columns, first.frames
     shared, measures, orientation = Dataset(), Dataset(), Dataset()
-    step = _decimal(float(np.linalg.norm(native.series.step)))
+    step = _decimal(float(np.linalg.norm(series.step)))
     measures.PixelSpacing = [_decimal(value) for value in first.spacing or ()]
     measures.SliceThickness = _decimal(abs(first.thickness)) if first.thickness else step
     measures.SpacingBetweenSlices = step
@@ -186,7 +186,7 @@ def _multi(native: Native, uids: Uids) -> Any:
     shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [orientation]
     image.SharedFunctionalGroupsSequence = [shared]
     own = []
-    for frame in sorted(native.series.frames, key=lambda frame: frame.index):
+    for frame in sorted(series.frames, key=lambda frame: frame.index):
         group, place = Dataset(), Dataset()
         place.ImagePositionPatient = [_decimal(value) for value in frame.position or ()]
         group.PlanePositionSequence = [place]
@@ -195,8 +195,8 @@ def _multi(native: Native, uids: Uids) -> Any:
     return image
 
 
-def _identify(image: Any, native: Native, uids: Uids) -> None:
-    first = native.series.first
+def _identify(image: Any, series: Series, uids: Uids) -> None:
+    first = series.first
     empty = (
         "PatientName PatientID PatientBirthDate PatientSex StudyDate StudyTime StudyID AccessionNumber "
         "ReferringPhysicianName"

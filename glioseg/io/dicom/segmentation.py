@@ -16,9 +16,9 @@ import numpy.typing as npt
 from glioseg.errors import Fault, InputError
 from glioseg.io.dicom.detect import dicom_files
 from glioseg.io.dicom.headers import SEGMENTATIONS, Frame, count_of, number_of, numbers_of, text_of
-from glioseg.io.dicom.native import series_grid
 from glioseg.io.dicom.opening import calm, damaged, open_header, open_whole
 from glioseg.io.dicom.series import SAME_PLACE, Series, normal
+from glioseg.io.dicom.volume import series_grid, show
 from glioseg.io.refuse import check_size
 from glioseg.scan import SAME_GRID, Grid
 
@@ -140,7 +140,12 @@ def _pixels(path: Path, header: Any, frames: list[Frame]) -> npt.NDArray[Any]:
 
 
 def _stack(path: Path, frames: list[Frame]) -> tuple[Series, list[int]]:
-    """The stack of slices that the frames lie on, gaps filled, and the slice of each frame."""
+    """The stack of slices that the frames lie on, gaps filled, and the slice of each frame.
+
+    highdicom's ``Segmentation.get_volume`` refuses masks of scans that are read here, with directions rounded
+    to three decimals, and puts stacks that lean away from their normal upright: 0.6 mm off at the middle of
+    30 mm that lean by 4 %.
+    """
     series = Series(tuple(frames))
     if not series.placed:
         cure = "Export the SEG anew."
@@ -157,16 +162,15 @@ def _stack(path: Path, frames: list[Frame]) -> tuple[Series, list[int]]:
     first, last = frames[order[0]], frames[order[-1]]
     if steps.size == 0:
         return Series((first,)), [0] * len(frames)
+    heights = depths - depths[order[0]]
+    # The header's own step first: frames may be left out, and an uneven stack is even on its mean alone.
     between = abs(frames[0].between or 0.0)
-    # The header's own step, where the frames agree with it: frames may be left out.
-    step = (
-        float(between)
-        if between and np.allclose(np.round(steps / between), steps / between, atol=0.05)
-        else 0.0
-    )
-    step = step or float(steps.min())
-    places = np.rint((depths - depths[order[0]]) / step).astype(int)
-    if np.abs(depths - depths[order[0]] - places * step).max() > SAME_GRID * step + SAME_PLACE:
+    candidates = [between] if between and (np.rint(steps / between) >= 1).all() else []
+    for step in (*candidates, float(steps.min())):
+        places = np.rint(heights / step).astype(int)
+        if np.abs(heights - places * step).max() <= SAME_GRID * step + SAME_PLACE:
+            break
+    else:
         found = f"steps from {steps.min():.2f} to {steps.max():.2f} mm"
         raise InputError(Fault(path, "evenly spaced frames", found, "Export the SEG anew."))
     count = int(places.max()) + 1
@@ -182,9 +186,8 @@ def _on(
 ) -> tuple[npt.NDArray[np.uint8], Grid]:
     if len(series.frames) == 1 and not np.linalg.norm(series.step) > 0:
         series = Series((replace(series.first, thickness=1.0),))
-    grid, turn = series_grid(series)
-    grid = replace(grid, files=(path,))
-    presented = turn.presented(voxels.transpose(2, 1, 0))
+    grid = replace(series_grid(series), files=(path,))
+    presented = show(series, voxels)
     if like is None:
         return presented, grid
     if like.lies_on(grid):
