@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 from glioseg.errors import Fault, InputError
 from glioseg.io.dicom.anonymise import KEPT
 from glioseg.io.refuse import check_size, quiet, reading, without_warnings
+from glioseg.words import Phrase
 
 IMAGES = {
     "1.2.840.10008.5.1.4.1.1.4": "MR",
@@ -189,13 +190,10 @@ def _open(path: Path, **options: Any) -> Any:
     with reading(path), open(path, "rb") as file:
         start = file.read(132)
         if not start:
-            raise InputError(
-                Fault(path, "a DICOM file", "an empty file (0 bytes)", "Copy or export it anew.")
-            )
+            raise InputError(Fault("dicom.empty", path))
         bare = start[128:] != b"DICM"
         if bare and start[:2] not in (b"\x08\x00", b"\x00\x08", b"\x02\x00"):
-            found = "another kind of file named like one"
-            raise InputError(Fault(path, "a DICOM file", found, "Remove it, or export it anew as DICOM."))
+            raise InputError(Fault("dicom.other_kind", path))
         try:
             with calm():
                 if not bare:
@@ -224,14 +222,12 @@ def _check_inflated(path: Path, file: BinaryIO) -> None:
             size += len(inflate.decompress(piece, 1 << 20))
             piece = inflate.unconsumed_tail
             if size > MAX_INFLATED:
-                found = "more"
-                cure = "Export it without deflation."
-                raise InputError(Fault(path, f"at most {MAX_INFLATED:,} bytes inflated", found, cure))
+                raise InputError(Fault("dicom.inflated", path, most=f"{MAX_INFLATED:,}"))
 
 
 def damaged(path: Path) -> Fault:
     """A fault without the library's own words: they may quote the header, and with it a name."""
-    return Fault(path, "a whole DICOM file", "one that is damaged or cut short", "Copy or export it anew.")
+    return Fault("dicom.damaged", path)
 
 
 class Images(NamedTuple):
@@ -272,13 +268,13 @@ def _frames(path: Path, header: Any) -> tuple[list[Frame], str]:
     sop_class = text_of(header, "SOPClassUID") or str(header.file_meta.get("MediaStorageSOPClassUID", ""))
     modality = text_of(header, "Modality")
     if sop_class == "1.2.840.10008.1.3.10":
-        return [], "a directory of DICOM files (DICOMDIR)"
+        return [], Phrase("dicom.directory")
     if not header.get("SOPClassUID"):  # cut before anything that matters
         raise InputError(damaged(path))
     if sop_class in COLOURS:
-        return [], "a colour image"
+        return [], Phrase("dicom.colour")
     if sop_class not in IMAGES or modality not in ("MR", "OT", ""):
-        return [], modality or "an object that is no image"
+        return [], modality or Phrase("dicom.no_image")
     count, rows, columns = (count_of(header, word) for word in ("NumberOfFrames", "Rows", "Columns"))
     samples = count_of(header, "SamplesPerPixel", 1)
     bits = count_of(header, "BitsAllocated", 16)
@@ -291,11 +287,10 @@ def _frames(path: Path, header: Any) -> tuple[list[Frame], str]:
     check_size(path, (count, rows, columns, samples or 1), stored_bytes=room)
     photometric = text_of(header, "PhotometricInterpretation")
     if (samples or 1) > 1 or photometric not in ("MONOCHROME1", "MONOCHROME2", ""):
-        return [], "a colour image"
+        return [], Phrase("dicom.colour")
     groups = header.get("PerFrameFunctionalGroupsSequence")
     if groups and len(groups) != count:
-        found = f"that of {len(groups)}"
-        raise InputError(Fault(path, f"the place of each of {count} frames", found, "Export it anew."))
+        raise InputError(Fault("dicom.places_of_frames", path, count=count, places=len(groups)))
     shared = (header.get("SharedFunctionalGroupsSequence") or [None])[0]
     common = _common(path, header, sop_class, modality, count, rows, columns, photometric)
     common["about"] = _about(header)

@@ -55,8 +55,7 @@ def write_segments(
     """
     require_dicom()
     if not isinstance(grid.native, Native):
-        cure = "Write it as NIfTI."
-        raise InputError(Fault(path, "the mask of a scan read from DICOM", "one of another kind", cure))
+        raise InputError(Fault("dicom.mask_of_other_kind", path))
     with calm():
         dataset = _segmentation(voxels, grid.native, titles, anonymise, made)
         with written_whole(path) as part:
