@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from copy import copy
 
-from glioseg.words import as_parameters, catalogue, changed, filled, sentence
+from glioseg.words import Phrase, as_parameters, catalogue, changed, filled, sentence
 
 PARTS = ("where", "expected", "found", "cure")
 """What the catalogue says of a fault; ``where`` only if the fault names no file, folder or option itself."""
@@ -63,6 +63,10 @@ class Fault:
         """What to do, in English."""
         return self.part("cure")
 
+    def phrase(self, name: str) -> Phrase:
+        """One of :data:`PARTS` as a parameter of another sentence, to be said in its language."""
+        return _Part(self, name)
+
     def at(self, where: object) -> Fault:
         """The same fault of another place."""
         other = copy(self)
@@ -103,6 +107,27 @@ class Fault:
 
     def _key(self) -> tuple[object, ...]:
         return self.code, self.where, tuple(sorted(self.parameters.items()))
+
+
+class _Part(Phrase):
+    """A part of a fault, said in the language of the sentence that it stands in."""
+
+    def __new__(cls, fault: Fault, name: str) -> _Part:
+        new = str.__new__(cls, fault.part(name))
+        new.fault, new.name = fault, name
+        return new
+
+    fault: Fault
+    name: str
+
+    def text(self, language: str = "en") -> str:
+        return self.fault.part(self.name, language)
+
+    def changed(self, change: Callable[[str], str]) -> _Part:
+        return _Part(self.fault.changed(change), self.name)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _Part, (self.fault, self.name)
 
 
 class GliosegError(Exception):

@@ -140,8 +140,8 @@ def _open(path: Path) -> tuple[Any, Grid, int]:
     colour = dtype.names is not None
     channels = 3 if colour else shape[3] if len(shape) == 4 else 1
     if not 2 <= len(shape) <= (3 if colour else 4) or channels not in (1, 3):
-        sizes = " x ".join(map(str, shape))
-        raise InputError(Fault("nifti.axes", path, count=len(shape), sizes=sizes))
+        there = " x ".join(map(str, shape))
+        raise InputError(Fault("nifti.axes", path, count=len(shape), sizes=there))
     if dtype.names not in (None, ("R", "G", "B")) or (not colour and dtype.kind not in "iuf"):
         if colour:
             raise InputError(Fault("nifti.transparent", path))

@@ -34,8 +34,8 @@ def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan
     if "flair" not in sequences:
         if not sequences:
             raise InputError(Fault("io.no_flair_option"))
-        names = Joined(Phrase(f"sequence.{name}") for name in sequences)
-        raise InputError(Fault("io.sequences_without_flair", next(iter(sequences.values())), sequences=names))
+        there = Joined(Phrase(f"sequence.{name}") for name in sequences)
+        raise InputError(Fault("io.sequences_without_flair", next(iter(sequences.values())), sequences=there))
     names = [name for name in CHANNELS if name in sequences]
     name = id or scan_of_sequence(sequences["flair"])
     scans: dict[str, Scan] = {}

@@ -222,8 +222,8 @@ def _stacked(
                 code = "slices.slice_of_other_kind"
                 if what == "mask":
                     code = "slices.mask_of_other_size" if size else "slices.masks_of_other_size"
-                kinds = {"kind": _kind(shape, dtype), "own": _kind(pages.shape[1:], pages.dtype)}
-                faults.append(Fault(code, file, **kinds))
+                said = {"kind": _kind(shape, dtype), "own": _kind(pages.shape[1:], pages.dtype)}
+                faults.append(Fault(code, file, **said))
     raise_all(faults)
     check_size(files[0].parent, (len(files), *shape[:2], shape[2] if len(shape) == 3 else 1))
     stacked = np.concatenate([pages for _, pages in slices])

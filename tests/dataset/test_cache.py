@@ -102,7 +102,7 @@ def test_every_case_that_cannot_be_prepared_is_told_at_once(few_slices, tmp_path
     second.unlink()
     with pytest.raises(InputError) as caught:
         prepare_cases(cases, SMALL, tmp_path / "cache")
-    assert [fault.where for fault in caught.value.faults] == [first, second]
+    assert [fault.where for fault in caught.value.faults] == [str(first), str(second)]
 
 
 def test_a_scan_without_masks_is_refused(case, tmp_path) -> None:
@@ -291,7 +291,7 @@ def test_a_cache_that_is_only_read(case, tmp_path, read_only) -> None:
         with pytest.raises(InputError) as caught:
             prepare_cases(cases, Preparation(size=32), cache)
     (fault,) = caught.value.faults
-    assert fault.where == cache
+    assert fault.where == str(cache)
     assert "no permission to write" in str(fault)
     assert "GLIOSEG_CACHE" in fault.cure
 
