@@ -7,10 +7,10 @@ its ``exit_code``: 1 failed, 2 wrong usage or bad input.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import copy
 
-from glioseg.words import catalogue, filled, sentence
+from glioseg.words import Phrase, as_parameters, catalogue, changed, filled, sentence
 
 PARTS = ("where", "expected", "found", "cure")
 """What the catalogue says of a fault; ``where`` only if the fault names no file, folder or option itself."""
@@ -22,7 +22,8 @@ class Fault:
     Args:
         code: key in the section ``faults`` of :mod:`glioseg.words`.
         where: the file, folder or option; left out where the catalogue says it.
-        parameters: what the sentences are filled with.
+        parameters: what the sentences are filled with; a :class:`glioseg.words.Phrase` among them is said in
+            the language of the sentence.
 
     Attributes:
         code, where, parameters: as given, ``where`` and parameters as text.
@@ -39,7 +40,7 @@ class Fault:
             self.named, self.where = True, str(code)
             return
         self.code = str(code)
-        self.parameters = {name: str(value) for name, value in parameters.items()}
+        self.parameters = as_parameters(parameters)
         self.named = where is not None
         self.where = str(where) if self.named else self.part("where")
 
@@ -48,7 +49,7 @@ class Fault:
         sentences = catalogue(language)["faults"][self.code]
         if name == "where" and self.named:
             return self.where
-        return filled(sentences[name], self.parameters)
+        return filled(sentences[name], self.parameters, language)
 
     @property
     def expected(self) -> str:
@@ -65,10 +66,27 @@ class Fault:
         """What to do, in English."""
         return self.part("cure")
 
+    def phrase(self, name: str) -> Phrase:
+        """One of :data:`PARTS` as a parameter of another sentence, to be said in its language."""
+        return _Part(self, name)
+
     def at(self, where: object) -> Fault:
         """The same fault of another place."""
         other = copy(self)
         other.named, other.where = True, str(where)
+        return other
+
+    def but(self, **parameters: object) -> Fault:
+        """The same fault with other parameters."""
+        other = copy(self)
+        other.parameters = {**self.parameters, **as_parameters(parameters)}
+        return other
+
+    def changed(self, change: Callable[[str], str]) -> Fault:
+        """The same fault with its place and every parameter changed."""
+        other = copy(self)
+        other.where = change(self.where)
+        other.parameters = changed(self.parameters, change)
         return other
 
     def text(self, language: str = "en") -> str:
@@ -92,6 +110,27 @@ class Fault:
 
     def _key(self) -> tuple[object, ...]:
         return self.code, self.where, tuple(sorted(self.parameters.items()))
+
+
+class _Part(Phrase):
+    """A part of a fault, said in the language of the sentence that it stands in."""
+
+    def __new__(cls, fault: Fault, name: str) -> _Part:
+        new = str.__new__(cls, fault.part(name))
+        new.fault, new.name = fault, name
+        return new
+
+    fault: Fault
+    name: str
+
+    def text(self, language: str = "en") -> str:
+        return self.fault.part(self.name, language)
+
+    def changed(self, change: Callable[[str], str]) -> _Part:
+        return _Part(self.fault.changed(change), self.name)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _Part, (self.fault, self.name)
 
 
 class GliosegError(Exception):

@@ -29,18 +29,16 @@ def write_fault(path: Path, error: OSError) -> Fault:
     # NumPy reports a short write, which is what a full disk gives it, without a number.
     short_write = error.errno is None and "written" in str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT) or short_write:
-        return Fault(path, "room to write", "a full disk", "Free some space or choose another folder.")
+        return Fault("files.full", path)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return Fault(
-            path, "a place that can be written", "no permission to write", "Choose another output folder."
-        )
+        return Fault("files.no_permission", path)
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
-        return Fault(path, "a folder", "a file of that name", "Remove it or choose another output folder.")
+        return Fault("files.file_in_the_way", path)
     if error.errno == errno.EISDIR:
-        return Fault(path, "a file", "a folder of that name", "Remove it or choose another output folder.")
+        return Fault("files.folder_in_the_way", path)
     if error.errno == errno.ENAMETOOLONG:
-        return Fault(path, "a shorter name", "a name too long for this disk", "Use a shorter name.")
-    return Fault(path, "a place that can be written", str(error), "Choose another output folder.")
+        return Fault("files.long_name", path)
+    return Fault("files.not_written", path, reason=error)
 
 
 def make_folder(path: Path) -> Path:

@@ -355,14 +355,13 @@ def _set(content: dict[str, Any], setting: str) -> list[Fault]:
     key, equals, text = setting.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts):
-        found = "an empty key" if equals else "no '='"
-        return [Fault(where, "table.key=value", found, "For instance --set train.epochs=20.")]
+        return [Fault("recipe.empty_key" if equals else "recipe.no_equals", where)]
     value = parse_value(text)
     table = content
     for part in parts[:-1]:
         inner = table.setdefault(part, {})
         if not isinstance(inner, dict):
-            return [Fault(where, f"a table '{part}'", "a single value", "Check the key.")]
+            return [Fault("recipe.no_table", where, table=part)]
         table = inner
     table[parts[-1]] = value
     return []

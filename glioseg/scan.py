@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import WrongKindError
+from glioseg.words import Phrase
 
 CHANNELS = ("pre", "flair", "post")
 """The sequences of the LGG data set in the order in which it stores them as RGB."""
@@ -94,12 +95,12 @@ class Grid:
             return True
         return self._apart(other) <= tolerance * min(self.spacing or (1.0,))
 
-    def describe(self, like: Grid | None = None) -> str:
+    def describe(self, like: Grid | None = None) -> Phrase:
         """``155 slices of 240 x 240``, or how far this grid lies from one of the same shape."""
         if like is not None and self.shape == like.shape and not (self.affine is None or like.affine is None):
-            return f"the same size, but up to {self._apart(like):.1f} mm away"
+            return Phrase("grid.away", distance=f"{self._apart(like):.1f}")
         slices, height, width = self.shape
-        return f"{slices} slices of {width} x {height}"
+        return Phrase("grid.size", slices=slices, width=width, height=height)
 
     def _apart(self, other: Grid) -> float:
         """Greatest distance between corners of the same name, in mm."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from glioseg.errors import Fault, InputError
+from glioseg.words import Joined, Phrase
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -37,14 +38,10 @@ def find_toml(name_or_path: str | Path, shipped: Path, kind: str) -> Path:
     if str(name_or_path) in names:
         return shipped / f"{name_or_path}.toml"
     near = get_close_matches(str(name_or_path), names, n=1)
-    raise InputError(
-        Fault(
-            f"{kind} '{name_or_path}'",
-            f"one of {', '.join(names)}, or a .toml file",
-            f"no such {kind}",
-            f"Did you mean '{near[0]}'?" if near else "Use one of these names.",
-        )
-    )
+    said = {"kind": Phrase(f"settings.kind.{kind}"), "name": name_or_path, "names": Joined(names)}
+    if near:
+        raise InputError(Fault("settings.name_with_nearest", nearest=near[0], **said))
+    raise InputError(Fault("settings.name", **said))
 
 
 def toml_names(folder: Path) -> list[str]:
@@ -61,7 +58,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        raise InputError(Fault(path, "a readable TOML file", str(error), "Mend the file.")) from error
+        raise InputError(Fault("settings.no_toml", path, reason=error)) from error
 
 
 def parse_value(text: str) -> Any:
@@ -85,15 +82,16 @@ def checked(model: type[Model], content: dict[str, Any], where: str) -> Model:
 
 
 def _fault(model: type[BaseModel], where: str, item: Any) -> Fault:
-    place = ".".join(str(part) for part in item["loc"])
+    place = f"{where}: {'.'.join(str(part) for part in item['loc'])}"
     if item["type"] == "extra_forbidden":
         known = _keys_beside(model, item["loc"])
         near = get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.5)
-        cure = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
-        return Fault(f"{where}: {place}", "a known setting", "an unknown one", cure)
+        if near:
+            return Fault("settings.unknown_with_nearest", place, nearest=near[0])
+        return Fault("settings.unknown", place, known=Joined(known))
     if item["type"] == "missing":
-        return Fault(f"{where}: {place}", "this setting", "none", "Add it.")
-    return Fault(f"{where}: {place}", _lower(item["msg"]), repr(item["input"]), "Change the value.")
+        return Fault("settings.missing", place)
+    return Fault("settings.value", place, rule=_lower(item["msg"]), value=repr(item["input"]))
 
 
 def _keys_beside(model: Any, location: tuple[str | int, ...]) -> list[str]:

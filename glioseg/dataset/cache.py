@@ -110,8 +110,7 @@ def _told_once(faults: list[Fault], root: Path) -> list[Fault]:
     """A cache that cannot be written is one fault, not one for each patient."""
     own = [fault for fault in faults if Path(fault.where).is_relative_to(root)]
     rest = [fault for fault in faults if fault not in own]
-    cure = "Choose another folder for the cache with GLIOSEG_CACHE."
-    return [Fault(root, fault.expected, fault.found, cure) for fault in own[:1]] + rest
+    return [Fault("dataset.cache", root, reason=fault.phrase("found")) for fault in own[:1]] + rest
 
 
 def _open_or_make(case: Case, preparation: Preparation, labels: Labels, root: Path) -> PreparedCase:
@@ -132,18 +131,14 @@ def _open_or_make(case: Case, preparation: Preparation, labels: Labels, root: Pa
             np.save(part / "images.npy", made["images"])
             np.save(part / "targets.npy", made["targets"])
             write_text(part / "meta.json", json.dumps(made["meta"]))
-    raise InputError(
-        Fault(folder, "the arrays just written", "other bytes", "Check the disk, or set GLIOSEG_CACHE.")
-    )
+    raise InputError(Fault("dataset.cache_bytes", folder))
 
 
 def _make(case: Case, preparation: Preparation, labels: Labels) -> dict[str, Any]:
     """What the folder of a case holds."""
     scan, truth = read_case(case, labels.named)
     if truth is None:
-        raise InputError(
-            Fault(case.images[0].parent, "a mask for every slice", "none", "Training needs labelled scans.")
-        )
+        raise InputError(Fault("dataset.not_labelled", case.images[0].parent))
     prepared = preparation(scan)
     images = prepared.images.astype(np.float16)
     shares = [preparation.target(truth.label(value), prepared.frame) for value in labels.named]
@@ -200,7 +195,7 @@ def _content_hash(case: Case, root: Path) -> str:
         try:
             state = path.stat()
         except OSError as error:
-            raise InputError(Fault(path, "a readable file", str(error), "Put the file back.")) from error
+            raise InputError(Fault("dataset.file_gone", path, reason=error)) from error
         seen.update(f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}\n".encode())
     note = root / "content" / f"{seen.hexdigest()[:32]}.txt"
     try:

@@ -247,9 +247,8 @@ def _duplicates(results: Iterable[_Findings]) -> list[Fault]:
             continue
         same = len(_whole(one.case) & _whole(other.case))
         if 2 * same >= min(len(set(one.sampled)), len(set(other.sampled))):
-            found = f"{same} slices that are those of {one.case.id}, pixel for pixel"
-            cure = "Remove one of the two, or they may stand on both sides of a split."
-            faults.append(Fault(other.case.source.place, "a patient of its own", found, cure))
+            where = other.case.source.place
+            faults.append(Fault("dataset.same_patient", where, count=same, other=one.case.id))
     return faults
 
 

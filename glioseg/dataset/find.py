@@ -97,14 +97,11 @@ def survey(folder: str | Path, rule: str | None = None) -> Survey:
     if ("images" in inside or "masks" in inside) and not _has_volumes(folder):
         missing = [name for name in ("images", "masks") if name not in inside]
         if missing:
-            cure = f"Put the {missing[0]} into {folder / missing[0]}."
-            fault = Fault(folder, "folders images and masks", f"no folder {missing[0]}", cure)
+            fault = Fault("dataset.no_folder", folder, name=missing[0], place=folder / missing[0])
             return Survey("images-masks", (), (fault,))
         return _images_and_masks(inside["images"], inside["masks"], pattern)
     if rule is not None:
-        cure = "Leave the rule away, or sort the files into images and masks."
-        fault = Fault(folder, "folders images and masks for a patient rule", "neither", cure)
-        return Survey("", (), (fault,))
+        return Survey("", (), (Fault("dataset.rule_without_folders", folder),))
     found = _patient_folders(folder, folders, pictures)
     if found.layout and not found.faults:
         return found
@@ -129,15 +126,13 @@ def _scans(folder: Path) -> Survey:
     for source in sources:
         truth = [file for file in source.truth if file is not None]
         if not truth:
-            expected = "a mask beside it"
-            cure = "Add it, for instance as <name>_mask.nii.gz, or remove the scan."
-            faults.append(Fault(source.place, expected, "none", cure))
+            faults.append(Fault("dataset.scan_without_mask", source.place))
         elif source.format == "slices":
             pairs = zip(source.files, source.truth, strict=True)
             faults += [without_mask(image) for image, mask in pairs if mask is None]
         elif len(truth) > 1:
             several = listed(file.name for file in truth)
-            faults.append(Fault(source.place, "one mask for the scan", several, "Leave one of them there."))
+            faults.append(Fault("io.several_masks", source.place, files=several))
         faults += [without_image(mask) for mask in source.strays]
     cases = tuple(Case(source, SCANS) for source in sorted(sources, key=lambda source: source.id))
     notes = tuple(str(source) for source in sources if source.note and source.format != "dicom")
@@ -184,31 +179,22 @@ def _patient_folders(root: Path, folders: list[Path], pictures: list[Path]) -> S
             empty.append(folder)
     if not cases and not faults:
         return Survey("", (), (_nothing(root, empty, pictures),))
-    faults += [
-        Fault(folder, "the slices of a patient", "no image", "Add its images, or remove the folder.")
-        for folder in empty
-    ]
-    faults += [
-        Fault(file, "images inside the folders of patients", "one beside them", "Move it into its folder.")
-        for file in pictures
-    ]
+    faults += [Fault("dataset.empty_patient", folder) for folder in empty]
+    faults += [Fault("dataset.image_beside_patients", file) for file in pictures]
     return Survey(KAGGLE, tuple(sorted(cases, key=lambda case: case.id)), tuple(faults))
 
 
 def _nothing(root: Path, folders: list[Path], pictures: list[Path]) -> Fault:
     """The fault of a folder without a patient; says where there are some, if one level up or down."""
-    expected = "folders of patients, or folders images and masks"
     if pictures:
-        return Fault(
-            root, expected, f"{len(pictures)} images", f"Give {root.resolve().parent}, which holds it."
-        )
+        return Fault("dataset.images_alone", root, count=len(pictures), above=root.resolve().parent)
     for folder in folders:
         with suppress(InputError):
             if any(_entries(inside)[1] for inside in _entries(folder)[0][:3]):
-                return Fault(root, expected, f"them only one level down, in {folder.name}", f"Give {folder}.")
-    found = f"{len(folders)} folders without images" if folders else "an empty folder"
-    cure = "Give the unpacked kaggle_3m folder, or make images and masks."
-    return Fault(root, expected, found, cure)
+                return Fault("dataset.one_level_down", root, name=folder.name, folder=folder)
+    if not folders:
+        return Fault("dataset.empty_folder", root)
+    return Fault("dataset.folders_without_images", root, count=len(folders))
 
 
 def _patient(folder: Path) -> tuple[Case | None, list[Fault]]:
@@ -217,34 +203,26 @@ def _patient(folder: Path) -> tuple[Case | None, list[Fault]]:
     masks: dict[int, Path] = {}
     faults: list[Fault] = []
     inside, files = _entries(folder)
-    faults += [
-        Fault(entry, "an image", "a folder of that name", "Rename it or take it away.")
-        for entry in inside
-        if is_picture(entry)
-    ]
+    faults += [Fault("dataset.folder_named_like_image", entry) for entry in inside if is_picture(entry)]
     for file in files:
         stem = stem_of(file)
         slice_stem = stem.removesuffix("_mask")
         prefix, number = split_number(slice_stem)
         if prefix != id or number is None:
-            expected = f"a name like {id}_12.tif or {id}_12_mask.tif"
-            faults.append(Fault(file, expected, file.name, "Rename it, or move it to its own patient."))
+            faults.append(Fault("dataset.name_of_slice", file, patient=id, name=file.name))
             continue
         _put(masks if slice_stem != stem else images, number, file, faults)
     faults += [without_mask(images[number]) for number in sorted(images.keys() - masks.keys())]
     faults += [without_image(masks[number]) for number in sorted(masks.keys() - images.keys())]
     gaps = sorted(set(range(1, max(images, default=0) + 1)) - images.keys())
     if gaps:
-        found = f"no slice {listed(gaps, 5)}"
-        cure = "Download or unpack the patient anew."
-        faults.append(Fault(folder, f"slices 1 to {max(images)} without gaps", found, cure))
+        faults.append(Fault("dataset.gaps", folder, last=max(images), numbers=listed(gaps, 5)))
     return (_case(id, images, masks, KAGGLE) if images else None), faults
 
 
 def _put(among: dict[int, Path], number: int, file: Path, faults: list[Fault]) -> None:
     if number in among:
-        found = f"also {among[number].name}"
-        faults.append(Fault(file, f"one file for slice {number}", found, "Remove one of them."))
+        faults.append(Fault("dataset.slice_twice", file, number=number, other=among[number].name))
     else:
         among[number] = file
 
@@ -260,15 +238,12 @@ def _case(id: str, images: dict[int, Path], masks: dict[int, Path], layout: str)
 
 
 def _compiled(rule: str | None) -> re.Pattern[str]:
-    where = f"the patient rule {rule!r}"
-    cure = r"For instance '(?P<patient>[^_]+)_(?P<slice>\d+)'."
     try:
         pattern = re.compile(DEFAULT_RULE if rule is None else rule)
     except re.error as error:
-        raise InputError(Fault(where, "a regular expression", str(error), cure)) from error
+        raise InputError(Fault("dataset.rule_no_expression", rule=repr(rule), reason=error)) from error
     if "patient" not in pattern.groupindex and pattern.groups != 1:
-        found = f"{pattern.groups} groups and none of that name"
-        raise InputError(Fault(where, "one group, or a group named patient", found, cure))
+        raise InputError(Fault("dataset.rule_groups", rule=repr(rule), count=pattern.groups))
     return pattern
 
 
@@ -277,27 +252,22 @@ def _images_and_masks(image_folder: Path, mask_folder: Path, pattern: re.Pattern
     images = _by_stem(image_folder, faults)
     masks = _by_stem(mask_folder, faults)
     if not images and not faults:
-        faults.append(Fault(image_folder, "images (TIFF, PNG, JPEG)", "none", "Put the slices there."))
+        faults.append(Fault("dataset.no_images", image_folder))
     patients: dict[str, dict[int, Path]] = {}
     its_masks: dict[str, dict[int, Path]] = {}
     for stem, image in images.items():
         own = [masks.pop(name) for name in dict.fromkeys((stem, f"{stem}_mask")) if name in masks]
         if len(own) > 1:
-            found = f"also {own[1].name}"
-            faults.append(Fault(own[0], f"one mask for {image.name}", found, "Remove one of them."))
+            faults.append(Fault("dataset.mask_twice", own[0], image=image.name, other=own[1].name))
         if not own:
-            expected = f"a mask of its name in {mask_folder.name}"
-            cure = f"Add {mask_folder.name}/{stem}.png, or remove the image."
-            faults.append(Fault(image, expected, "none", cure))
+            faults.append(Fault("dataset.image_without_mask", image, folder=mask_folder.name, stem=stem))
         id, number = _parsed(stem, pattern, default=pattern.pattern == DEFAULT_RULE)
         if not id:
-            cure = "Rename it, or give another rule."
-            faults.append(Fault(image, "a name that the patient rule fits", pattern.pattern, cure))
+            faults.append(Fault("dataset.rule_does_not_fit", image, rule=pattern.pattern))
             continue
         slices = patients.setdefault(id, {})
         if number is None and slices:
-            cure = "Name them like patient_12.png, or give a rule with a group named slice."
-            faults.append(Fault(image, f"a slice number, since {id} has several slices", "none", cure))
+            faults.append(Fault("dataset.no_slice_number", image, patient=id))
             continue
         number = 1 if number is None else number
         _put(slices, number, image, faults)
@@ -313,9 +283,7 @@ def _by_stem(folder: Path, faults: list[Fault]) -> dict[str, Path]:
     for file in _entries(folder)[1]:
         stem = stem_of(file)
         if stem in files:
-            faults.append(
-                Fault(file, f"one file for {stem}", f"also {files[stem].name}", "Remove one of them.")
-            )
+            faults.append(Fault("dataset.name_twice", file, stem=stem, other=files[stem].name))
         files.setdefault(stem, file)
     return files
 

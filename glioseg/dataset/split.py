@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from glioseg.errors import Fault, InputError
+from glioseg.io.names import listed
 from glioseg.recipe import SplitChoice
+from glioseg.words import Joined
 
 REFERENCE_VALIDATION = (
     "TCGA_CS_4944_20010208",
@@ -75,25 +77,11 @@ def split_patients(
         train = None
     missing = sorted((validation | (train or set())) - set(patients))
     if missing:
-        raise InputError(
-            Fault(
-                f"split '{label}'",
-                "its patients among the data",
-                f"none named {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}",
-                "Choose another split, for instance --set split.name=kfold.",
-            )
-        )
+        raise InputError(Fault("dataset.split_without_patients", split=label, patients=listed(missing, 5)))
     chosen = train if train is not None else set(patients) - validation
     if not chosen or not validation:
-        side = "validation" if chosen else "training"
-        raise InputError(
-            Fault(
-                f"split '{label}'",
-                "patients on both sides",
-                f"no {side} patient among {len(patients)}",
-                "Add patients or choose another split.",
-            )
-        )
+        code = "dataset.no_validation_patient" if chosen else "dataset.no_training_patient"
+        raise InputError(Fault(code, split=label, count=len(patients)))
     return Split(tuple(sorted(chosen)), tuple(sorted(validation)), label)
 
 
@@ -110,14 +98,8 @@ def _deal(
     ]
     if choice.name == "kfold":
         if choice.fold >= choice.folds or choice.folds > len(order):
-            raise InputError(
-                Fault(
-                    "split 'kfold'",
-                    f"a fold from 0 to folds - 1, and at most {len(order)} folds",
-                    f"fold {choice.fold} of {choice.folds}",
-                    "Set split.fold and split.folds.",
-                )
-            )
+            folds = {"most": len(order), "fold": choice.fold, "folds": choice.folds}
+            raise InputError(Fault("dataset.fold", split="kfold", **folds))
         # Dealing on across sites keeps both the sites and the fold sizes even.
         label = f"kfold-{choice.fold}of{choice.folds}-seed{choice.seed}"
         return set(order[choice.fold :: choice.folds]), label
@@ -129,7 +111,7 @@ def _deal(
 
 def _read_file(choice: SplitChoice) -> tuple[set[str] | None, set[str], str]:
     if choice.file is None:
-        raise InputError(Fault("split 'file'", "a file name", "none", "Add --set split.file=patients.json."))
+        raise InputError(Fault("dataset.split_without_file", split="file"))
     path = Path(choice.file)
     try:
         text = path.read_text(encoding="utf-8-sig")  # Windows editors put a mark before the text
@@ -138,19 +120,11 @@ def _read_file(choice: SplitChoice) -> tuple[set[str] | None, set[str], str]:
         content = json.loads(text)
         train, validation = (_names(content[side]) for side in ("train", "validation"))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            Fault(
-                path,
-                'JSON {"train": [...], "validation": [...]} or a text file with one patient a line',
-                f"{type(error).__name__}: {error}",
-                "Mend the file.",
-            )
-        ) from error
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(Fault("dataset.split_file", path, reason=reason)) from error
     both = sorted(train & validation)
     if both:
-        raise InputError(
-            Fault(path, "each patient on one side", f"both: {', '.join(both)}", "Mend the file.")
-        )
+        raise InputError(Fault("dataset.on_both_sides", path, patients=Joined(both)))
     return train, validation, path.name
 
 

@@ -16,6 +16,7 @@ from glioseg.io.registry import READERS, Reader, reader_for, register
 from glioseg.io.sequences import read_sequences, with_all_channels
 from glioseg.io.source import Source
 from glioseg.scan import CHANNELS, LESION, Grid, Scan, Segmentation
+from glioseg.words import Joined, Phrase
 
 __all__ = [
     "READERS",
@@ -68,8 +69,8 @@ def read_scan(
     if source is None:
         return with_all_channels(read_sequences(sequences, id))
     if sequences:
-        cure = "Give the scan alone, or one file a sequence."
-        raise InputError(Fault(source, "a scan or its sequences", f"also {', '.join(sequences)}", cure))
+        names = Joined(Phrase(f"sequence.{name}") for name in sequences)
+        raise InputError(Fault("io.scan_and_sequences", source, sequences=names))
     path = Path(source)
     reader = reader_for(path)
     if reader.name == "dicom" or (path.is_dir() and not holds_slices(path)):
@@ -81,8 +82,8 @@ def _only_scan(folder: Path, id: str | None, series: Mapping[str, str] | None = 
     """Read the one scan that lies in a folder without slices: a volume, or the volumes of its sequences."""
     sources, faults = find_scans([folder], series)
     if not faults and len(sources) > 1:
-        found = f"{len(sources)} scans ({listed(source.id for source in sources)})"
-        faults.append(Fault(folder, "one scan", found, "Give one of them."))
+        names = listed(source.id for source in sources)
+        faults.append(Fault("io.several_scans", folder, count=len(sources), names=names))
     raise_all(faults)
     return replace(sources[0], id=id or sources[0].id).read()
 
@@ -140,8 +141,5 @@ def plain_name(name: str) -> str:
         InputError: it holds signs that paths are made of.
     """
     if name in (".", "..") or any(character in name for character in '/\\:*?"<>|\0'):
-        cure = "Use letters, digits, spaces, - and _."
-        raise InputError(
-            Fault(repr(name), "a plain name for the mask", "signs that are no part of one", cure)
-        )
+        raise InputError(Fault("io.name_of_mask", repr(name)))
     return name

@@ -78,9 +78,7 @@ def find_scans(
     images = [file for file in dict.fromkeys(walk.images) if not is_mask(file)]
     faults = walk.faults
     if not images and not walk.dicom and not faults:
-        where = given[0] if given else "this command"
-        what = "only files named like masks" if given else "none"
-        faults.append(Fault(where, "at least one scan", what, "Give the images."))
+        faults.append(Fault("io.only_masks", given[0]) if given else Fault("io.no_scan"))
     volumes, wrong = volume_scans([file for file in images if is_volume(file)])
     faults += wrong
     by_folder = _grouped(volumes, lambda source: str(source.files[0].parent))
@@ -96,9 +94,7 @@ def find_scans(
         sources = _beside_dicom(sources, found[0])
         faults += found[1]
     elif series:
-        found_instead = f"{len(sources)} scans of other kinds"
-        cure = "Use --flair, --pre and --post for files."
-        faults.append(Fault("--series", "DICOM, whose series it chooses", found_instead, cure))
+        faults.append(Fault("io.series_of_files", "--series", count=len(sources)))
     return _named_apart(with_truths(sources, walk.masks)), faults
 
 
@@ -122,9 +118,7 @@ class _Walk:
             if path.is_dir():
                 self._folder(path, path)
                 if (len(self.images), len(self.faults), len(self.dicom)) == before:
-                    expected = "slices (TIFF, PNG, JPEG), NIfTI volumes or DICOM"
-                    cure = "Give the folder that holds the scans; files named like masks are left aside."
-                    self.faults.append(Fault(path, expected, "none", cure))
+                    self.faults.append(Fault("io.folder_without_scans", path))
             elif is_dicom(path):
                 self.dicom.setdefault(path, path)
             else:

@@ -39,9 +39,8 @@ def read_segmentation(path: Path, like: Grid | None, labels: Mapping[int, str] |
 
 def _grid_of(path: Path, voxels: npt.NDArray[Any], like: Grid | None) -> Grid:
     if like is not None and voxels.shape != like.shape:
-        found = f"{voxels.shape[0]} of {voxels.shape[2]} x {voxels.shape[1]}"
-        expected = f"{like.shape[0]} slices of {like.shape[2]} x {like.shape[1]}, as the scan"
-        raise InputError(Fault(path, expected, found, "Give the mask of this scan."))
+        found = Grid((voxels.shape[0], voxels.shape[1], voxels.shape[2])).describe()
+        raise InputError(Fault("io.mask_of_other_size", path, grid=like.describe(), own=found))
     return like or _grid(path, voxels.shape)
 
 

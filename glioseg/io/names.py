@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from glioseg.io.vocabulary import MASK_WORDS, is_mask_word, sequence_in, without_sequence
+from glioseg.words import Joined, Phrase
 
 PICTURES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
 VOLUMES = (".nii", ".nii.gz")
@@ -81,11 +82,12 @@ def name_of(path: Path) -> str:
     return stem_of(absolute)
 
 
-def listed(names: Iterable[object], most: int = 3) -> str:
+def listed(names: Iterable[object], most: int = 3) -> Phrase:
     """``a, b, c and 4 more``."""
-    all_names = [str(name) for name in names]
+    all_names = list(names)
     rest = len(all_names) - most
-    return ", ".join(all_names[:most]) + (f" and {rest} more" if rest > 0 else "")
+    shown = Joined(all_names[:most])
+    return Phrase("list.more", names=shown, count=rest) if rest > 0 else shown
 
 
 def sequence_of(path: Path) -> str | None:

@@ -23,7 +23,7 @@ from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
 from glioseg.io.labels import labels_of, segmentation_of
 from glioseg.io.names import stem_of, suffix_of
-from glioseg.io.pictures import check_finite
+from glioseg.io.pictures import check_finite, reason_of
 from glioseg.io.refuse import MAX_EXPANSION, check_size, quiet, reading
 from glioseg.io.turn import Affine, Turn, orient
 from glioseg.scan import CHANNELS, Grid, Scan, Segmentation
@@ -88,10 +88,9 @@ def _on_grid(path: Path, like: Grid | None) -> tuple[npt.NDArray[Any], Grid, str
     image = _load(path)
     grid, channels = _grid(path, image, (path,))
     if channels != 1:
-        raise InputError(Fault(path, "a mask of one channel", f"{channels} channels", "Give a 3-D mask."))
+        raise InputError(Fault("nifti.mask_channels", path, channels=channels))
     if like is not None and not like.lies_on(grid):
-        expected = f"the grid of its scan ({like.describe()})"
-        raise InputError(Fault(path, expected, grid.describe(like), "Give the mask of this scan."))
+        raise InputError(Fault("io.mask_on_other_grid", path, grid=like.describe(), own=grid.describe(like)))
     voxels = grid.native.presented(_values(path, image, grid.native.shape, 1))[..., 0]
     return voxels, like or grid, stem_of(path)
 
@@ -160,13 +159,12 @@ def _grid(path: Path, image: Any, files: tuple[Path, ...]) -> tuple[Grid, int]:
     colour = dtype.names is not None
     channels = 3 if colour else shape[3] if len(shape) == 4 else 1
     if not 2 <= len(shape) <= (3 if colour else 4) or channels not in (1, 3):
-        found = f"{len(shape)} ({' x '.join(map(str, shape))})"
-        expected = "3 axes, or 4 with pre, FLAIR and post along the last"
-        cure = "Give one volume a sequence: --flair FILE --pre FILE --post FILE."
-        raise InputError(Fault(path, expected, found, cure))
+        there = " x ".join(map(str, shape))
+        raise InputError(Fault("nifti.axes", path, count=len(shape), sizes=there))
     if dtype.names not in (None, ("R", "G", "B")) or (not colour and dtype.kind not in "iuf"):
-        found = "RGBA" if colour else f"values of type {dtype}"
-        raise InputError(Fault(path, "real numbers or RGB", found, "Convert it to 16-bit or float values."))
+        if colour:
+            raise InputError(Fault("nifti.transparent", path))
+        raise InputError(Fault("nifti.value_type", path, type=dtype))
     volume = (shape[0], shape[1], shape[2] if len(shape) > 2 else 1)
     if min(shape) < 1:
         check_size(path, (volume[2], volume[1], volume[0], channels))
@@ -195,18 +193,15 @@ def _load(path: Path) -> Any:
     with reading(path), open(path, "rb") as file:
         start = file.read(2)
     if not start:
-        cure = "Copy or download it anew."
-        raise InputError(Fault(path, "a NIfTI volume", "an empty file (0 bytes)", cure))
+        raise InputError(Fault("nifti.empty", path))
     if (suffix_of(path) == ".nii.gz") != (start == b"\x1f\x8b"):
-        found = "one that is compressed" if start == b"\x1f\x8b" else "one that is not compressed"
-        right = ".nii.gz" if start == b"\x1f\x8b" else ".nii"
-        raise InputError(Fault(path, f"a {suffix_of(path)} file", found, f"Name it {right} if it is NIfTI."))
+        code = "nifti.compressed" if start == b"\x1f\x8b" else "nifti.not_compressed"
+        raise InputError(Fault(code, path, suffix=suffix_of(path)))
     try:
         with quiet("nibabel.global"):
             image = nibabel.load(path)
     except ImageFileError as error:
-        cure = "Export the volume anew as NIfTI."
-        raise InputError(Fault(path, "a NIfTI volume", "another kind of file", cure)) from error
+        raise InputError(Fault("nifti.other_kind", path)) from error
     except (HeaderDataError, OSError, EOFError, ValueError, TypeError, OverflowError, zlib.error) as error:
         raise InputError(_damaged(path, error)) from error
     if not isinstance(image, (nibabel.Nifti1Image, nibabel.Nifti2Image)):
@@ -215,8 +210,7 @@ def _load(path: Path) -> Any:
 
 
 def _another_kind(path: Path, image: Any) -> Fault:
-    cure = "Convert it to NIfTI."
-    return Fault(path, "a NIfTI volume", f"one of kind {type(image).__name__}", cure)
+    return Fault("nifti.other_image", path, kind=type(image).__name__)
 
 
 def _affine(path: Path, image: Any) -> Affine:
@@ -238,9 +232,7 @@ def _affine(path: Path, image: Any) -> Affine:
         or lengths.min() == 0
         or abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-4
     ):
-        found = f"{affine[:3].round(3).tolist()}"
-        cure = "Set sform and qform to the voxel size and orientation."
-        raise InputError(Fault(path, "an affine (sform or qform) that can be inverted", found, cure))
+        raise InputError(Fault("nifti.affine", path, affine=affine[:3].round(3).tolist()))
     return affine
 
 
@@ -274,9 +266,7 @@ def _values(path: Path, image: Any, shape: tuple[int, ...], channels: int) -> np
 
 
 def _damaged(path: Path, why: object) -> Fault:
-    reason = str(why).splitlines()[0] if str(why) else type(why).__name__
-    found = f"one that is damaged or cut short ({reason})"
-    return Fault(path, "a whole NIfTI volume", found, "Copy, download or export it anew.")
+    return Fault("nifti.damaged", path, reason=reason_of(why))
 
 
 def _affine_for_writing(grid: Grid) -> Affine:

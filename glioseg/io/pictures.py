@@ -20,6 +20,7 @@ import numpy.typing as npt
 from glioseg.errors import Fault, InputError
 from glioseg.io.plain_tiff import read_plain
 from glioseg.io.refuse import MAX_EXPANSION, check_size, quiet, reading, without_warnings
+from glioseg.words import Joined, Phrase
 
 Pages = npt.NDArray[Any]
 
@@ -27,7 +28,6 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SMALL = 64 << 20  # files up to this size are read at once
-_KINDS = "8 or 16 bit, grey or RGB"
 
 
 def read_pages(path: Path) -> Pages:
@@ -43,7 +43,7 @@ def read_pages(path: Path) -> Pages:
     """
     pages = _decode(path)
     if pages.dtype == np.bool_:
-        raise InputError(_wrong_kind(path, "a 1-bit image"))
+        raise InputError(_wrong_kind(path, Phrase("pictures.one_bit")))
     if pages.dtype.kind == "f":
         check_finite(path, pages)
     return pages
@@ -57,8 +57,7 @@ def read_mask_values(path: Path) -> npt.NDArray[Any]:
     """
     pages = _decode(path)
     if pages.shape[3] != 1:
-        cure = "Save the mask as a grey image with values 0 and 255."
-        raise InputError(Fault(path, "a mask of one channel", f"{pages.shape[3]} channels", cure))
+        raise InputError(Fault("pictures.mask_channels", path, channels=pages.shape[3]))
     return pages[..., 0]
 
 
@@ -79,11 +78,10 @@ def as_labels(
     known = np.arange(256) if values is None else np.array([0, *values])
     other = there[~np.isin(there, known)]
     if other.size:
-        expected = "labels 0 to 255" if values is None else f"labels 0, {', '.join(map(str, values))}"
-        found = ", ".join(f"{value:g}" for value in other[:4]) + (", ..." if other.size > 4 else "")
-        raise InputError(
-            Fault(path, expected, found, "Mend the mask, or name all its labels (labels.values).")
-        )
+        found = _first_values(other)
+        if values is None:
+            raise InputError(Fault("pictures.labels", path, found=found))
+        raise InputError(Fault("pictures.other_labels", path, labels=Joined([0, *values]), found=found))
     return stored.astype(np.uint8)
 
 
@@ -100,11 +98,12 @@ def as_mask(path: Path, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     lesion = (values == highest) & (values != 0)
     if highest not in (0, 1, 255, full) or np.count_nonzero(lesion) != np.count_nonzero(values):
         some = np.unique(values[values != 0])
-        shown = ", ".join(f"{value:g}" for value in some[:4]) + (", ..." if some.size > 4 else "")
-        found = f"{some.size} values besides 0 ({shown})"
-        cure = "Save it as 0 and 255 without smoothing or JPEG; name several classes (labels.values)."
-        raise InputError(Fault(path, "mask values 0 and 1, or 0 and 255", found, cure))
+        raise InputError(Fault("pictures.mask_values", path, count=some.size, values=_first_values(some)))
     return lesion
+
+
+def _first_values(values: npt.NDArray[Any]) -> Joined:
+    return Joined([*(f"{value:g}" for value in values[:4]), *(["..."] if values.size > 4 else [])])
 
 
 def check_finite(path: Path, values: npt.NDArray[Any]) -> None:
@@ -116,11 +115,11 @@ def check_finite(path: Path, values: npt.NDArray[Any]) -> None:
     finite = np.isfinite(values)
     if not finite.all():
         wrong = int(values.size - np.count_nonzero(finite))
-        what = "NaN" if np.isnan(values).any() else "infinity"
-        share = "all" if wrong == values.size else f"{wrong:,} of {values.size:,}"
-        found = f"{what} in {share} voxels"
-        cure = "Replace them, for instance by 0 outside the head."
-        raise InputError(Fault(path, "finite voxel values", found, cure))
+        what = "NaN" if np.isnan(values).any() else Phrase("pictures.infinity")
+        if wrong == values.size:
+            raise InputError(Fault("pictures.nothing_finite", path, what=what))
+        counts = {"count": f"{wrong:,}", "total": f"{values.size:,}"}
+        raise InputError(Fault("pictures.not_finite", path, what=what, **counts))
 
 
 def _decode(path: Path) -> Pages:
@@ -128,7 +127,7 @@ def _decode(path: Path) -> Pages:
         size = os.fstat(file.fileno()).st_size
         data = file.read(size if size <= _SMALL else 64)
     if not data:
-        raise InputError(Fault(path, "an image", "an empty file (0 bytes)", "Copy or download it anew."))
+        raise InputError(Fault("pictures.empty", path))
     if data.startswith(_TIFF):
         plain = read_plain(data) if size <= _SMALL else None
         if plain is not None:
@@ -136,30 +135,34 @@ def _decode(path: Path) -> Pages:
             return plain[None]
         return _decode_tiff(path)
     if size > _SMALL:
-        found = f"a file of {size >> 20} MB"
-        raise InputError(Fault(path, "a PNG or JPEG of at most 64 MB", found, "Save it as TIFF."))
+        raise InputError(Fault("pictures.large_file", path, size=size >> 20))
     if data.startswith(_PNG):
         return _decode_png(path, data)
     if data.startswith(_JPEG):
         return _pillow(path, data, "JPEG")
-    raise InputError(Fault(path, "a TIFF, PNG or JPEG image", _what(data), "Export the image anew."))
+    raise InputError(Fault("pictures.no_picture", path, what=_what(data)))
 
 
-def _what(data: bytes) -> str:
+def _what(data: bytes) -> Phrase:
     start = data[:64]
     if all(byte in b"\t\n\r" or byte >= 32 for byte in start):
-        return f"text ({start[:20].decode('utf-8', 'replace')!r})"
-    return f"something else (it begins with {start[:4].hex(' ')})"
+        return Phrase("pictures.text", start=repr(start[:20].decode("utf-8", "replace")))
+    return Phrase("pictures.bytes", start=start[:4].hex(" "))
 
 
-def _wrong_kind(path: Path, found: str) -> Fault:
-    return Fault(path, f"an image of {_KINDS}", found, "Export it as a plain grey or RGB image.")
+def _wrong_kind(path: Path, found: Phrase) -> Fault:
+    return Fault("pictures.kind", path, kind=found)
 
 
 def _damaged(path: Path, kind: str, why: object) -> Fault:
-    reason = str(why).splitlines()[0] if str(why) else type(why).__name__
-    found = f"one that is damaged or cut short ({reason})"
-    return Fault(path, f"a whole {kind} image", found, "Copy, download or export it anew.")
+    return Fault("pictures.damaged", path, kind=kind, reason=reason_of(why))
+
+
+def reason_of(why: object) -> str:
+    """What a library's error says, in one line; a phrase as it is."""
+    if isinstance(why, Phrase):
+        return why
+    return str(why).splitlines()[0] if str(why) else type(why).__name__
 
 
 # --- TIFF ---------------------------------------------------------------------------------
@@ -171,20 +174,20 @@ def _decode_tiff(path: Path) -> Pages:
     try:
         with quiet("tifffile"), tifffile.TiffFile(path, _multifile=False) as file:
             if not file.pages:
-                raise InputError(_damaged(path, "TIFF", "it has no page"))
+                raise InputError(_damaged(path, "TIFF", Phrase("pictures.no_page")))
             if len(file.series) != 1:
                 sizes = sorted({str(series.shape) for series in file.series})
-                cure = "Save them as one stack of equal pages, or each as its own file."
-                raise InputError(Fault(path, "pages of one size", " and ".join(sizes[:3]), cure))
+                raise InputError(Fault("pictures.page_sizes", path, sizes=Joined(sizes[:3])))
             series = file.series[0]
             page = series.keyframe
             kind = page.photometric.name if hasattr(page.photometric, "name") else str(page.photometric)
             if kind not in ("MINISBLACK", "MINISWHITE", "RGB") and (kind, page.compression) != ("YCBCR", 7):
-                raise InputError(_wrong_kind(path, f"a TIFF of kind {kind.lower()}"))
+                raise InputError(_wrong_kind(path, Phrase("pictures.tiff_kind", kind=kind.lower())))
             if page.extrasamples:
-                raise InputError(_wrong_kind(path, f"{page.samplesperpixel} channels, one for transparency"))
+                found = Phrase("pictures.transparent_channel", channels=page.samplesperpixel)
+                raise InputError(_wrong_kind(path, found))
             if series.dtype is None or series.dtype.kind not in "buif":
-                raise InputError(_wrong_kind(path, f"values of type {series.dtype}"))
+                raise InputError(_wrong_kind(path, Phrase("pictures.value_type", type=series.dtype)))
             order, shape = _order(path, series.axes, series.shape)
             check_size(path, shape, stored_bytes=_room(path, page))
             pages = _tiff_values(path, series, page).transpose(order).reshape(shape)
@@ -193,7 +196,7 @@ def _decode_tiff(path: Path) -> Pages:
     except InputError:
         raise
     except MemoryError as error:
-        raise InputError(_damaged(path, "TIFF", "its header asks for too much memory")) from error
+        raise InputError(_damaged(path, "TIFF", Phrase("pictures.memory"))) from error
     except OSError as error:
         with reading(path):
             raise error
@@ -215,8 +218,7 @@ def _order(path: Path, axes: str, shape: tuple[int, ...]) -> tuple[list[int], tu
     channels = shape[colour[0]] if len(colour) == 1 else 1
     if min(rows, columns) < 0 or len(colour) > 1 or len(pages) > 1 or channels not in (1, 3):
         found = " x ".join(f"{shape[place]} {axis}" for axis, place in named)
-        cure = "Save one sequence in grey, or pre, FLAIR and post as RGB."
-        raise InputError(Fault(path, "a stack of grey or RGB pages", f"axes of {found}", cure))
+        raise InputError(Fault("pictures.axes", path, axes=found))
     number = shape[pages[0]] if pages else 1
     return [*rest, rows, columns, *colour], (number, shape[rows], shape[columns], channels)
 
@@ -259,10 +261,10 @@ def _tiff_values(path: Path, series: Any, page: Any) -> npt.NDArray[Any]:
 
 
 def _needs_codecs(path: Path, series: Any, page: Any) -> Fault:
-    found = f"{page.compression.name} of {series.dtype}"
-    found += f", predictor {page.predictor}" if page.predictor != 1 else ""
-    cure = "Save it uncompressed, or: pip install imagecodecs."
-    return Fault(path, "a TIFF that is uncompressed or plainly deflated", found, cure)
+    found = {"compression": page.compression.name, "type": series.dtype}
+    if page.predictor == 1:
+        return Fault("pictures.compression", path, **found)
+    return Fault("pictures.compression_with_predictor", path, predictor=page.predictor, **found)
 
 
 # --- PNG and JPEG ---------------------------------------------------------------------------
@@ -273,8 +275,8 @@ def _decode_png(path: Path, data: bytes) -> Pages:
     width, height, bits, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
     channels = {0: 1, 2: 3}.get(colour)
     if channels is None:
-        kinds = {3: "a palette image", 4: "grey with transparency", 6: "RGBA, with transparency"}
-        raise InputError(_wrong_kind(path, kinds.get(colour, "an unknown kind of PNG")))
+        kinds = {3: "pictures.palette", 4: "pictures.transparent_grey", 6: "pictures.transparent_rgb"}
+        raise InputError(_wrong_kind(path, Phrase(kinds.get(colour, "pictures.unknown_png"))))
     check_size(path, (1, height, width, channels), stored_bytes=len(data) * MAX_EXPANSION * (16 // bits))
     # Pillow leaves the rows that are missing black.
     length = _png_length(width, height, bits * channels, bool(interlaced))
@@ -283,7 +285,9 @@ def _decode_png(path: Path, data: bytes) -> Pages:
     except zlib.error as error:
         raise InputError(_damaged(path, "PNG", error)) from error
     if len(rows) != length:
-        raise InputError(_damaged(path, "PNG", f"{len(rows)} bytes of pixels in place of {length}"))
+        raise InputError(
+            _damaged(path, "PNG", Phrase("pictures.bytes_of_pixels", there=len(rows), all=length))
+        )
     return _pillow(path, data, "PNG", sixteen_bit_rgb=(bits, colour) == (16, 2))
 
 
@@ -298,19 +302,20 @@ def _png_data(path: Path, data: bytes) -> bytes:
         if end + 4 > len(data):
             break
         if zlib.crc32(data[place + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
-            raise InputError(_damaged(path, "PNG", f"wrong checksum in its {kind.decode('latin-1')} chunk"))
+            why = Phrase("pictures.checksum", chunk=kind.decode("latin-1"))
+            raise InputError(_damaged(path, "PNG", why))
         if place == len(_PNG) and (
             kind != b"IHDR" or length != 13 or data[place + 16] not in (1, 2, 4, 8, 16)
         ):
             break
         if kind == b"acTL":
-            raise InputError(_wrong_kind(path, "an animation"))
+            raise InputError(_wrong_kind(path, Phrase("pictures.animation")))
         if kind == b"IDAT":
             parts.append(data[place + 8 : end])
         if kind == b"IEND":
             return b"".join(parts)
         place = end + 4
-    raise InputError(_damaged(path, "PNG", "its end or its header is missing"))
+    raise InputError(_damaged(path, "PNG", Phrase("pictures.no_end")))
 
 
 def _png_length(width: int, height: int, bits: int, interlaced: bool) -> int:
@@ -334,7 +339,7 @@ def _pillow(path: Path, data: bytes, kind: str, *, sixteen_bit_rgb: bool = False
     try:
         with Image.open(io.BytesIO(data), formats=(kind,)) as image:
             if image.mode not in ("1", "L", "RGB", "I", "I;16", "I;16B"):
-                raise InputError(_wrong_kind(path, f"{image.mode} colour"))
+                raise InputError(_wrong_kind(path, Phrase("pictures.colour", mode=image.mode)))
             check_size(path, (1, image.height, image.width, len(image.getbands())))
             pixels = _sixteen_bit_rgb(path, data) if sixteen_bit_rgb else np.asarray(image)
     except InputError:
@@ -359,8 +364,7 @@ def _sixteen_bit_rgb(path: Path, data: bytes) -> npt.NDArray[np.uint16]:
     for raw in ("RGB;16B", "RGB;16L"):
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             if image.mode != "RGB" or len(image.tile) != 1 or image.tile[0][3] != "RGB;16B":
-                cure = "Save it as 16-bit TIFF, or as one 16-bit grey PNG a sequence."
-                raise InputError(Fault(path, "a PNG that this Pillow decodes", "16-bit RGB", cure))
+                raise InputError(Fault("pictures.sixteen_bit_rgb", path))
             image.tile = [(*image.tile[0][:3], raw)]  # type: ignore[list-item]
             halves.append(np.asarray(image).astype(np.uint16))
     return np.bitwise_or(halves[0] << 8, halves[1])

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from glioseg.errors import Fault, InputError
+from glioseg.words import Phrase
 
 MAX_SIDE = 8192
 """Most pixels along a side of a slice. The largest brain MRI in use has about 1024."""
@@ -64,21 +65,18 @@ def without_warnings() -> Iterator[None]:
 def read_fault(path: Path, error: OSError) -> Fault:
     """Say why a path cannot be read, with the cure."""
     if error.errno == errno.ELOOP or (error.errno == errno.ENOENT and os.path.islink(path)):
-        return Fault(path, "a file or folder", "a link that leads nowhere", "Mend the link or give the file.")
+        return Fault("io.broken_link", path)
     if isinstance(error, NotADirectoryError) and os.path.exists(path):
-        return Fault(path, "a folder", "a file", "Give the folder that holds it.")
+        return Fault("io.file_for_folder", path)
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return Fault(path, "a file or folder", "nothing of that name", "Check the spelling of the path.")
+        return Fault("io.nothing_there", path)
     if error.errno in (errno.EACCES, errno.EPERM):
-        return Fault(
-            path, "a file that may be read", "no permission to read it", "Change its permissions (chmod u+r)."
-        )
+        return Fault("io.no_permission", path)
     if error.errno == errno.EISDIR:
-        return Fault(path, "a file", "a folder", "Give the file, or rename the folder.")
+        return Fault("io.folder_for_file", path)
     if error.errno == errno.ENAMETOOLONG:
-        return Fault(path, "a path that this system takes", "a name too long", "Use a shorter name.")
-    found = f"an error while reading ({error.strerror or error})"
-    return Fault(path, "a file that can be read", found, "Copy it anew; the disk or the file may be damaged.")
+        return Fault("io.long_name", path)
+    return Fault("io.not_read", path, reason=error.strerror or error)
 
 
 @contextmanager
@@ -99,7 +97,7 @@ def check_exists(path: Path) -> None:
     with reading(path):
         mode = os.stat(path).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise InputError(Fault(path, "a file or folder", "a pipe or a device", "Save it as a file first."))
+        raise InputError(Fault("io.pipe", path))
 
 
 def check_size(path: Path, shape: Sequence[int], *, stored_bytes: int | None = None) -> None:
@@ -114,17 +112,15 @@ def check_size(path: Path, shape: Sequence[int], *, stored_bytes: int | None = N
         InputError: a size is 0 or too large.
     """
     slices, height, width, channels = (int(size) for size in shape)
-    one_slice = f"{width} x {height} with {channels} value{'s' if channels > 1 else ''} a pixel"
-    found = one_slice if slices == 1 else f"{slices} slices of {one_slice}"
+    one_slice = Phrase(
+        "io.size_of_one_value" if channels == 1 else "io.size", width=width, height=height, values=channels
+    )
+    found = one_slice if slices == 1 else Phrase("io.slices_of_size", slices=slices, size=one_slice)
     values = slices * height * width * channels
     if values < 1:
-        cure = "The file is empty or damaged: export it anew."
-        raise InputError(Fault(path, "at least one voxel", found, cure))
+        raise InputError(Fault("io.no_voxel", path, size=found))
     if max(height, width) > MAX_SIDE or slices > MAX_SLICES or values > MAX_VALUES:
-        most = f"at most {MAX_SLICES} slices of {MAX_SIDE} x {MAX_SIDE} and {MAX_VALUES:,} values in all"
-        raise InputError(Fault(path, most, found, "The header is damaged, or it is not a brain scan."))
+        most = {"slices": MAX_SLICES, "side": MAX_SIDE, "values": f"{MAX_VALUES:,}"}
+        raise InputError(Fault("io.too_large", path, size=found, **most))
     if stored_bytes is not None and values > stored_bytes:
-        what = f"data for {found}, as its header says"
-        raise InputError(
-            Fault(path, what, "a file too short for it (cut short?)", "Copy or download it anew.")
-        )
+        raise InputError(Fault("io.too_short", path, size=found))

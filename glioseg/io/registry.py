@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +27,7 @@ from glioseg.io.dicom.detect import takes as takes_dicom
 from glioseg.io.names import is_picture, is_volume, suffix_of
 from glioseg.io.refuse import check_exists
 from glioseg.scan import LESION, Grid, Scan, Segmentation
+from glioseg.words import Phrase, catalogue
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,16 @@ def reader_for(path: Path) -> Reader:
     for reader in READERS.values():
         if reader.takes(path):
             return reader
-    expected = " or ".join(reader.title for reader in READERS.values())
-    found = f"a file of kind '{suffix_of(path)}'" if path.suffix else "a file without a suffix"
-    raise InputError(Fault(path, expected, found, "Convert it to one of these kinds."))
+    if not path.suffix:
+        raise InputError(Fault("io.no_suffix", path, kinds=_kinds()))
+    raise InputError(Fault("io.unknown_suffix", path, kinds=_kinds(), suffix=suffix_of(path)))
+
+
+def _kinds() -> str:
+    """What is read, in words; a reader without a phrase of its own has its title."""
+    known = catalogue("en")["sentences"]
+    titles: list[str] = [
+        Phrase(key) if (key := f"reader.{reader.name}") in known else reader.title
+        for reader in READERS.values()
+    ]
+    return reduce(lambda before, title: Phrase("list.or", before=before, last=title), titles)

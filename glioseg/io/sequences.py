@@ -12,6 +12,7 @@ from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io.names import scan_of_sequence
 from glioseg.io.registry import reader_for
 from glioseg.scan import CHANNELS, Grid, Scan
+from glioseg.words import Joined, Phrase
 
 
 def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan:
@@ -31,9 +32,10 @@ def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan
             files lie on different grids; all faults at once.
     """
     if "flair" not in sequences:
-        found = f"only {' and '.join(sequences)}" if sequences else "no scan"
-        where = next(iter(sequences.values()), "this command")
-        raise InputError(Fault(where, "a scan, or at least its FLAIR sequence", found, "Add --flair FILE."))
+        if not sequences:
+            raise InputError(Fault("io.no_flair_option"))
+        there = Joined(Phrase(f"sequence.{name}") for name in sequences)
+        raise InputError(Fault("io.sequences_without_flair", next(iter(sequences.values())), sequences=there))
     names = [name for name in CHANNELS if name in sequences]
     name = id or scan_of_sequence(sequences["flair"])
     scans: dict[str, Scan] = {}
@@ -46,9 +48,7 @@ def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan
             faults += error.faults
             continue
         if len(scan.channels) > 1:
-            found = "several (colour or a fourth axis)"
-            cure = "Give a file of one sequence, or this file alone as the scan."
-            faults.append(Fault(path, f"one sequence ({channel})", found, cure))
+            faults.append(Fault("io.several_sequences", path, sequence=Phrase(f"sequence.{channel}")))
         scans[channel] = scan
     if "flair" in scans:
         grid = scans["flair"].grid
@@ -57,10 +57,11 @@ def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan
             faults += apart
         faults += [
             Fault(
+                "io.sequence_on_other_grid",
                 sequences[channel],
-                f"the grid of {sequences['flair'].name} ({grid.describe()})",
-                scan.grid.describe(grid),
-                "Resample (register) the sequences onto one grid first.",
+                flair=sequences["flair"].name,
+                grid=grid.describe(),
+                own=scan.grid.describe(grid),
             )
             for channel, scan in scans.items()
             if not grid.lies_on(scan.grid)

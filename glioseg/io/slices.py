@@ -27,6 +27,7 @@ from glioseg.io.names import (
 from glioseg.io.pictures import read_pages
 from glioseg.io.refuse import check_size, reading
 from glioseg.scan import CHANNELS, LESION, Grid, Scan, Segmentation
+from glioseg.words import Phrase
 
 THREADS = 4
 """Files that are read at a time."""
@@ -66,8 +67,7 @@ def _on_grid(
     """
     masks = {slice_of_mask(file): file for file in _files(path, masks=True)}
     if not masks:
-        cure = "Name the mask of slice.tif slice_mask.tif."
-        raise InputError(Fault(path, "files named <slice>_mask", "none", cure))
+        raise InputError(Fault("slices.no_masks", path))
     id = path.name
     if like is None:
         if _files(path, masks=False):
@@ -77,19 +77,14 @@ def _on_grid(
             voxels = _stacked(files, decode, "mask", None, THREADS)
             return voxels, Grid(voxels.shape, slice_numbers=numbers, format="slices", files=files), id
     if len(like.files) != like.shape[0]:
-        cure = "Give the mask in the kind of the scan."
-        raise InputError(Fault(path, "the mask of a scan read from slices", "a scan of another kind", cure))
+        raise InputError(Fault("slices.mask_of_other_kind", path))
     wanted = {stem_of(file).casefold(): file for file in like.files}
     faults = [
-        Fault(path / (stem_of(file) + "_mask"), "a mask for each slice", "none", "Add it.")
+        Fault("slices.slice_without_mask", path / (stem_of(file) + "_mask"))
         for key, file in wanted.items()
         if key not in masks
     ]
-    faults += [
-        Fault(file, "a slice of that name", "none", "Add the slice or remove the mask.")
-        for key, file in masks.items()
-        if key not in wanted
-    ]
+    faults += [Fault("slices.mask_without_slice", file) for key, file in masks.items() if key not in wanted]
     raise_all(faults)
     in_turn = [masks[key] for key in wanted]
     return _stacked(in_turn, decode, "mask", like.shape[1:], THREADS), like, id
@@ -189,17 +184,18 @@ def _stacked(
     ]
     for file, pages in slices:
         if len(pages) != 1:
-            cure = "Put each slice in its own file, or give the stack alone."
-            faults.append(Fault(file, "one slice in each file of a folder", f"{len(pages)} pages", cure))
+            faults.append(Fault("slices.pages", file, count=len(pages)))
     kinds = Counter((pages.shape[1:], pages.dtype) for _, pages in slices)
     if kinds:
         shape, dtype = kinds.most_common(1)[0][0]
         shape = (*(size or shape[:2]), *shape[2:])
         for file, pages in slices:
             if pages.shape[1:] != shape or (what == "image" and pages.dtype != dtype):
-                expected = f"{_kind(shape, dtype)}, as the {'image' if size else 'other slices'}"
-                cure = "Export all slices of a scan alike." if what == "image" else "Export the mask anew."
-                faults.append(Fault(file, expected, _kind(pages.shape[1:], pages.dtype), cure))
+                code = "slices.slice_of_other_kind"
+                if what == "mask":
+                    code = "slices.mask_of_other_size" if size else "slices.masks_of_other_size"
+                said = {"kind": _kind(shape, dtype), "own": _kind(pages.shape[1:], pages.dtype)}
+                faults.append(Fault(code, file, **said))
     raise_all(faults)
     check_size(files[0].parent, (len(files), *shape[:2], shape[2] if len(shape) == 3 else 1))
     stacked = np.concatenate([pages for _, pages in slices])
@@ -207,8 +203,10 @@ def _stacked(
 
 
 def _kind(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
-    mode = "" if len(shape) == 2 else f" {'RGB' if shape[2] == 3 else 'grey'} {dtype}"
-    return f"{shape[1]} x {shape[0]}{mode}"
+    size = f"{shape[1]} x {shape[0]}"
+    if len(shape) == 2:
+        return size
+    return Phrase("slices.rgb" if shape[2] == 3 else "slices.grey", size=size, type=dtype)
 
 
 def _each(files: Sequence[Path], decode: Callable[[Path], _Array], threads: int) -> list[_Array | InputError]:
@@ -235,9 +233,9 @@ def _images(folder: Path) -> tuple[tuple[Path, ...], tuple[int, ...]]:
     files = _files(folder, masks=False)
     if not files:
         masks = len(_files(folder, masks=True))
-        found = f"only {masks} masks" if masks else "none"
-        cure = "Give the folder that holds the slices."
-        raise InputError(Fault(folder, "TIFF, PNG or JPEG slices", found, cure))
+        raise InputError(
+            Fault("slices.only_masks", folder, count=masks) if masks else Fault("slices.no_slices", folder)
+        )
     return in_order(folder, files)
 
 
@@ -257,21 +255,14 @@ def in_order(
         return tuple(files), (1 if number is None else number,)
     named = [(*split_number(stem(file)), file) for file in files]
     scans = sorted({scan for scan, number, _ in named if number is not None})
-    faults = [
-        Fault(file, "a slice number at the end of the name", file.name, "Name it like slice_12.tif.")
-        for _, number, file in named
-        if number is None
-    ]
+    faults = [Fault("slices.no_number", file, name=file.name) for _, number, file in named if number is None]
     if len(scans) > 1:
-        cure = "Put the slices of each scan into a folder of their own."
-        faults.append(Fault(folder, "the slices of one scan", f"{len(scans)} scans ({listed(scans)})", cure))
+        faults.append(Fault("slices.several_scans", folder, count=len(scans), names=listed(scans)))
     else:
         times = Counter(number for _, number, _ in named if number is not None)
         for number in sorted(n for n, count in times.items() if count > 1):
             twice = listed(file.name for _, other, file in named if other == number)
-            faults.append(
-                Fault(folder, "each slice number once", f"{number} in {twice}", "Remove one of them.")
-            )
+            faults.append(Fault("slices.number_twice", folder, number=number, files=twice))
     raise_all(faults)
     ordered = sorted((number or 0, file) for _, number, file in named)
     return tuple(file for _, file in ordered), tuple(number for number, _ in ordered)

@@ -109,9 +109,8 @@ class Source:
             pairs = zip(self.files, self.truth, strict=True)
             raise_all(without_mask(image) for image, mask in pairs if mask is None)
         elif len(files) > 1:
-            cure = "Leave one of them there."
-            found = listed(file.name for file in files)
-            raise InputError(Fault(self.place, "one mask for the scan", found, cure))
+            names = listed(file.name for file in files)
+            raise InputError(Fault("io.several_masks", self.place, files=names))
         return files
 
     def __str__(self) -> str:
@@ -131,10 +130,9 @@ class Source:
 
 def without_mask(image: Path) -> Fault:
     """The fault of a slice that has no mask."""
-    name = f"{stem_of(image)}_mask{image.suffix}"
-    return Fault(image, "a mask beside it", "none", f"Add {name}, or remove the image.")
+    return Fault("io.slice_without_mask", image, name=f"{stem_of(image)}_mask{image.suffix}")
 
 
 def without_image(mask: Path) -> Fault:
     """The fault of a mask that has no slice."""
-    return Fault(mask, "the image that it belongs to", "none", "Add the image, or remove the mask.")
+    return Fault("io.mask_without_image", mask)

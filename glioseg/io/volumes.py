@@ -13,6 +13,7 @@ from glioseg.io.names import listed, name_of, stem_of
 from glioseg.io.source import Source
 from glioseg.io.vocabulary import sequence_in, without_sequence
 from glioseg.scan import CHANNELS
+from glioseg.words import Phrase
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,8 @@ def _scans_of(volumes: Sequence[_Volume], home: str) -> tuple[list[Source], list
         elif len(scans) == 1 or (scans and all(each.sequence == "other" for each in group)):
             aside[next(iter(scans))] += [each.file for each in group]
         else:
-            found = f"only {listed(each.file.name for each in group)}"
-            cure = "If one of them is FLAIR, say so: --flair FILE."
-            faults.append(Fault(group[0].file.parent, f"a FLAIR file for {scan or home}", found, cure))
+            names = listed(each.file.name for each in group)
+            faults.append(Fault("io.no_flair_file", group[0].file.parent, scan=scan or home, files=names))
     sources: list[Source] = []
     for volume in unknown:
         if scans:
@@ -161,13 +161,13 @@ def _scan(id: str, volumes: Sequence[_Volume], aside: Sequence[Path], *, noted: 
     by_sequence: dict[str | None, list[Path]] = defaultdict(list)
     for volume in volumes:
         by_sequence[volume.sequence].append(volume.file)
-    cure = "Name them with --flair, --pre and --post."
     faults = [
         Fault(
+            "io.several_files_of_sequence",
             by_sequence[sequence][0].parent,
-            f"one {sequence} file for {id}, by the words in the names",
-            listed(file.name for file in by_sequence[sequence]),
-            cure,
+            sequence=Phrase(f"sequence.{sequence}"),
+            scan=id,
+            files=listed(file.name for file in by_sequence[sequence]),
         )
         for sequence in CHANNELS
         if len(by_sequence[sequence]) > 1

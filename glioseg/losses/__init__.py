@@ -25,6 +25,7 @@ from glioseg.losses.overlap import (
     TverskyLoss,
 )
 from glioseg.losses.pixel import BCEDiceLoss, BCELoss, CategoricalCrossEntropyLoss, FocalLoss
+from glioseg.words import Joined
 
 __all__ = [
     "FAULTY",
@@ -84,11 +85,12 @@ def build_loss(name: str, **arguments: Any) -> SegmentationLoss:
     """
     if name not in REGISTRY:
         near = get_close_matches(name, REGISTRY, n=1)
-        cure = f"Did you mean '{near[0]}'?" if near else "Choose one of them."
-        raise InputError(Fault("loss.name", f"one of {', '.join(REGISTRY)}", f"'{name}'", cure))
+        if near:
+            raise InputError(
+                Fault("losses.name_with_nearest", name=name, names=Joined(REGISTRY), nearest=near[0])
+            )
+        raise InputError(Fault("losses.name", name=name, names=Joined(REGISTRY)))
     try:
         return REGISTRY[name](**arguments)
     except TypeError as error:
-        raise InputError(
-            Fault(f"loss '{name}'", "its own arguments", str(error), "Mend [loss.arguments].")
-        ) from error
+        raise InputError(Fault("losses.arguments", name=name, reason=error)) from error

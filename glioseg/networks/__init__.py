@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError, require_extra
+from glioseg.words import Joined
 
 if TYPE_CHECKING:
     from torch import nn
@@ -85,14 +86,11 @@ def find_network(name: str) -> NetworkEntry:
             "glioseg.networks.monai_network:MonaiNetwork", f"MONAI's {name[len(MONAI) :]}", 32
         )
     near = get_close_matches(name, REGISTRY, n=1)
-    raise InputError(
-        Fault(
-            "network.name",
-            f"one of {', '.join(REGISTRY)}, or {MONAI} and the name of a network of MONAI",
-            f"'{name}'",
-            f"Did you mean '{near[0]}'?" if near else "Choose one of them.",
+    if near:
+        raise InputError(
+            Fault("networks.name_with_nearest", name=name, names=Joined(REGISTRY), nearest=near[0])
         )
-    )
+    raise InputError(Fault("networks.name", name=name, names=Joined(REGISTRY)))
 
 
 def build_network(name: str, in_channels: int, out_channels: int = 1, **arguments: Any) -> nn.Module:
@@ -115,9 +113,7 @@ def build_network(name: str, in_channels: int, out_channels: int = 1, **argument
     try:
         network: nn.Module = getattr(import_module(module), attribute)(in_channels, out_channels, **arguments)
     except (TypeError, ValueError) as error:
-        raise InputError(
-            Fault(f"network '{name}'", "its own arguments", str(error), "Mend [network.arguments].")
-        ) from error
+        raise InputError(Fault("networks.arguments", name=name, reason=error)) from error
     return network
 
 

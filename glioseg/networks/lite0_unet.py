@@ -149,14 +149,8 @@ class Lite0Encoder(nn.Module):
             own = {name: value for name, value in state.items() if name in self.state_dict()}
             self.load_state_dict(own)
         except Exception as error:
-            raise InputError(
-                Fault(
-                    path,
-                    "a state dict of EfficientNet-Lite0",
-                    f"{type(error).__name__}: {str(error).splitlines()[0]}",
-                    "Use pretrained = 'imagenet' or 'none'.",
-                )
-            ) from error
+            reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            raise InputError(Fault("networks.lite0_weights", path, reason=reason)) from error
 
 
 class _SameConv2d(nn.Conv2d):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from glioseg.errors import Fault, InputError, WrongKindError, require_extra
 from glioseg.networks import MONAI
+from glioseg.words import Joined
 
 LEVELS = 5
 
@@ -52,13 +53,9 @@ class MonaiNetwork(nn.Module):
         try:
             self.network = kind(in_channels=in_channels, out_channels=out_channels, **arguments)
         except ImportError as error:
+            reason = str(error).splitlines()[0]
             raise InputError(
-                Fault(
-                    f"network '{MONAI}{architecture}'",
-                    "the packages it needs",
-                    str(error).splitlines()[0],
-                    "Install the package it names with pip, or choose another network.",
-                )
+                Fault("networks.monai_packages", name=f"{MONAI}{architecture}", reason=reason)
             ) from error
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
@@ -109,8 +106,10 @@ def _find(architecture: str) -> type[nn.Module]:
     if architecture not in names:
         lower = {name.casefold(): name for name in names}
         near = get_close_matches(architecture.casefold(), lower, n=1)
-        cure = f"Did you mean '{MONAI}{lower[near[0]]}'?" if near else f"Known: {', '.join(names)}."
-        found = f"'{MONAI}{architecture}'"
-        raise InputError(Fault("network.name", "a segmentation network of MONAI", found, cure))
+        name = f"{MONAI}{architecture}"
+        if near:
+            nearest = f"{MONAI}{lower[near[0]]}"
+            raise InputError(Fault("networks.monai_name_with_nearest", name=name, nearest=nearest))
+        raise InputError(Fault("networks.monai_name", name=name, names=Joined(names)))
     kind: type[nn.Module] = getattr(nets, architecture)
     return kind

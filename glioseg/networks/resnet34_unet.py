@@ -106,12 +106,7 @@ class ResNet34Encoder(nn.Module):
             where = WEIGHTS_URL if pretrained == "download" else pretrained
             reason = f"{type(error).__name__}: {(str(error) or 'no reason given').splitlines()[0]}"
             raise InputError(
-                Fault(
-                    where,
-                    "a state dict of torchvision's ResNet-34",
-                    reason,
-                    f"Fetch {WEIGHTS_URL} by other means and give its path, or use pretrained = 'none'.",
-                )
+                Fault("networks.resnet34_weights", where, reason=reason, address=WEIGHTS_URL)
             ) from error
         return f"The ResNet-34 encoder starts from {WEIGHTS_URL if pretrained == 'download' else pretrained}."
 

@@ -13,6 +13,7 @@ from glioseg.prepare.frame import Array, Frame, chunks, extent, forth_matrix, no
 from glioseg.prepare.shading import correct_shading
 from glioseg.prepare.tissue import normalise_tissue
 from glioseg.scan import BoolArray, Scan
+from glioseg.words import Phrase
 
 HEAD_THRESHOLD = 0.12
 """Share of the FLAIR's 99th percentile above which a pixel counts as head."""
@@ -90,9 +91,9 @@ def _head_square(scan: Scan, volume: npt.NDArray[Any], background: np.float32) -
         sample = sample[~_is(sample, air)]
     bright = float(np.percentile(sample, 99)) if sample.size else 0.0
     if volume.min() == volume.max():
-        raise InputError(no_head(scan, "FLAIR has the same value everywhere"))
+        raise InputError(no_head(scan, Phrase("prepare.constant_flair")))
     if bright <= 0:
-        raise InputError(no_head(scan, "less than 1 % of FLAIR stands out from its background"))
+        raise InputError(no_head(scan, Phrase("prepare.little_head")))
     threshold = HEAD_THRESHOLD * bright
     counts_rows = np.zeros(volume.shape[1], np.int64)
     counts_columns = np.zeros(volume.shape[2], np.int64)

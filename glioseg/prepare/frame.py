@@ -16,6 +16,7 @@ import numpy.typing as npt
 from glioseg.errors import Fault
 from glioseg.prepare.blas import one_blas_thread
 from glioseg.scan import BoolArray, Scan, check_boolean
+from glioseg.words import Phrase
 
 Array = npt.NDArray[np.float32]
 
@@ -111,14 +112,9 @@ def extent(marked: BoolArray) -> tuple[int, int]:
     return (int(places[0]), int(places[-1]) + 1) if places.size else (0, len(marked))
 
 
-def no_head(scan: Scan, found: str) -> Fault:
+def no_head(scan: Scan, found: Phrase) -> Fault:
     """The fault of a scan in which nothing can be prepared."""
-    return Fault(
-        scan.source or scan.id,
-        "a head on a darker background",
-        found,
-        "Look at the scan: it may be empty, or only the first or last slice of one.",
-    )
+    return Fault("prepare.no_head", scan.source or scan.id, reason=found)
 
 
 def _nearest(pixels: int, start: float, side: float, size: int) -> tuple[npt.NDArray[np.intp], BoolArray]:

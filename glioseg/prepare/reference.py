@@ -11,6 +11,7 @@ import numpy.typing as npt
 from glioseg.errors import InputError
 from glioseg.prepare.frame import Array, Frame, chunks, extent, no_head
 from glioseg.scan import BoolArray, Scan
+from glioseg.words import Phrase
 
 
 def prepare_reference(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[Array, Frame]:
@@ -39,7 +40,7 @@ def prepare_reference(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[
 
     low, high = percentiles(images, (10, 99))
     if high <= low:
-        raise InputError(no_head(scan, f"the 10th and the 99th percentile are both {low:g}"))
+        raise InputError(no_head(scan, Phrase("prepare.one_percentile", value=f"{low:g}")))
     np.clip(images, low, high, out=images)
     images -= np.float32(low)
     images /= np.float32(high - low)
@@ -49,7 +50,7 @@ def prepare_reference(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[
     deviation = np.sqrt(squares / images[..., 0].size)
     if (deviation == 0).any():
         name = scan.channels[int(np.argmin(deviation))]
-        raise InputError(no_head(scan, f"channel '{name}' is constant"))
+        raise InputError(no_head(scan, Phrase("prepare.constant_channel", name=name)))
     images -= mean.astype(np.float32)
     images /= deviation.astype(np.float32)
     return images, frame
@@ -69,7 +70,7 @@ def reference_frame(scan: Scan, voxels: npt.NDArray[Any], size: int) -> Frame:
     """
     peak = float(voxels.max())
     if peak <= 0:
-        raise InputError(no_head(scan, "every voxel is 0 or less"))
+        raise InputError(no_head(scan, Phrase("prepare.all_zero")))
     # Booleans only, no float copy of the whole scan.
     loud: BoolArray = np.any(voxels >= 0.1 * peak, axis=-1)
     z, y, x = (extent(np.any(loud, axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))

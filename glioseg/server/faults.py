@@ -6,7 +6,6 @@ import logging
 import secrets
 import traceback
 from collections.abc import Iterable
-from copy import copy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -66,19 +65,12 @@ def fault_reply(status: int, *faults: Fault, retry_after: int | None = None) -> 
 def without_folder(faults: Iterable[Fault], folder: Path) -> list[Fault]:
     """The faults with the server's own folder taken out of them: names as the client gave them."""
 
-    def clean(text: object) -> str:
-        shown = str(text)
+    def clean(shown: str) -> str:
         for prefix in {str(folder), str(folder.resolve())}:
             shown = shown.replace(prefix + "/", "").replace(prefix + "\\", "").replace(prefix, "the upload")
         return shown
 
-    def cleaned(fault: Fault) -> Fault:
-        other = copy(fault)
-        other.where = clean(fault.where)
-        other.parameters = {name: clean(value) for name, value in fault.parameters.items()}
-        return other
-
-    return [cleaned(one) for one in faults]
+    return [one.changed(clean) for one in faults]
 
 
 def unexpected(error: BaseException) -> JSONResponse:

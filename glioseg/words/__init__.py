@@ -7,7 +7,7 @@ with a parameter. Files only divide the catalogue into readable parts: keys are 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,9 +40,78 @@ def catalogue(language: str) -> Mapping[str, Mapping[str, Any]]:
     return found
 
 
-def filled(template: str, parameters: Mapping[str, object]) -> str:
+class Phrase(str):
+    """A part of a sentence that is said in the language of the sentence it stands in.
+
+    It is a text, the English one; as a parameter of a sentence it is said in the language of that sentence.
+
+    Args:
+        key: in the section ``sentences``.
+        parameters: what it is filled with; phrases among them.
+    """
+
+    key: str
+    parameters: Mapping[str, str]
+
+    def __new__(cls, key: str, **parameters: object) -> Phrase:
+        """Fill it in English."""
+        kept = as_parameters(parameters)
+        new = super().__new__(cls, filled(catalogue("en")["sentences"][key], kept))
+        new.key, new.parameters = key, kept
+        return new
+
+    def text(self, language: str = "en") -> str:
+        """The phrase in a language."""
+        return filled(catalogue(language)["sentences"][self.key], self.parameters, language)
+
+    def changed(self, change: Callable[[str], str]) -> Phrase:
+        """The phrase with every parameter changed."""
+        return Phrase(self.key, **changed(self.parameters, change))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is copied and sent to another process."""
+        return _phrase, (self.key, dict(self.parameters))
+
+
+class Joined(Phrase):
+    """Several texts or phrases with commas between them."""
+
+    items: tuple[str, ...]
+
+    def __new__(cls, items: Iterable[object]) -> Joined:
+        """Join them in English."""
+        kept = tuple(as_parameters({str(number): item for number, item in enumerate(items)}).values())
+        new = str.__new__(cls, catalogue("en")["sentences"]["list.comma"].join(kept))
+        new.key, new.parameters, new.items = "list.comma", {}, kept
+        return new
+
+    def text(self, language: str = "en") -> str:
+        """The list in a language."""
+        comma: str = catalogue(language)["sentences"][self.key]
+        return comma.join(_said(item, language) for item in self.items)
+
+    def changed(self, change: Callable[[str], str]) -> Joined:
+        """The list with every item changed."""
+        return Joined(_changed(item, change) for item in self.items)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is copied and sent to another process."""
+        return Joined, (self.items,)
+
+
+def as_parameters(parameters: Mapping[str, object]) -> dict[str, str]:
+    """Parameters as texts; phrases stay phrases."""
+    return {name: value if isinstance(value, Phrase) else str(value) for name, value in parameters.items()}
+
+
+def changed(parameters: Mapping[str, str], change: Callable[[str], str]) -> dict[str, str]:
+    """Every parameter changed, also those inside of phrases."""
+    return {name: _changed(value, change) for name, value in parameters.items()}
+
+
+def filled(template: str, parameters: Mapping[str, object], language: str = "en") -> str:
     """A sentence with its parameters; one that is not given stays as ``{name}``."""
-    return template.format_map(_Named(parameters))
+    return template.format_map(_Named({name: _said(value, language) for name, value in parameters.items()}))
 
 
 def sentence(section: str, key: str, language: str = "en", **parameters: object) -> str:
@@ -51,11 +120,23 @@ def sentence(section: str, key: str, language: str = "en", **parameters: object)
     Raises:
         KeyError: no such section or key.
     """
-    return filled(catalogue(language)[section][key], parameters)
+    return filled(catalogue(language)[section][key], parameters, language)
 
 
-class _Named(dict[str, object]):
-    def __init__(self, parameters: Mapping[str, object]) -> None:
+def _said(value: object, language: str) -> str:
+    return value.text(language) if isinstance(value, Phrase) else str(value)
+
+
+def _changed(value: str, change: Callable[[str], str]) -> str:
+    return value.changed(change) if isinstance(value, Phrase) else change(value)
+
+
+def _phrase(key: str, parameters: Mapping[str, str]) -> Phrase:
+    return Phrase(key, **parameters)
+
+
+class _Named(dict[str, str]):
+    def __init__(self, parameters: Mapping[str, str]) -> None:
         super().__init__(parameters)
 
     def __missing__(self, key: str) -> str:

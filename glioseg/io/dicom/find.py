@@ -16,6 +16,7 @@ from glioseg.io.dicom.match import NONE, FoundSeries, SeriesFault, choose, descr
 from glioseg.io.dicom.series import Series, find_series
 from glioseg.io.names import listed, name_of, scan_of_sequence, sequence_of, stem_of
 from glioseg.scan import CHANNELS
+from glioseg.words import Phrase
 
 _NO_NAME = re.compile(r"(dicom|dcm|images?|series|study|scans?|mri?|export)[ _-]?\d*", re.IGNORECASE)
 
@@ -73,14 +74,11 @@ def find_dicom(
             segmentations[study].append(file)
     if not studies and not faults:
         where = next(iter(files.values()))
-        found = f"only {listed((f'{kind} ({count})' for kind, count in others.items()), 5)}"
+        pairs = others.items()
+        found = listed((Phrase("dicom.kind_count", kind=kind, count=count) for kind, count in pairs), 5)
         directory = any("DICOMDIR" in kind for kind in others)
-        cure = (
-            "Give the folder that holds the images."
-            if directory
-            else "Give the folder with the MR series (SOP class MR or enhanced MR)."
-        )
-        faults.append(Fault(where, "MR images", found, cure))
+        code = "dicom.only_directory" if directory else "dicom.no_images"
+        faults.append(Fault(code, where, kinds=found))
     found_studies: list[Study] = []
     met: set[str] = set()
     for uid, frames in studies.items():
@@ -106,9 +104,7 @@ def find_dicom(
         if studies and name not in met and value.casefold() != NONE:
             there = [each for frames in studies.values() for each in find_series(frames)]
             titles = listed((each.title for each in there), 8)
-            cure = "Give its SeriesInstanceUID or the whole of its SeriesDescription."
-            asked = f"--series {name}={value}"
-            missing = Fault(asked, "a series of that name", titles, cure)
+            missing = Fault("dicom.no_such_series", f"--series {name}={value}", series=titles)
             faults.append(SeriesFault(missing, listing({}, there)))
             found_studies = []  # what was asked for is not there: nothing is segmented in its place
     return found_studies, faults
@@ -125,9 +121,7 @@ def parse_series(texts: Sequence[str]) -> dict[str, str]:
         name, equals, value = text.partition("=")
         name, value = name.strip().casefold(), value.strip()
         if not equals or name not in CHANNELS or not value or name in wanted:
-            expected = "flair=, pre= or post=, each once, and a SeriesInstanceUID or SeriesDescription"
-            cure = 'For instance --series flair="AX FLAIR" --series post=none.'
-            raise InputError(Fault("--series", expected, repr(text), cure))
+            raise InputError(Fault("dicom.series_option", "--series", text=repr(text)))
         wanted[name] = value
     return wanted
 

@@ -13,6 +13,7 @@ from glioseg.errors import Fault, InputError
 from glioseg.io.dicom.anonymise import KEPT
 from glioseg.io.dicom.opening import calm, damaged, open_header
 from glioseg.io.refuse import check_size
+from glioseg.words import Phrase
 
 IMAGES = {
     "1.2.840.10008.5.1.4.1.1.4": "MR",
@@ -179,13 +180,13 @@ def _frames(path: Path, header: Any) -> tuple[list[Frame], str]:
     sop_class = text_of(header, "SOPClassUID") or str(header.file_meta.get("MediaStorageSOPClassUID", ""))
     modality = text_of(header, "Modality")
     if sop_class == "1.2.840.10008.1.3.10":
-        return [], "a directory of DICOM files (DICOMDIR)"
+        return [], Phrase("dicom.directory")
     if not header.get("SOPClassUID"):  # cut before anything that matters
         raise InputError(damaged(path))
     if sop_class in COLOURS:
-        return [], "a colour image"
+        return [], Phrase("dicom.colour")
     if sop_class not in IMAGES or modality not in ("MR", "OT", ""):
-        return [], modality or "an object that is no image"
+        return [], modality or Phrase("dicom.no_image")
     count, rows, columns = (count_of(header, word) for word in ("NumberOfFrames", "Rows", "Columns"))
     samples = count_of(header, "SamplesPerPixel", 1)
     bits = count_of(header, "BitsAllocated", 16)
@@ -198,11 +199,10 @@ def _frames(path: Path, header: Any) -> tuple[list[Frame], str]:
     check_size(path, (count, rows, columns, samples or 1), stored_bytes=room)
     photometric = text_of(header, "PhotometricInterpretation")
     if (samples or 1) > 1 or photometric not in ("MONOCHROME1", "MONOCHROME2", ""):
-        return [], "a colour image"
+        return [], Phrase("dicom.colour")
     groups = header.get("PerFrameFunctionalGroupsSequence")
     if groups and len(groups) != count:
-        found = f"that of {len(groups)}"
-        raise InputError(Fault(path, f"the place of each of {count} frames", found, "Export it anew."))
+        raise InputError(Fault("dicom.places_of_frames", path, count=count, places=len(groups)))
     shared = (header.get("SharedFunctionalGroupsSequence") or [None])[0]
     common = _common(path, header, sop_class, modality, count, rows, columns, photometric)
     common["about"] = _about(header)

@@ -15,6 +15,7 @@ from glioseg.io.dicom.series import Series
 from glioseg.io.names import listed
 from glioseg.io.vocabulary import named as named_by
 from glioseg.scan import CHANNELS
+from glioseg.words import Phrase
 
 NONE = "none"
 """``--series post=none``: do as if the study had no such series."""
@@ -89,17 +90,13 @@ def choose(
             faults.append(_several(where, name, best))
         chosen[name] = best[0]
     if "flair" not in chosen:
-        found = f"only {listed((_shown(each) for each in series), 5)}"
+        shown = listed((_shown(each) for each in series), 5)
         example = next((each.choice for each in series), "DESCRIPTION")
-        cure = f'If one of them is FLAIR, say so, for instance --series flair="{example}".'
-        faults.append(Fault(where, "a FLAIR series", found, cure))
+        faults.append(Fault("dicom.no_flair", where, series=shown, example=example))
     for name in CHANNELS:
         if name in chosen:
-            away = "" if name == "flair" else f" Or leave it out: --series {name}=none."
-            faults += [
-                Fault(fault.where, fault.expected, fault.found, fault.cure + away)
-                for fault in chosen[name].faults
-            ]
+            leave = "" if name == "flair" else Phrase("dicom.leave_out", sequence=name)
+            faults += [fault.but(leave=leave) for fault in chosen[name].faults]
     return chosen, faults
 
 
@@ -185,14 +182,25 @@ def _one_grid(one: Series, other: Series) -> bool:
 
 def _several(where: str, name: str, series: Sequence[Series]) -> Fault:
     shown = listed((_shown(each) for each in series), 5)
-    cure = f'Choose one: --series {name}="{series[0].choice}", or its SeriesInstanceUID ({series[0].uid}).'
-    return Fault(where, f"one {name} series", shown, cure)
+    return Fault(
+        "dicom.several_series",
+        where,
+        sequence=Phrase(f"sequence.{name}"),
+        series=shown,
+        option=f'{name}="{series[0].choice}"',
+        uid=series[0].uid,
+    )
 
 
 def _shown(series: Series) -> str:
     count = len(series.frames)
-    kind = " ".join(filter(None, (series.plane, f"{count} image{'s' if count > 1 else ''}")))
-    return f"{series.title}{f'#{series.place}' if series.place else ''} [{kind}]"
+    images = Phrase("dicom.images" if count > 1 else "dicom.image", count=count)
+    if series.plane:
+        images = Phrase("dicom.in_plane", plane=Phrase(f"plane.{series.plane}"), images=images)
+    title = series.title
+    if series.place:
+        title = Phrase("dicom.series_place", series=title, number=series.place)
+    return Phrase("dicom.series_with_images", series=title, images=images)
 
 
 def _by_parameters(first: Frame) -> str | None:

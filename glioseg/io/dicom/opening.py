@@ -59,13 +59,10 @@ def _open(path: Path, **options: Any) -> Any:
     with reading(path), open(path, "rb") as file:
         start = file.read(132)
         if not start:
-            raise InputError(
-                Fault(path, "a DICOM file", "an empty file (0 bytes)", "Copy or export it anew.")
-            )
+            raise InputError(Fault("dicom.empty", path))
         bare = start[128:] != b"DICM"
         if bare and start[:2] not in (b"\x08\x00", b"\x00\x08", b"\x02\x00"):
-            found = "another kind of file named like one"
-            raise InputError(Fault(path, "a DICOM file", found, "Remove it, or export it anew as DICOM."))
+            raise InputError(Fault("dicom.other_kind", path))
         try:
             with calm():
                 if not bare:
@@ -94,11 +91,9 @@ def _check_inflated(path: Path, file: BinaryIO) -> None:
             size += len(inflate.decompress(piece, 1 << 20))
             piece = inflate.unconsumed_tail
             if size > MAX_INFLATED:
-                found = "more"
-                cure = "Export it without deflation."
-                raise InputError(Fault(path, f"at most {MAX_INFLATED:,} bytes inflated", found, cure))
+                raise InputError(Fault("dicom.inflated", path, most=f"{MAX_INFLATED:,}"))
 
 
 def damaged(path: Path) -> Fault:
     """A fault without the library's own words: they may quote the header, and with it a name."""
-    return Fault(path, "a whole DICOM file", "one that is damaged or cut short", "Copy or export it anew.")
+    return Fault("dicom.damaged", path)

@@ -50,8 +50,7 @@ def read_voxels(series: Series) -> Voxels:
             ordered = [each.astype(exact) * frame.slope + frame.intercept for each, frame in pairs]
     voxels = np.stack(ordered)
     if scaled and not np.isfinite(voxels).all():
-        found = "a rescale slope that makes them infinite"
-        raise InputError(Fault(series.where, "finite voxel values", found, "Export the series anew."))
+        raise InputError(Fault("dicom.infinite_values", **series.where))
     return voxels
 
 
@@ -61,8 +60,7 @@ def _decode(path: Path, frames: Sequence[Frame]) -> list[Voxels]:
     try:
         with calm():
             if "PixelData" not in dataset:
-                cure = "Export it anew with its pixels."
-                raise InputError(Fault(path, "pixels", "a header without", cure))
+                raise InputError(Fault("dicom.no_pixels", path))
             _check_codestreams(path, dataset, frames[0])
             _check_plugin(path, dataset)
             pixels = np.asarray(dataset.pixel_array)
@@ -94,8 +92,7 @@ def _check_plugin(path: Path, dataset: Any) -> None:
     except NotImplementedError:
         known = False
     if not known:
-        cure = "Install the plug-ins (pip install 'glioseg[dicom]') or export it uncompressed."
-        raise InputError(Fault(path, "a compression that can be decoded here", str(syntax.name), cure))
+        raise InputError(Fault("dicom.compression", path, compression=syntax.name))
 
 
 def _check_codestreams(path: Path, dataset: Any, frame: Frame) -> None:
@@ -111,9 +108,8 @@ def _check_codestreams(path: Path, dataset: Any, frame: Frame) -> None:
     for data in generate_frames(dataset.PixelData, number_of_frames=frame.frames):
         size = codestream_size(data)
         if size is not None and size != (frame.rows, frame.columns):
-            expected = f"compressed images of {frame.columns} x {frame.rows}, as its header says"
-            found = f"one of {size[1]} x {size[0]}"
-            raise InputError(Fault(path, expected, found, "Export it anew."))
+            said = {"size": f"{frame.columns} x {frame.rows}", "own": f"{size[1]} x {size[0]}"}
+            raise InputError(Fault("dicom.compressed_size", path, **said))
 
 
 def codestream_size(data: bytes) -> tuple[int, int] | None:

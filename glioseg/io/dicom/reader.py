@@ -35,8 +35,9 @@ def read(path: Path, id: str) -> Scan:
     frames, faults, others = _frames_of(files)
     raise_all(faults)
     if not frames:
-        cure = "Give the MR series."
-        raise InputError(Fault(path, "MR images", f"only {listed(sorted(set(others))) or 'none'}", cure))
+        if not others:
+            raise InputError(Fault("dicom.nothing", path))
+        raise InputError(Fault("dicom.other_objects", path, kinds=listed(sorted(set(others)))))
     series = find_series(frames)
     if len(series) == 1:
         raise_all(series[0].faults)

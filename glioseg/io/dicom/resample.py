@@ -33,18 +33,15 @@ def onto(voxels: npt.NDArray[Any], grid: Grid, like: Grid, series: Series, flair
     """
     if like.lies_on(grid):
         return voxels
-    cure = "Register it to FLAIR first, or leave it out: --series pre=none or --series post=none."
     frames = {each.first.frame_of_reference for each in (series, flair)}
     if len(frames) > 1:
-        expected = f"the frame of reference of {flair.title}"
-        raise InputError(Fault(series.where, expected, "another: the patient was moved in between", cure))
+        raise InputError(Fault("dicom.frame_of_reference", flair=flair.title, **series.where))
     assert grid.affine is not None
     assert like.affine is not None
     index: Affine = np.linalg.inv(grid.affine) @ like.affine
     share = _overlap(index, grid.shape, like.shape)
     if share < LEAST_OVERLAP:
-        found = f"{share:.0%} of it"
-        raise InputError(Fault(series.where, f"at least half of where {flair.title} lies", found, cure))
+        raise InputError(Fault("dicom.overlap", flair=flair.title, share=f"{share:.0%}", **series.where))
     from scipy.ndimage import affine_transform
 
     exact = np.float64 if voxels.dtype.itemsize > 4 else np.float32

@@ -44,8 +44,7 @@ def write_segments(segmentation: Segmentation, path: Path, *, anonymise: bool = 
     """
     require_dicom()
     if not isinstance(segmentation.grid.native, Series):
-        cure = "Write it as NIfTI."
-        raise InputError(Fault(path, "the mask of a scan read from DICOM", "one of another kind", cure))
+        raise InputError(Fault("dicom.mask_of_other_kind", path))
     with calm():
         dataset = _segmentation(segmentation, segmentation.grid.native, anonymise)
         with written_whole(path) as part:

@@ -21,6 +21,7 @@ from glioseg.io.dicom.series import SAME_PLACE, Series, normal
 from glioseg.io.dicom.volume import series_grid, show
 from glioseg.io.refuse import check_size
 from glioseg.scan import SAME_GRID, Grid
+from glioseg.words import Phrase
 
 
 def read_segments(path: Path, like: Grid | None) -> tuple[npt.NDArray[np.uint8], Grid]:
@@ -40,8 +41,8 @@ def read_segments(path: Path, like: Grid | None) -> tuple[npt.NDArray[np.uint8],
     path = _only_file(path)
     header = open_whole(path)
     if str(header.get("SOPClassUID", "")) not in SEGMENTATIONS:
-        found = str(header.get("Modality", "")) or "another object"
-        raise InputError(Fault(path, "a mask as DICOM SEG", found, "Give the SEG, or the mask as NIfTI."))
+        kind = str(header.get("Modality", "")) or Phrase("dicom.other_object")
+        raise InputError(Fault("dicom.no_seg", path, kind=kind))
     try:
         with calm():
             frames, values, labelled = _frames(path, header)
@@ -55,8 +56,7 @@ def read_segments(path: Path, like: Grid | None) -> tuple[npt.NDArray[np.uint8],
     for plane, value, place in zip(stored, values, places, strict=True):
         target, lesion = voxels[place], plane != 0
         if target[lesion].any():
-            cure = "Export one segment a file."
-            raise InputError(Fault(path, "segments that do not overlap", "some that do", cure))
+            raise InputError(Fault("dicom.overlapping_segments", path))
         target[lesion] = plane[lesion] if labelled else value
     return _on(path, voxels, series, like)
 
@@ -74,7 +74,7 @@ def _only_file(path: Path) -> Path:
         return path
     found = [file for file in dicom_files(path) if is_segmentation(file)]
     if len(found) != 1:
-        raise InputError(Fault(path, "one DICOM SEG", str(len(found)), "Give the SEG itself."))
+        raise InputError(Fault("dicom.several_segs", path, count=len(found)))
     return found[0]
 
 
@@ -82,8 +82,7 @@ def _frames(path: Path, header: Any) -> tuple[list[Frame], list[int], bool]:
     """Frames with their places, the value of each, and whether the pixels themselves are the labels."""
     kind = text_of(header, "SegmentationType")
     if kind not in ("BINARY", "LABELMAP"):
-        cure = "Export it as a binary segmentation."
-        raise InputError(Fault(path, "a binary SEG", kind.lower() or "one of no kind", cure))
+        raise InputError(Fault("dicom.seg_kind", path, kind=kind.lower() or Phrase("dicom.no_kind")))
     count = count_of(header, "NumberOfFrames", 1) or 0
     rows, columns = count_of(header, "Rows", 0) or 0, count_of(header, "Columns", 0) or 0
     bits = max(1, count_of(header, "BitsAllocated", 1) or 1)
@@ -93,8 +92,7 @@ def _frames(path: Path, header: Any) -> tuple[list[Frame], list[int], bool]:
         check_size(path, (1, rows, columns, count), stored_bytes=path.stat().st_size * 8 // bits)
     groups = header.get("PerFrameFunctionalGroupsSequence") or []
     if len(groups) != count:
-        found = f"that of {len(groups)}"
-        raise InputError(Fault(path, f"the place of each of {count} frames", found, "Export it anew."))
+        raise InputError(Fault("dicom.places_of_frames", path, count=count, places=len(groups)))
     shared = (header.get("SharedFunctionalGroupsSequence") or [{}])[0]
     titles = {
         int(segment.SegmentNumber): str(segment.get("SegmentLabel", ""))
@@ -127,7 +125,7 @@ def _frames(path: Path, header: Any) -> tuple[list[Frame], list[int], bool]:
         said = re.fullmatch(r"label (\d+)", titles.get(number, ""))
         values.append(int(said[1]) if said else number)
     if max(values) > 255:
-        raise InputError(Fault(path, "labels up to 255", str(max(values)), "Number them from 1."))
+        raise InputError(Fault("dicom.large_label", path, label=max(values)))
     return frames, values, labelled
 
 
@@ -148,13 +146,12 @@ def _stack(path: Path, frames: list[Frame]) -> tuple[Series, list[int]]:
     """
     series = Series(tuple(frames))
     if not series.placed:
-        cure = "Export the SEG anew."
-        raise InputError(Fault(path, "the place of every frame in the patient", "frames without", cure))
+        raise InputError(Fault("dicom.seg_without_place", path))
     if any(
         np.abs(np.subtract(frame.orientation or (), frames[0].orientation or ())).max() > 0.001
         for frame in frames
     ):
-        raise InputError(Fault(path, "frames of one orientation", "several", "Export the SEG anew."))
+        raise InputError(Fault("dicom.seg_orientations", path))
     depths = np.array([frame.position for frame in frames]) @ normal(frames[0])
     order = np.argsort(depths, kind="stable")
     ends = np.diff(depths[order])
@@ -171,8 +168,8 @@ def _stack(path: Path, frames: list[Frame]) -> tuple[Series, list[int]]:
         if np.abs(heights - places * step).max() <= SAME_GRID * step + SAME_PLACE:
             break
     else:
-        found = f"steps from {steps.min():.2f} to {steps.max():.2f} mm"
-        raise InputError(Fault(path, "evenly spaced frames", found, "Export the SEG anew."))
+        ends_of_steps = {"shortest": f"{steps.min():.2f}", "longest": f"{steps.max():.2f}"}
+        raise InputError(Fault("dicom.seg_uneven", path, **ends_of_steps))
     count = int(places.max()) + 1
     check_size(path, (count, first.rows, first.columns, 1))
     ends_at = np.array([first.position, last.position])
@@ -192,9 +189,7 @@ def _on(
         return presented, grid
     if like.lies_on(grid):
         return presented, like
-    refusal = Fault(
-        path, f"the grid of its scan ({like.describe()})", grid.describe(like), "Give the mask of this scan."
-    )
+    refusal = Fault("io.mask_on_other_grid", path, grid=like.describe(), own=grid.describe(like))
     if like.affine is None or grid.affine is None:
         raise InputError(refusal)
     index = np.linalg.inv(like.affine) @ grid.affine

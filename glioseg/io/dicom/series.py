@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from glioseg.errors import Fault
 from glioseg.io.dicom.headers import Frame
 from glioseg.io.names import listed
 from glioseg.io.turn import Affine
+from glioseg.words import Phrase
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 SAME_PLACE = 0.01
@@ -63,9 +64,11 @@ class Series:
     @property
     def title(self) -> str:
         """``series 4 'AX FLAIR'``; nothing of the patient."""
-        number = "" if self.first.number is None else f" {self.first.number}"
-        name = f"series{number}" + (f" '{self.first.shown}'" if self.first.shown else "")
-        return f"{name} ({self.part})" if self.part else name
+        number = self.first.number
+        title = Phrase("dicom.series") if number is None else Phrase("dicom.series_number", number=number)
+        if self.first.shown:
+            title = Phrase("dicom.series_name", series=title, name=self.first.shown)
+        return Phrase("dicom.series_part", series=title, part=self.part) if self.part else title
 
     @property
     def choice(self) -> str:
@@ -80,10 +83,10 @@ class Series:
         return f"{self.uid}#{self.place}" if self.uid and self.place else self.uid or self.choice
 
     @property
-    def where(self) -> str:
-        """Its folder, or its only file, and its title."""
+    def where(self) -> dict[str, object]:
+        """Its folder, or its only file, and its title, as parameters of a fault."""
         files = self.files
-        return f"{files[0] if len(files) == 1 else files[0].parent} ({self.title})"
+        return {"place": files[0] if len(files) == 1 else files[0].parent, "series": self.title}
 
     @property
     def placed(self) -> bool:
@@ -245,7 +248,7 @@ def _apart(frames: list[Frame], words: Sequence[str]) -> list[tuple[str, list[Fr
 
 
 def _fault(series: Series) -> Fault | None:
-    where, frames = series.where, series.frames
+    where, frames = {**series.where, "leave": ""}, series.frames
     if not series.placed:
         lacking = [frame for frame in frames if not _has_place(frame)]
         words = [
@@ -257,51 +260,44 @@ def _fault(series: Series) -> Fault | None:
             )
             if any(getattr(frame, name) is None for frame in lacking)
         ]
-        found = (
-            f"no sound {' and '.join(words) or 'orientation or spacing'} in {len(lacking)} of {len(frames)}"
-        )
-        cure = "Export the original series anew; screenshots and stripped files do not know their place."
-        return Fault(where, "the place of every image in the patient", found, cure)
+        what = reduce(lambda one, more: Phrase("list.and", before=one, last=more), words) if words else None
+        what = what or Phrase("dicom.orientation_or_spacing")
+        return Fault("dicom.no_place", what=what, count=len(lacking), images=len(frames), **where)
     if any(not frame.instance for frame in frames):
-        return Fault(where, "a SOPInstanceUID in every image", "none", "Export the series anew.")
+        return Fault("dicom.no_uid", **where)
     if repeats := _repeats(frames):
-        found = (
-            f"{repeats} images at the place of another, and nothing in their headers that tells them apart"
-        )
-        cure = "Export the wanted images alone (one echo, one time), each position once."
-        return Fault(where, "one image at each position", found, cure)
+        return Fault("dicom.repeats", count=repeats, **where)
     if len(frames) == 1:
         if float(np.linalg.norm(series.step)) > 0:
             return None
-        cure = "Give the whole series, or set SliceThickness."
-        return Fault(where, "the thickness of its only slice", "none", cure)
+        return Fault("dicom.no_thickness", **where)
     return _uneven(series)
 
 
 def _uneven(series: Series) -> Fault | None:
     """A fault when slices are missing, unevenly spaced or stacked at a slant."""
+    where = {**series.where, "leave": ""}
     depths = _depths(series.frames)
     steps = np.diff(depths)
     usual = float(np.median(steps))
     odd = np.flatnonzero(np.abs(steps - usual) > UNEVEN * usual + SAME_PLACE)
     if odd.size:
         ratios = steps[odd] / usual
-        gaps = listed(f"{depths[at]:.1f} and {depths[at + 1]:.1f} mm" for at in odd)
+        gaps = listed(
+            Phrase("dicom.gap", one=f"{depths[at]:.1f}", other=f"{depths[at + 1]:.1f}") for at in odd
+        )
+        told = {"step": f"{usual:.2f}", "gaps": gaps, **where}
         if (np.abs(ratios - np.round(ratios)) < 2 * UNEVEN).all() and (ratios > 1.5).all():
             missing = int((np.round(ratios) - 1).sum())
-            found = f"{missing} missing slice{'s' if missing > 1 else ''}, between {gaps} along the normal"
-            cure = "Copy or export the whole series anew."
-        else:
-            found = f"steps from {steps.min():.2f} to {steps.max():.2f} mm, between {gaps} along the normal"
-            cure = "Export one series a folder; or convert it to NIfTI with a program that resamples."
-        return Fault(series.where, f"a slice every {usual:.2f} mm", found, cure)
+            code = "dicom.missing_slices" if missing > 1 else "dicom.missing_slice"
+            return Fault(code, count=missing, **told)
+        shortest, longest = f"{steps.min():.2f}", f"{steps.max():.2f}"
+        return Fault("dicom.uneven", shortest=shortest, longest=longest, **told)
     positions = np.array([frame.position for frame in series.frames])
     straight = positions[0] + np.outer(np.arange(len(positions)), series.step)
     along = normal(series.first)
     aside = float(np.linalg.norm(series.step - along * (along @ series.step)))
     off = float(np.linalg.norm(positions - straight, axis=1).max())
     if aside > SLANT * usual or off > UNEVEN * usual + SAME_PLACE:
-        found = f"one off by {max(off, aside):.2f} mm"
-        cure = "Convert it to NIfTI with a program that resamples slanted stacks."
-        return Fault(series.where, "slices stacked along their normal", found, cure)
+        return Fault("dicom.slanted", distance=f"{max(off, aside):.2f}", **where)
     return None

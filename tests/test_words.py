@@ -1,0 +1,224 @@
+"""The catalogue: every sentence in both languages, with the same parameters, and none that nothing says."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import pickle
+import re
+import string
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from glioseg.errors import PARTS, Fault
+from glioseg.files import write_fault
+from glioseg.io.names import listed
+from glioseg.words import FOLDER, LANGUAGES, Joined, Phrase, catalogue, sentence, tomllib
+
+ROOT = FOLDER.parent
+ROOMS_LEFT = {
+    "measure",
+    "model",
+    "batch",
+    "draw",
+    "runs",
+    "training",
+    "evaluation",
+    "studies",
+    "report",
+    "radiogenomics",
+    "server",
+    "cli",
+}
+"""Rooms whose faults may still be four sentences."""
+FAULTS = {"Fault", "SeriesFault"}
+PHRASES = {"Phrase"}
+SOURCES = sorted(ROOT.rglob("*.py"))
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def room(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def trees() -> list[tuple[Path, ast.Module]]:
+    return [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in SOURCES]
+
+
+def codes_called(names: set[str]) -> set[str]:
+    """The literals that are the first argument of calls of these names."""
+    return {
+        node.args[0].value
+        for _, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
+        if node.args and isinstance(node.args[0], ast.Constant) and "." in str(node.args[0].value)
+        if len(node.args) < 4
+    }
+
+
+def literals() -> tuple[set[str], set[str]]:
+    """All texts in the code, and all beginnings of texts that the code completes."""
+    whole: set[str] = set()
+    begun: set[str] = set()
+    for _, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                whole.add(node.value)
+            if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
+                begun.add(str(node.values[0].value))
+    return whole, {text for text in begun if re.fullmatch(r"[a-z_]+(\.[a-z_]+)*\.", text)}
+
+
+def parameters(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+def leaves(table: object, place: str) -> dict[str, str]:
+    if isinstance(table, dict):
+        return {
+            key: text for name, each in table.items() for key, text in leaves(each, f"{place} {name}").items()
+        }
+    return {place: str(table)}
+
+
+def test_every_sentence_is_there_in_every_language_with_the_same_parameters() -> None:
+    english, chinese = (leaves(catalogue(language), "") for language in ("en", "zh"))
+    assert english.keys() == chinese.keys()
+    assert [key for key in english if parameters(english[key]) != parameters(chinese[key])] == []
+
+
+def test_every_fault_has_its_parts() -> None:
+    for language in LANGUAGES:
+        for code, parts in catalogue(language)["faults"].items():
+            assert set(PARTS) - {"where"} <= parts.keys() <= set(PARTS), code
+
+
+def test_chinese_sentences_are_chinese() -> None:
+    """Only parameters, signs, acronyms and names of settings may stand alone."""
+    plain = {key: re.sub(r"\{\w*\}|\w+\.\w+", "", text) for key, text in leaves(catalogue("zh"), "").items()}
+    assert [key for key, text in plain.items() if re.search("[a-z]", text) and not CHINESE.search(text)] == []
+
+
+def test_no_two_files_define_a_key() -> None:
+    for language in LANGUAGES:
+        times: Counter[tuple[str, str]] = Counter()
+        for path in (FOLDER / language).glob("*.toml"):
+            for section, table in tomllib.loads(path.read_text(encoding="utf-8")).items():
+                times.update((section, key) for key in table)
+        assert [key for key, count in times.items() if count > 1] == []
+    files = [{path.name for path in (FOLDER / language).glob("*.toml")} for language in LANGUAGES]
+    assert files[0] == files[1]
+
+
+def test_every_code_that_is_used_is_in_the_catalogue() -> None:
+    assert codes_called(FAULTS) <= catalogue("en")["faults"].keys()
+    assert codes_called(PHRASES) <= catalogue("en")["sentences"].keys()
+
+
+def test_no_code_is_unused() -> None:
+    whole, begun = literals()
+    for section in ("faults", "sentences"):
+        keys = catalogue("en")[section].keys() - {"said"}
+        assert [key for key in keys if key not in whole and not key.startswith(tuple(begun))] == []
+
+
+def test_no_fault_is_four_sentences() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path, tree in trees()
+        if room(path) not in ROOMS_LEFT
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Fault"
+        if len(node.args) > 2
+    ]
+    assert found == []
+
+
+def test_calls_give_the_parameters_of_their_sentences() -> None:
+    """Calls without ``**`` whose code is a literal name exactly what the sentences take."""
+    wrong = []
+    for path, tree in trees():
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args):
+                continue
+            section = {"Fault": "faults", "Phrase": "sentences"}.get(node.func.id)
+            first = node.args[0]
+            if section is None or not isinstance(first, ast.Constant) or len(node.args) > 2:
+                continue
+            texts = leaves(catalogue("en")[section][str(first.value)], "").values()
+            named = set().union(*(parameters(text) for text in texts))
+            given = {keyword.arg for keyword in node.keywords}
+            if None in given and given - {None} <= named:
+                continue
+            if given != named:
+                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert wrong == []
+
+
+# --- how sentences are filled -----------------------------------------------------------------
+
+
+def test_a_phrase_is_said_in_the_language_of_its_sentence() -> None:
+    fault = Fault("io.sequences_without_flair", "a.nii", sequences=Joined([Phrase("sequence.pre"), "x"]))
+    assert fault.found == "only pre, x"
+    assert fault.part("found", "zh") == "只有增强前、x"
+
+
+def test_a_list_says_how_many_more_there_are() -> None:
+    names = listed("abcde")
+    assert str(names) == f"{names}" == "a, b, c and 2 more"
+    assert names.text("zh") == "a、b、c 等，另有 2 个"
+    assert listed("ab") == "a, b"
+    assert not listed([])
+
+
+def test_a_part_of_a_fault_is_said_in_the_language_of_another() -> None:
+    inner = write_fault(Path("x"), PermissionError(13, "no"))
+    fault = Fault("dataset.cache", "y", reason=inner.phrase("found"))
+    assert (fault.found, fault.part("found", "zh")) == ("no permission to write", "没有写入权限")
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda fault: pickle.loads(pickle.dumps(fault))])
+def test_faults_travel_between_processes(again) -> None:
+    inner = write_fault(Path("x"), PermissionError(13, "no")).phrase("found")
+    fault = Fault(
+        "io.several_scans",
+        "y",
+        count=5,
+        names=listed(["a", inner, "c", "d", Phrase("grid.away", distance=3)]),
+    )
+    other = again(fault)
+    assert other == fault
+    for language in LANGUAGES:
+        assert other.text(language) == fault.text(language)
+
+
+def test_every_parameter_of_a_fault_can_be_changed_also_inside_of_phrases() -> None:
+    def clean(text: str) -> str:
+        return text.replace("/secret/", "")
+
+    fault = Fault("io.several_scans", "/secret/y", count=5, names=listed(["/secret/a", "b", "c", "d"]))
+    for language in LANGUAGES:
+        assert "secret" in fault.text(language)
+        assert "secret" not in fault.changed(clean).text(language)
+    assert fault.changed(clean).found == "5 scans (a, b, c and 1 more)"
+
+
+def test_a_fault_with_other_parameters_leaves_the_first_as_it_is() -> None:
+    fault = Fault("dicom.no_uid", place="a", series=Phrase("dicom.series_number", number=4), leave="")
+    more = fault.but(leave=Phrase("dicom.leave_out", sequence="pre"))
+    assert fault.cure == "Export the series anew."
+    assert more.cure == "Export the series anew. Or leave it out: --series pre=none."
+    assert fault.where == "a (series 4)"
+    assert fault.part("where", "zh") == "a（序列 4）"
+
+
+def test_a_sentence_of_another_language_or_key_is_refused() -> None:
+    assert sentence("sentences", "list.more", "zh", names="a", count=2) == "a 等，另有 2 个"
+    with pytest.raises(KeyError):
+        catalogue("de")
+    with pytest.raises(KeyError):
+        sentence("sentences", "nothing")
