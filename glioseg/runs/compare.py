@@ -112,15 +112,13 @@ def scores_of(row: Row, protocol: ProtocolName) -> Scores:
         InputError: a run of it was not evaluated, or its runs have different protocols.
     """
     raise_all(
-        Fault(
-            run.path, "a run with scores", "none", f"Run: glioseg evaluate {run.path} {run.manifest['data']}"
-        )
+        Fault("runs.not_evaluated", run.path, run=run.path, data=run.manifest["data"])
         for run in row.runs
         if run.evaluation is None
     )
     found = row.scores(protocol)
     if found is None:
-        raise InputError(Fault(row.name, "a run", "none", "Give a run folder."))
+        raise InputError(Fault("runs.empty_row", row.name))
     return found
 
 

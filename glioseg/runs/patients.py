@@ -28,8 +28,7 @@ def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Mask | None]:
     cases = find_cases(Path(str(facts.get("data", ""))), facts.get("patient_rule"))
     case = next((case for case in cases if case.id == patient), None)
     if case is None:
-        cure = "Put the data back where they were, or drop the scan onto the page of glioseg serve."
-        raise InputError(Fault(patient, "a patient of the run's data", "none", cure))
+        raise InputError(Fault("runs.no_patient", patient))
     if run.recipe.labels.given:
         scan, classes = read_labelled_case(case, run.recipe.labels.values)
         return scan, classes.mask() if classes is not None else None
