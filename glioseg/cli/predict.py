@@ -115,21 +115,11 @@ def _sources(
     sequences = {"flair": flair, "pre": pre, "post": post}
     named = {name: path for name, path in sequences.items() if path is not None}
     if bool(named) == bool(scans):
-        found = "both" if scans else "none"
-        raise InputError(
-            Fault(
-                "glioseg predict",
-                "scans, or --flair with --pre and --post",
-                found,
-                "glioseg predict SCAN -o OUT",
-            )
-        )
+        code = "cli.predict_both" if scans else "cli.predict_nothing"
+        raise InputError(Fault(code, "glioseg predict"))
     wanted = parse_series(series)
     if named and wanted:
-        cure = "Give the folder of the study, or one folder a sequence."
-        raise InputError(
-            Fault("--series", "the folder of a DICOM study", "also --flair, --pre or --post", cure)
-        )
+        raise InputError(Fault("cli.series_of_files", "--series"))
     if named:
         first = named.get("flair") or next(iter(named.values()))
         return [Source(name_of(first), "nifti", tuple(named.values()), tuple(named))], []
