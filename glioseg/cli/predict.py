@@ -56,8 +56,9 @@ def predict(
     """Segment scans: masks, outlines, GIFs and numbers. Masks in the kind read; skips what is finished."""
     from glioseg.batch import Outputs, predict_many
     from glioseg.environment import environment
-    from glioseg.model.calibration import DOUBTS, HARMLESS, look_again
+    from glioseg.model.calibration import HARMLESS, look_again
     from glioseg.model.predictor import load_predictor
+    from glioseg.words import sentence
 
     sources, faults = _sources(scans or [], flair, pre, post, series or [])
     for fault in faults:
@@ -83,7 +84,7 @@ def predict(
             f"{result.slices} slices, {result.lesion_voxels} voxels{volume}, {result.seconds:.1f} s{filled}"
         )
         if look_again(result.doubts):
-            reasons = "; ".join(DOUBTS[doubt] for doubt in result.doubts if doubt not in HARMLESS)
+            reasons = " ".join(sentence("doubts", doubt) for doubt in result.doubts if doubt not in HARMLESS)
             typer.echo(f"  please look at this one: {reasons}")
 
     outcome = predict_many(

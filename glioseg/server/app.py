@@ -22,6 +22,7 @@ from glioseg.server import api, api_runs
 from glioseg.server.faults import Refused, fault_reply, unexpected
 from glioseg.server.guard import Guard
 from glioseg.server.jobs import QueueFull
+from glioseg.server.page_words import words_script
 from glioseg.server.scans import StoreFull
 from glioseg.server.service import Service
 from glioseg.server.settings import Settings
@@ -105,6 +106,7 @@ def _fastapi(service: Service) -> FastAPI:
     for path, file in PAGES.items():
         page = _page(STATIC / file, service.demo if path == "/" else None)
         app.add_api_route(path, page, include_in_schema=False, methods=["GET"])
+    app.add_api_route("/static/js/words.js", _words, include_in_schema=False, methods=["GET", "HEAD"])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(InputError, _bad_input)
     app.add_exception_handler(HTTPException, _http_error)
@@ -129,6 +131,10 @@ def _page(path: Path, demo: str | None) -> Callable[[], Awaitable[Response]]:
         return HTMLResponse(path.read_text(encoding="utf-8").replace("<html", opening, 1))
 
     return page
+
+
+async def _words() -> Response:
+    return Response(words_script(), media_type="text/javascript")
 
 
 async def _bad_input(request: Request, error: Exception) -> Response:

@@ -45,6 +45,9 @@ class SeriesModel(BaseModel):
     images: int
     plane: Literal["axial", "coronal", "sagittal", ""]
     sequence: Literal["flair", "pre", "post"] | None = Field(description="what it is taken for")
+    number: int | None = Field(description="SeriesNumber")
+    name: str = Field(description="what the series is called, without the patient")
+    part: str = Field(description="what tells it from others of its number and name")
 
 
 class Faults(BaseModel):
