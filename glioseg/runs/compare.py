@@ -12,6 +12,7 @@ from glioseg.measure import Scores
 from glioseg.measure.comparison import Comparison, compare_pairs
 from glioseg.runs.record import ProtocolName
 from glioseg.runs.rows import Row, differences
+from glioseg.words import sentence
 
 Verdict = Literal["better", "worse", "equal", "few"]
 
@@ -54,17 +55,22 @@ class RowComparison:
     @property
     def sentence(self) -> str:
         """What was found, in plain English."""
+        return self.text("en")
+
+    def text(self, language: str) -> str:
+        """What was found, in a language."""
         if self.patients.better is None and not self.same_recipe:
-            return self.patients.sentence
+            return self.patients.text(language)
         if not self.within_seeds:
-            return self.patients.sentence
-        if self.same_recipe:
-            why = "one recipe, and runs of one recipe differ by chance"
-        else:
-            why = f"seeds of one recipe are {self.seed_spread:.3f} apart"
-        return (
-            f"No difference beyond noise between {self.first.name} and {self.second.name} ({why}): "
-            f"{self.patients.numbers}."
+            return self.patients.text(language)
+        return sentence(
+            "sentences",
+            "compare.one_recipe" if self.same_recipe else "compare.seeds",
+            language,
+            first=self.first.name,
+            second=self.second.name,
+            spread=f"{self.seed_spread:.3f}",
+            numbers=self.patients.numbers_in(language),
         )
 
     def to_dict(self) -> dict[str, Any]:

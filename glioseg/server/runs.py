@@ -152,7 +152,10 @@ def compare(runs: dict[str, RunFolder], protocol: ProtocolName) -> dict[str, Any
         "refused": [as_dict(one) for one in refused],
         "comparisons": []
         if refused
-        else [one.to_dict() for one in compare_rows(pairs_of(rows, every=True), protocol)],
+        else [
+            {**one.to_dict(), "translations": {"zh": {"sentence": one.text("zh")}}}
+            for one in compare_rows(pairs_of(rows, every=True), protocol)
+        ],
     }
 
 

@@ -73,7 +73,7 @@ function tables(found) {
     table(t("compare_title"), [t("run"), t("mean"), "95 %", t("median", { value: "" }), t("patients")], ranked.map((run) => [run.name, number(run.mean), `${number(run.low)}–${number(run.high)}`, number(run.median), run.patients])),
   );
   if (found.comparisons.length) {
-    parts.push(element("h2", {}, t("comparison")), element("ul", {}, ...found.comparisons.map((one) => element("li", {}, one.sentence))));
+    parts.push(element("h2", {}, t("comparison")), element("ul", {}, ...found.comparisons.map((one) => element("li", {}, inLanguage(one).sentence))));
   }
   parts.push(
     element("h2", {}, t("scores_by_patient")),

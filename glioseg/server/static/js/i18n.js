@@ -19,7 +19,7 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-// The sentences of a fault in the language of the page: English ones stand on it, others among its translations.
+// What the server said, in the language of the page: English sentences stand on it, others among its translations.
 export function inLanguage(fault) {
   return fault.translations?.[language] ?? fault;
 }
