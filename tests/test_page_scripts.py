@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import glioseg
+from glioseg.server.page_words import words_script
 
 SCRIPTS = Path(glioseg.__file__).parent / "server" / "static" / "js"
 TESTS = sorted((Path(__file__).parent / "page").glob("*.test.js"))
@@ -33,6 +34,7 @@ def test_script(node: str, script: Path, tmp_path: Path) -> None:
     # The scripts are modules; node learns that from a package.json, which the page does not need.
     (tmp_path / "package.json").write_text('{"type": "module"}')
     shutil.copytree(SCRIPTS, tmp_path / "js")
+    (tmp_path / "js" / "words.js").write_text(words_script(), encoding="utf-8")  # the server makes it
     shutil.copy(script, tmp_path)
     done = subprocess.run(
         [node, "--test", script.name], cwd=tmp_path, capture_output=True, text=True, env=_environment()

@@ -38,5 +38,4 @@ def _labels(text: str | None) -> Labels:
     try:
         return Labels(values=tuple(int(part) for part in text.split(","))) if text else Labels()
     except ValueError as error:
-        cure = "For instance --labels 1,2,3."
-        raise InputError(Fault("--labels", "whole numbers from 1 to 255", f"'{text}'", cure)) from error
+        raise InputError(Fault("cli.labels", "--labels", labels=text)) from error

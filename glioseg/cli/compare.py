@@ -36,9 +36,9 @@ def compare(
 
     require_train()
     if protocol not in ("own", "reference"):
-        raise InputError(Fault("--protocol", "own or reference", f"'{protocol}'", "Choose one of them."))
+        raise InputError(Fault("cli.protocol", "--protocol", protocol=protocol))
     if len(runs) < 2:
-        raise InputError(Fault("glioseg compare", "two run folders or more", "one", "Name another run."))
+        raise InputError(Fault("cli.compare_one", "glioseg compare"))
     from glioseg.runs.compare import compare_rows, pairs_of, scores_of
     from glioseg.runs.record import read_runs
     from glioseg.runs.rows import group_runs

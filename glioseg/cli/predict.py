@@ -56,8 +56,9 @@ def predict(
     """Segment scans: masks, outlines, GIFs and numbers. Masks in the kind read; skips what is finished."""
     from glioseg.batch import Outputs, predict_many
     from glioseg.environment import environment
-    from glioseg.model.calibration import DOUBTS, HARMLESS, look_again
+    from glioseg.model.calibration import HARMLESS, look_again
     from glioseg.model.predictor import load_model
+    from glioseg.words import sentence
 
     sources, faults = _sources(scans or [], flair, pre, post, series or [])
     for fault in faults:
@@ -83,7 +84,7 @@ def predict(
             f"{result.slices} slices, {result.lesion_voxels} voxels{volume}, {result.seconds:.1f} s{filled}"
         )
         if look_again(result.doubts):
-            reasons = "; ".join(DOUBTS[doubt] for doubt in result.doubts if doubt not in HARMLESS)
+            reasons = " ".join(sentence("doubts", doubt) for doubt in result.doubts if doubt not in HARMLESS)
             typer.echo(f"  please look at this one: {reasons}")
 
     outcome = predict_many(
@@ -115,21 +116,11 @@ def _sources(
     sequences = {"flair": flair, "pre": pre, "post": post}
     named = {name: path for name, path in sequences.items() if path is not None}
     if bool(named) == bool(scans):
-        found = "both" if scans else "none"
-        raise InputError(
-            Fault(
-                "glioseg predict",
-                "scans, or --flair with --pre and --post",
-                found,
-                "glioseg predict SCAN -o OUT",
-            )
-        )
+        code = "cli.predict_both" if scans else "cli.predict_nothing"
+        raise InputError(Fault(code, "glioseg predict"))
     wanted = parse_series(series)
     if named and wanted:
-        cure = "Give the folder of the study, or one folder a sequence."
-        raise InputError(
-            Fault("--series", "the folder of a DICOM study", "also --flair, --pre or --post", cure)
-        )
+        raise InputError(Fault("cli.series_of_files", "--series"))
     if named:
         first = named.get("flair") or next(iter(named.values()))
         return [Source(name_of(first), "nifti", tuple(named.values()), tuple(named))], []

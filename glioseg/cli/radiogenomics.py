@@ -36,13 +36,11 @@ def radiogenomics(
     from glioseg.radiogenomics.wording import summary
 
     if sum((truth, masks is not None, run is not None)) != 1:
-        cure = "Give --truth for the manual masks, --masks DIR or --run RUN for predicted ones."
-        raise InputError(Fault("radiogenomics", "one of --truth, --masks and --run", "none or several", cure))
+        raise InputError(Fault("cli.masks_of", "glioseg radiogenomics"))
     if run is not None:
         masks = run / "masks"
         if not masks.is_dir():
-            cure = "Predict with it first, or name the folder with --masks."
-            raise InputError(Fault(run, "a run with a folder 'masks'", "no such folder", cure))
+            raise InputError(Fault("cli.run_without_masks", run))
     wanted = [name.strip() for name in columns.split(",") if name.strip()]
     study = run_study(data, masks, clinical, wanted, key, resamples, seed)
     write_report(study, out)

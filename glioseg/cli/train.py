@@ -46,21 +46,11 @@ def train(
     require_train()
     if (data is None) == (resume is None):
         raise InputError(
-            Fault(
-                "glioseg train",
-                "a data folder, or --resume with a run folder",
-                "both" if data is not None else "neither",
-                "For instance: glioseg train kaggle_3m --recipe default",
-            )
+            Fault("cli.train_both" if data is not None else "cli.train_nothing", "glioseg train")
         )
     if resume is not None and (settings or out is not None):
         raise InputError(
-            Fault(
-                "glioseg train --resume",
-                "the run folder alone",
-                "--set" if settings else "--out",
-                "A resumed run keeps its recipe and folder; start a new run to change them.",
-            )
+            Fault("cli.resume_with", "glioseg train --resume", option="--set" if settings else "--out")
         )
     check_device(device)
     from glioseg.recipe import load_recipe
@@ -109,17 +99,13 @@ def check_device(device: str) -> None:
     known = ("auto", "cpu", "cuda", "gpu", "mps")
     kind, colon, number = device.partition(":")
     if kind not in known or (colon and not (kind == "cuda" and number.isdecimal())):
-        cure = "Choose one of them; cuda:1 is the second GPU."
-        raise InputError(Fault("--device", f"one of {', '.join(known)}", device, cure))
+        raise InputError(Fault("cli.device", "--device", known=", ".join(known), device=device))
     if kind in ("auto", "cpu"):
         return
     import torch
 
     there = torch.backends.mps.is_available() if kind == "mps" else torch.cuda.is_available()
     if not there:
-        found = "no such device that PyTorch can use"
-        raise InputError(Fault("--device", f"a device of the kind {kind}", found, "Leave --device out."))
+        raise InputError(Fault("cli.no_device", "--device", kind=kind))
     if number and int(number) >= torch.cuda.device_count():
-        raise InputError(
-            Fault("--device", device, f"{torch.cuda.device_count()} GPUs, from cuda:0", "Choose one of them.")
-        )
+        raise InputError(Fault("cli.no_gpu", "--device", device=device, count=torch.cuda.device_count()))

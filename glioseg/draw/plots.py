@@ -47,11 +47,7 @@ def dsc_plot(scores: Scores, path: Path, labels: DscLabels | None = None, font: 
     """
     metric = scores.protocol.declaration
     if (metric.low, metric.high) != (0, 1):
-        raise InputError(
-            Fault(
-                "the plot", "a metric between 0 and 1", metric.name, "Plot Dice, IoU or another such metric."
-            )
-        )
+        raise InputError(Fault("draw.metric", metric=metric.name))
     protocol = scores.protocol.describe()
     if labels is None:
         title = "Dice coefficient" if metric.name == "dice" else metric.title

@@ -36,7 +36,7 @@ def grey(
     """
     if channel not in scan.channels:
         raise InputError(
-            Fault(scan.id, f"a channel '{channel}'", ", ".join(scan.channels), "Name one that is there.")
+            Fault("draw.no_channel", scan.id, channel=channel, channels=", ".join(scan.channels))
         )
     voxels = scan.channel(channel)
     drawn = np.zeros(voxels.shape, dtype=np.uint8)

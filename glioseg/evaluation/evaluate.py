@@ -84,7 +84,7 @@ def evaluate(
         cases = find_cases(cases)
     out = None if out is None else Path(out)
     if not cases:
-        raise InputError(Fault("the evaluation", "at least one patient", "none", "Choose other patients."))
+        raise InputError(Fault("evaluation.no_patients"))
     if out is not None:
         make_folder(out)
     values: dict[str, dict[str, float]] = {name: {} for name in OWN_METRICS}
@@ -151,28 +151,17 @@ def choose_patients(cases: Sequence[Case], patients: str, model: ModelDescriptio
         wanted = set(model.trained_on.get("validation", []))
         chosen = [case for case in cases if case.id in wanted]
         if not chosen:
-            raise InputError(
-                Fault(
-                    "--patients validation",
-                    "the model's validation patients",
-                    "none of them",
-                    "Use --patients all.",
-                )
-            )
+            raise InputError(Fault("evaluation.no_validation_patients"))
         return chosen
     path = Path(patients)
     try:
         wanted = {line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()}
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            Fault(
-                path, "validation, all, or a text file with one patient a line", str(error), "Check the path."
-            )
-        ) from error
+        raise InputError(Fault("evaluation.patients_file", path, reason=error)) from error
     missing = sorted(wanted - {case.id for case in cases})
     if missing or not wanted:
-        found = f"no {', '.join(missing[:5])}" if missing else "an empty file"
-        raise InputError(Fault(path, "patients that are in the data", found, "Correct the file."))
+        code = "evaluation.patients_missing" if missing else "evaluation.patients_empty"
+        raise InputError(Fault(code, path, patients=", ".join(missing[:5])))
     return [case for case in cases if case.id in wanted]
 
 
@@ -237,9 +226,7 @@ def _truth(case: Case, labels: Labels) -> tuple[Scan, Segmentation]:
     """A labelled scan and its truth in the labels that the model tells."""
     scan, truth = read_case(case, labels.named)
     if truth is None:
-        raise InputError(
-            Fault(case.images[0].parent, "a mask for every slice", "none", "Evaluate on labelled scans.")
-        )
+        raise InputError(Fault("evaluation.no_mask", case.images[0].parent))
     return scan, truth
 
 

@@ -24,6 +24,7 @@ from glioseg.measure.statistics import (
     paired_differences,
     wilcoxon,
 )
+from glioseg.words import sentence
 
 SIGNIFICANT = 0.05
 """Two-sided level at which a difference is called larger than the noise."""
@@ -74,30 +75,52 @@ class Comparison:
     @property
     def numbers(self) -> str:
         """The difference, its interval, the test and the number of patients."""
-        corrected = " after Holm's correction" if self.adjusted_p != self.p else ""
-        return (
-            f"{self.statistic} difference in {self.metric} {self.difference:+.3f}, 95 % interval "
-            f"{self.interval.low:+.3f} to {self.interval.high:+.3f}, "
-            f"Wilcoxon {_p_text(self.adjusted_p)}{corrected}, {self._count}"
+        return self.numbers_in("en")
+
+    def numbers_in(self, language: str) -> str:
+        """The difference, its interval, the test and the number of patients, in a language."""
+        return sentence(
+            "sentences",
+            "compare.numbers_corrected" if self.adjusted_p != self.p else "compare.numbers",
+            language,
+            statistic=sentence("sentences", f"compare.{self.statistic}", language),
+            metric=self.metric,
+            difference=f"{self.difference:+.3f}",
+            low=f"{self.interval.low:+.3f}",
+            high=f"{self.interval.high:+.3f}",
+            p=_p_text(self.adjusted_p),
+            patients=self._count(language),
         )
 
-    @property
-    def _count(self) -> str:
-        return f"{self.patients} patient{'' if self.patients == 1 else 's'}"
+    def _count(self, language: str) -> str:
+        key = "compare.patient" if self.patients == 1 else "compare.patients"
+        return sentence("sentences", key, language, count=self.patients)
 
     @property
     def sentence(self) -> str:
         """What was found, in plain English."""
-        count = self._count
+        return self.text("en")
+
+    def text(self, language: str) -> str:
+        """What was found, in a language."""
         if self.patients < 2:
-            return f"{self.first} and {self.second} share {count}: too few to compare."
-        if self.better is not None:
-            other = self.second if self.better == self.first else self.first
-            return f"{self.better} is better than {other} by more than the noise: {self.numbers}."
-        text = f"No difference beyond noise between {self.first} and {self.second}: {self.numbers}."
-        if 2 * 0.5**self.patients >= SIGNIFICANT:
-            text += f" With {count} this test cannot show any difference."
-        return text
+            key = "compare.few"
+        elif self.better is not None:
+            key = "compare.better"
+        else:
+            always = 2 * 0.5**self.patients >= SIGNIFICANT
+            key = "compare.equal_always" if always else "compare.equal"
+        return sentence(
+            "sentences",
+            key,
+            language,
+            first=self.first,
+            second=self.second,
+            better=self.better,
+            other=self.second if self.better == self.first else self.first,
+            numbers=self.numbers_in(language),
+            patients=self._count(language),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from glioseg.errors import Fault, InputError, raise_all
+from glioseg.io.names import listed
 from glioseg.measure.metrics.registry import METRICS, EmptyRule, Metric, Unit
 from glioseg.measure.statistics import Interval, Statistic, bootstrap_interval
 
@@ -65,24 +66,24 @@ class Protocol:
 
     def _faults(self) -> list[Fault]:
         if self.metric not in METRICS:
-            return [_unknown("the metric", self.metric, METRICS)]
+            return [_unknown("measure.unknown_metric", self.metric, METRICS)]
         declared = METRICS[self.metric]
         faults = []
         twice = sorted({one for one, next_one in pairwise(self.patients) if one == next_one})
         if twice:
-            faults.append(_fault("patients", "each patient once", f"more than once: {_some(twice)}"))
+            faults.append(Fault("measure.patient_twice", patients=listed(twice, 5)))
         if not 0 < self.threshold < 1:
-            faults.append(_fault("threshold", "a probability between 0 and 1", self.threshold))
+            faults.append(Fault("measure.threshold", threshold=self.threshold))
         if self.empty is not None and self.empty not in _EMPTY:
-            faults.append(_fault("empty", f"one of {', '.join(_EMPTY)}", self.empty))
+            faults.append(Fault("measure.empty_rule", known=", ".join(_EMPTY), empty=self.empty))
         if self.unit not in (None, declared.unit):
-            faults.append(_fault("unit", f"'{declared.unit}', which {self.metric} counts", self.unit))
+            faults.append(Fault("measure.unit", unit=declared.unit, metric=self.metric, found=self.unit))
         has_length = bool(declared.length_unit(None))
         if self.measured_in not in (("mm", "voxels") if has_length else ("",)):
-            expected = "'mm' or 'voxels'" if has_length else "'', a metric without length"
-            faults.append(_fault("measured_in", expected, repr(self.measured_in)))
+            code = "measure.measured_in" if has_length else "measure.measured_in_no_length"
+            faults.append(Fault(code, found=repr(self.measured_in)))
         if self.tolerance is not None and declared.tolerance is None:
-            faults.append(_fault("tolerance", f"none, {self.metric} takes no tolerance", self.tolerance))
+            faults.append(Fault("measure.takes_no_tolerance", metric=self.metric, tolerance=self.tolerance))
         return faults
 
     @property
@@ -117,9 +118,9 @@ class Protocol:
             InputError: a field is missing, unknown or does not fit.
         """
         known = {field.name: field for field in fields(cls)}
-        faults = [_unknown("a protocol's field", name, known) for name in content if name not in known]
+        faults = [_unknown("measure.unknown_field", name, known) for name in content if name not in known]
         faults += [
-            _fault(name, "this field", "none")
+            Fault("measure.field_missing", field=name)
             for name, field in known.items()
             if field.default is MISSING and name not in content
         ]
@@ -149,9 +150,7 @@ class Scores:
         object.__setattr__(self, "values", values)
         if tuple(values) != self.protocol.patients:
             different = sorted(set(values) ^ set(self.protocol.patients))
-            raise InputError(
-                _fault("values", "one value for each patient of the protocol", f"others: {_some(different)}")
-            )
+            raise InputError(Fault("measure.values_differ", patients=listed(different, 5)))
 
     @property
     def counted(self) -> dict[str, float]:
@@ -206,7 +205,7 @@ class Scores:
             InputError: a part is missing or does not fit.
         """
         raise_all(
-            _fault(name, "this part of stored scores", "none")
+            Fault("measure.part_missing", part=name)
             for name in ("protocol", "values", "command")
             if name not in content
         )
@@ -233,13 +232,23 @@ def check_same_protocol(a: Scores, b: Scores, names: tuple[str, str] = ("the fir
         first, second = getattr(a.protocol, field.name), getattr(b.protocol, field.name)
         if first == second:
             continue
-        cure = "Evaluate both again with the same setting."
+        code = "measure.protocol_differs"
         if field.name == "patients":
-            only = [sorted(set(one) - set(other)) for one, other in ((first, second), (second, first))]
-            first, second = (f"{_some(extra)} besides the shared ones" for extra in only)
-            cure = "Evaluate both on the same patients."
-        where = f"protocol field '{field.name}'"
-        faults.append(Fault(where, f"{first} as in {names[0]}", f"{second} in {names[1]}", cure))
+            more, fewer = sorted(set(first) - set(second)), sorted(set(second) - set(first))
+            code = "measure.patients_differ"
+            if not more or not fewer:
+                code = "measure.patients_fewer" if more else "measure.patients_more"
+            first, second = listed(more, 5), listed(fewer, 5)
+        faults.append(
+            Fault(
+                code,
+                field=field.name,
+                first=first,
+                second=second,
+                first_name=names[0],
+                second_name=names[1],
+            )
+        )
     raise_all(faults)
 
 
@@ -250,16 +259,8 @@ def json_number(value: float) -> float | str | None:
     return value if math.isfinite(value) else str(value)
 
 
-def _fault(field: str, expected: str, found: object) -> Fault:
-    return Fault(f"'{field}' of the scores", expected, str(found), "Correct it or evaluate again.")
-
-
-def _unknown(what: str, name: str, known: Mapping[str, Any]) -> Fault:
+def _unknown(code: str, name: str, known: Mapping[str, Any]) -> Fault:
     near = get_close_matches(name, known, n=1)
-    cure = f"Did you mean '{near[0]}'?" if near else "Use one of these names."
-    return Fault(what, f"one of {', '.join(known)}", f"'{name}'", cure)
-
-
-def _some(ids: list[str], most: int = 5) -> str:
-    listed = ", ".join(ids[:most]) or "none"
-    return listed if len(ids) <= most else f"{listed} and {len(ids) - most} more"
+    if near:
+        return Fault(f"{code}_near", known=", ".join(known), name=name, near=near[0])
+    return Fault(code, known=", ".join(known), name=name)

@@ -19,17 +19,17 @@ UNCERTAIN_BELOW = 0.8
 HOUNSFIELD_AIR = -900
 """Values below this are air in CT; no MRI comes near."""
 
-DOUBTS = {
-    "filled_sequences": "sequences are missing, FLAIR stands in for them",
-    "no_lesion": "no lesion was found",
-    "cut_off": "the lesion reaches the first or last slice, it may be cut off",
-    "unsure": "the network is unsure",
-    "unlike_training": "this does not look like the scans that the network was trained on",
-    "turned": "the scan seems to be turned or upside down",
-    "other_contrast": "what should be FLAIR looks like another sequence",
-    "computed_tomography": "the values are those of CT, not of MRI",
-}
-"""What a reader should know before trusting a mask."""
+DOUBTS = (
+    "filled_sequences",
+    "no_lesion",
+    "cut_off",
+    "unsure",
+    "unlike_training",
+    "turned",
+    "other_contrast",
+    "computed_tomography",
+)
+"""What a reader should know before trusting a mask: keys of :mod:`glioseg.words`, section ``doubts``."""
 
 HARMLESS = frozenset({"filled_sequences", "no_lesion", "cut_off"})
 """Doubts that alone are no reason to ask a person to look."""

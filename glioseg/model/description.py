@@ -92,11 +92,4 @@ def read_description(path: Path, metadata: dict[str, str]) -> ModelDescription:
     try:
         return ModelDescription.model_validate(json.loads(metadata[KEY]))
     except (KeyError, ValueError, ValidationError) as error:
-        raise InputError(
-            Fault(
-                path,
-                "a model that glioseg exported",
-                "an ONNX file without its description",
-                "Use the model.onnx of a run folder.",
-            )
-        ) from error
+        raise InputError(Fault("model.without_description", path)) from error

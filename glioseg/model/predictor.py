@@ -55,10 +55,10 @@ class Predictor:
         if scan.channels != CHANNELS:
             raise InputError(
                 Fault(
+                    "model.channels",
                     scan.source or scan.id,
-                    f"the channels {', '.join(CHANNELS)}",
-                    ", ".join(scan.channels),
-                    "Read it with glioseg.read_scan, which fills missing sequences.",
+                    wanted=", ".join(CHANNELS),
+                    channels=", ".join(scan.channels),
                 )
             )
         started = time.perf_counter()
@@ -147,7 +147,7 @@ def load_model(
     0.9
     """
     if fast and best:
-        raise InputError(Fault("--fast with --best", "one of them", "both", "Leave one out."))
+        raise InputError(Fault("model.fast_and_best"))
     path = find_model(model, "fast" if fast else "file")
     runtime: OnnxRuntime
     if best:
@@ -164,12 +164,10 @@ def load_model(
     if len(found) != 3 or any(
         isinstance(own, int) and own != said for own, said in zip(found, expected, strict=True)
     ):
-        raise InputError(
-            Fault(path, f"an input of {_sizes(expected)}", _sizes(found), "Export the model again.")
-        )
+        raise InputError(Fault("model.input_size", path, wanted=_sizes(expected), size=_sizes(found)))
     if threshold is not None:
         if not 0 < threshold < 1:
-            raise InputError(Fault("threshold", "a number between 0 and 1", str(threshold), "Try 0.5."))
+            raise InputError(Fault("model.threshold", threshold=threshold))
         own = description.postprocess.model_copy(update={"threshold": threshold})
         description = description.model_copy(update={"postprocess": own})
     return Predictor(runtime, description, flips, fingerprint=runtime.fingerprint)

@@ -53,16 +53,9 @@ class OnnxRuntime:
             content = path.read_bytes()
             self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except OSError as error:
-            raise InputError(Fault(path, "a readable file", str(error), "Check the path.")) from error
+            raise InputError(Fault("model.unreadable", path, reason=error)) from error
         except Exception as error:  # ONNX Runtime has no public base class for its errors
-            raise InputError(
-                Fault(
-                    path,
-                    "an ONNX model",
-                    str(error).splitlines()[0],
-                    "Export it again, or use another model.",
-                )
-            ) from error
+            raise InputError(Fault("model.not_onnx", path, reason=str(error).splitlines()[0])) from error
         self.fingerprint = hashlib.sha256(content).hexdigest()[:16]
         self.input = self.session.get_inputs()[0]
         self.metadata: dict[str, str] = dict(self.session.get_modelmeta().custom_metadata_map)

@@ -12,8 +12,8 @@ WEIGHTS = Path(__file__).parent.parent / "weights"
 
 Variant = Literal["file", "fast", "second"]
 """Files of a model that ships, as ``index.json`` calls them."""
-OPTIONS = {"fast": ("--fast", "an 8-bit variant"), "second": ("--best", "a second network")}
-"""The option that wants a variant, and what the variant is."""
+OPTIONS = {"fast": ("--fast", "model.no_fast_variant"), "second": ("--best", "model.no_second_variant")}
+"""The option that wants a variant, and the fault that no model has it."""
 
 
 def model_summaries() -> dict[str, str]:
@@ -30,14 +30,7 @@ def model_card(name: str) -> str:
     known = _index()
     chosen = next(iter(known)) if name == "default" else name
     if chosen not in known:
-        raise InputError(
-            Fault(
-                f"model '{name}'",
-                f"one of {', '.join(['default', *known])}",
-                "no such name",
-                "Check the name.",
-            )
-        )
+        raise InputError(Fault("model.no_card", model=name, known=", ".join(["default", *known])))
     return (WEIGHTS / f"{chosen}.md").read_text(encoding="utf-8")
 
 
@@ -55,10 +48,11 @@ def find_model(model: str | Path, variant: Variant = "file") -> Path:
     index = _index()
     name = next(iter(index)) if str(model) == "default" else str(model)
     if variant != "file" and variant not in index.get(name, {}):
-        option, kind = OPTIONS[variant]
+        option, code = OPTIONS[variant]
         having = [known for known, entry in index.items() if variant in entry]
-        expected = f"one of {', '.join(having)}" if having else f"a model with {kind}"
-        raise InputError(Fault(f"{option} with model '{model}'", expected, "none", f"Leave out {option}."))
+        if having:
+            code = "model.variant_of_others"
+        raise InputError(Fault(code, option=option, model=model, known=", ".join(having)))
     if name in index:
         return WEIGHTS / index[name][variant]
     path = Path(model)
@@ -66,24 +60,10 @@ def find_model(model: str | Path, variant: Variant = "file") -> Path:
         inside = path / "model.onnx"
         if inside.is_file():
             return inside
-        raise InputError(
-            Fault(
-                path,
-                "a finished run with model.onnx",
-                "none",
-                "Finish the training first: glioseg train --resume " + str(path),
-            )
-        )
+        raise InputError(Fault("model.unfinished_run", path, run=path))
     if path.suffix == ".onnx" and path.is_file():
         return path
-    raise InputError(
-        Fault(
-            f"model '{model}'",
-            f"one of {', '.join(['default', *index])}, a run folder, or an .onnx file",
-            "nothing of that name",
-            "Check the name.",
-        )
-    )
+    raise InputError(Fault("model.unknown", model=model, known=", ".join(["default", *index])))
 
 
 def _index() -> dict[str, dict[str, Any]]:

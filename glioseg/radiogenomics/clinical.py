@@ -77,8 +77,15 @@ class ClinicalTable:
         """
         unknown = [name for name in wanted if name not in self.columns]
         if unknown:
-            expected = f"columns of {self.name}: {listed(self.columns, 30)}"
-            raise InputError(Fault("--columns", expected, listed(unknown), "Name some of these."))
+            columns = listed(self.columns, 30)
+            raise InputError(
+                Fault(
+                    "radiogenomics.unknown_columns",
+                    table=self.name,
+                    columns=columns,
+                    unknown=listed(unknown),
+                )
+            )
         preferred = tuple(wanted) or tuple(name for name in LGG_COLUMNS if name in self.columns)
         chosen, left_out = [], {}
         for column in preferred or self.columns:
@@ -90,8 +97,7 @@ class ClinicalTable:
             else:
                 chosen.append(column)
         if not chosen:
-            expected = f"columns with 2 to {MOST_LEVELS} categories among the scans"
-            raise InputError(Fault(self.name, expected, "none", "Give another table, or name --columns."))
+            raise InputError(Fault("radiogenomics.no_columns", self.name, most=MOST_LEVELS))
         left_out |= {
             name: "not asked for" for name in self.columns if name not in chosen and name not in left_out
         }
@@ -117,23 +123,22 @@ def read_clinical(path: Path, key: str | None = None) -> ClinicalTable:
         with reading(path):
             text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(Fault(path, "UTF-8 text", str(error), "Save it as CSV in UTF-8.")) from error
+        raise InputError(Fault("radiogenomics.not_text", path, reason=error)) from error
     separator = max(",;\t", key=text.partition("\n")[0].count)
     try:
         header, *body = [*csv.reader(io.StringIO(text, newline=""), delimiter=separator)] or [[]]
     except csv.Error as error:
-        raise InputError(Fault(path, "a CSV table", str(error), "Save it as CSV again.")) from error
+        raise InputError(Fault("radiogenomics.not_csv", path, reason=error)) from error
     header = [name.strip() for name in header]
     if len(header) < 2:
-        expected = "a header with the patient and at least one category"
-        raise InputError(Fault(path, expected, f"{len(header)} columns", "Give a CSV file with a header."))
+        raise InputError(Fault("radiogenomics.no_header", path, columns=len(header)))
     faults = [
-        Fault(path, "each column once", f"'{name}' {count} times", "Rename one.")
+        Fault("radiogenomics.column_twice", path, column=name, count=count)
         for name, count in Counter(header).items()
         if count > 1
     ]
     if key is not None and key not in header:
-        faults.append(Fault(path, f"a column '{key}'", listed(header, 30), "Name one of these."))
+        faults.append(Fault("radiogenomics.no_key", path, key=key, columns=listed(header, 30)))
     place = header.index(key) if key in header else 0
     rows: dict[str, dict[str, str | None]] = {}
     for number, cells in enumerate(body, start=2):
@@ -141,20 +146,26 @@ def read_clinical(path: Path, key: str | None = None) -> ClinicalTable:
             continue
         if len(cells) != len(header):
             faults.append(
-                Fault(f"{path}, line {number}", f"{len(header)} cells", str(len(cells)), "Mend it.")
+                Fault(
+                    "radiogenomics.cells",
+                    table=path,
+                    line=number,
+                    wanted=len(header),
+                    cells=len(cells),
+                )
             )
             continue
         patient = cells[place].strip()
         if not patient or patient in rows:
-            found = f"'{patient}' again" if patient else "none"
-            faults.append(Fault(f"{path}, line {number}", "a patient named once", found, "Mend it."))
+            code = "radiogenomics.patient_twice" if patient else "radiogenomics.patient_missing"
+            faults.append(Fault(code, table=path, line=number, patient=patient))
             continue
         rows[patient] = {
             name: None if cell.strip().casefold() in _MISSING else cell.strip()
             for name, cell in zip(header, cells, strict=True)
         }
     if not rows and not faults:
-        faults.append(Fault(path, "at least one patient", "none", "Give a table with patients."))
+        faults.append(Fault("radiogenomics.no_patients", path))
     if faults:
         raise InputError(*faults)
     columns = tuple(name for index, name in enumerate(header) if index != place)

@@ -166,12 +166,18 @@ def radiogenomics(
     name = data.resolve().name
     faults: list[Fault] = []
     if not any(categories.row_of(id) for id in cases):
-        expected = f"patients of {name} in its column '{categories.key}', such as {listed(cases, 1)}"
-        cure = "Name the right table with --clinical, or its column with --key."
-        faults.append(Fault(categories.name, expected, listed(categories.rows, 2), cure))
+        faults.append(
+            Fault(
+                "radiogenomics.other_patients",
+                categories.name,
+                data=name,
+                key=categories.key,
+                examples=listed(cases, 1),
+                patients=listed(categories.rows, 2),
+            )
+        )
     if masks is not None and not files:
-        expected = f"masks named as the scans of {name}, such as {listed(cases, 1)}"
-        faults.append(Fault(masks, expected, "none of them", "Give the masks of these scans."))
+        faults.append(Fault("radiogenomics.other_masks", masks, data=name, examples=listed(cases, 1)))
     raise_all(faults)
     chosen, left_out = categories.choose_columns(list(cases), columns)
 
@@ -234,7 +240,7 @@ def _all_of(*readers: Callable[[], Any]) -> list[Any]:
 def _read(case: Case) -> tuple[Scan, Segmentation]:
     scan, truth = read_case(case)
     if truth is None:
-        raise InputError(Fault(case.images[0].parent, "a manual mask", "none", "Add the masks of this scan."))
+        raise InputError(Fault("radiogenomics.no_mask", case.images[0].parent))
     return scan, truth
 
 

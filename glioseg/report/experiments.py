@@ -40,7 +40,7 @@ def write_report(
     """
     words(language)
     if not runs:
-        raise InputError(Fault("the report", "at least one run folder", "none", "Name run folders."))
+        raise InputError(Fault("report.no_runs"))
     headline = headline or Headline()
     rows = group_runs(read_runs(runs), headline.names)
     make_folder(out)

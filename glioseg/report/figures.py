@@ -110,7 +110,7 @@ def _example(row: Row, patient: str, place: int) -> Pixels:
     predicted = stored_mask(folder, scan)
     shown = truth or predicted
     if shown is None:
-        raise InputError(Fault(patient, "a mask", "neither truth nor prediction", "Evaluate the run again."))
+        raise InputError(Fault("report.no_masks", patient))
     area = shown.mask.sum(axis=(1, 2))
     position = int(area.argmax())
     (picture,) = frames(scan, predicted, truth, size=TILE, positions=[position], numbered=False, crop=True)

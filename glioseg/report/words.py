@@ -310,7 +310,7 @@ def check_language(language: str) -> None:
     """
     if language not in LANGUAGES:
         known = ", ".join(LANGUAGES)
-        raise InputError(Fault("--lang", f"one of {known}", f"'{language}'", "Choose one of them."))
+        raise InputError(Fault("report.language", "--lang", known=known, language=language))
 
 
 def words(language: str) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from glioseg.measure import Scores
 from glioseg.measure.comparison import Comparison, compare_pairs
 from glioseg.runs.record import ProtocolName, read_runs
 from glioseg.runs.rows import Row, differences, group_runs
+from glioseg.words import sentence
 
 Verdict = Literal["better", "worse", "equal", "few"]
 
@@ -55,17 +56,22 @@ class RowComparison:
     @property
     def sentence(self) -> str:
         """What was found, in plain English."""
+        return self.text("en")
+
+    def text(self, language: str) -> str:
+        """What was found, in a language."""
         if self.patients.better is None and not self.same_recipe:
-            return self.patients.sentence
+            return self.patients.text(language)
         if not self.within_seeds:
-            return self.patients.sentence
-        if self.same_recipe:
-            why = "one recipe, and runs of one recipe differ by chance"
-        else:
-            why = f"seeds of one recipe are {self.seed_spread:.3f} apart"
-        return (
-            f"No difference beyond noise between {self.first.name} and {self.second.name} ({why}): "
-            f"{self.patients.numbers}."
+            return self.patients.text(language)
+        return sentence(
+            "sentences",
+            "compare.one_recipe" if self.same_recipe else "compare.seeds",
+            language,
+            first=self.first.name,
+            second=self.second.name,
+            spread=f"{self.seed_spread:.3f}",
+            numbers=self.patients.numbers_in(language),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -113,15 +119,13 @@ def scores_of(row: Row, protocol: ProtocolName) -> Scores:
         InputError: a run of it was not evaluated, or its runs have different protocols.
     """
     raise_all(
-        Fault(
-            run.path, "a run with scores", "none", f"Run: glioseg evaluate {run.path} {run.manifest['data']}"
-        )
+        Fault("runs.not_evaluated", run.path, run=run.path, data=run.manifest["data"])
         for run in row.runs
         if run.evaluation is None
     )
     found = row.scores(protocol)
     if found is None:
-        raise InputError(Fault(row.name, "a run", "none", "Give a run folder."))
+        raise InputError(Fault("runs.empty_row", row.name))
     return found
 
 

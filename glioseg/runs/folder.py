@@ -42,14 +42,7 @@ class RunFolder:
         """
         run = cls(path)
         if run.manifest_file.exists():
-            raise InputError(
-                Fault(
-                    path,
-                    "a new folder",
-                    "a run that is already there",
-                    "Add --resume, or choose another --out.",
-                )
-            )
+            raise InputError(Fault("runs.exists", path))
         make_folder(run.path)
         recipe.write(run.recipe_file)
         write_json(run.manifest_file, {**environment(), **facts, "status": "started"})
@@ -64,14 +57,7 @@ class RunFolder:
         """
         run = cls(path)
         if not run.manifest_file.is_file() or not run.recipe_file.is_file():
-            raise InputError(
-                Fault(
-                    path,
-                    "a run folder",
-                    "no recipe.toml and manifest.json",
-                    "Give the folder glioseg train made.",
-                )
-            )
+            raise InputError(Fault("runs.not_a_run", path))
         return run
 
     @property
@@ -86,9 +72,7 @@ class RunFolder:
             content: dict[str, Any] = json.loads(self.manifest_file.read_text(encoding="utf-8"))
             return content
         except (OSError, ValueError) as error:
-            raise InputError(
-                Fault(self.manifest_file, "JSON", str(error), "Restore it, or train anew.")
-            ) from error
+            raise InputError(Fault("runs.manifest", self.manifest_file, reason=error)) from error
 
     def note(self, **facts: Any) -> None:
         """Add facts to the manifest."""

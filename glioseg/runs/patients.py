@@ -28,8 +28,7 @@ def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Segmentation | Non
     cases = find_cases(Path(str(facts.get("data", ""))), facts.get("patient_rule"))
     case = next((case for case in cases if case.id == patient), None)
     if case is None:
-        cure = "Put the data back where they were, or drop the scan onto the page of glioseg serve."
-        raise InputError(Fault(patient, "a patient of the run's data", "none", cure))
+        raise InputError(Fault("runs.no_patient", patient))
     return read_case(case, run.recipe.labels.named)
 
 

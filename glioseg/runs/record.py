@@ -195,8 +195,7 @@ def read_evaluation(run: RunFolder) -> Evaluation | None:
     try:
         return Evaluation.from_dict(json.loads(text))
     except (ValueError, KeyError, TypeError) as error:
-        cure = "Evaluate the run again."
-        raise InputError(Fault(run.metrics, "the scores of an evaluation", repr(error), cure)) from error
+        raise InputError(Fault("runs.scores_unreadable", run.metrics, reason=repr(error))) from error
 
 
 def _parsed(value: Any) -> float:

@@ -11,14 +11,13 @@ from urllib.parse import quote
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
 from glioseg.scan import Segmentation
 from glioseg.server import display, downloads, schemas
-from glioseg.server.faults import without_folder
+from glioseg.server.faults import Refused, without_folder
 from glioseg.server.jobs import Choice, Job
 from glioseg.server.numbers import as_csv, numbers_of
 from glioseg.server.scans import Entry
@@ -32,7 +31,7 @@ router = APIRouter(prefix="/api", responses=REFUSALS)
 def _entry(id: str, service: Serving) -> Entry:
     entry = service.store.get(id)
     if entry is None:
-        raise HTTPException(404, "no scan of this id; it may have been dropped after its hour")
+        raise Refused(404, Fault("server.no_scan", ""))
     return entry
 
 
@@ -41,7 +40,7 @@ OneEntry = Annotated[Entry, Depends(_entry)]
 
 def _masked(entry: Entry) -> Segmentation:
     if entry.mask is None:
-        raise HTTPException(409, "the scan has no mask yet: segment it first")
+        raise Refused(409, Fault("server.no_mask", ""))
     return entry.mask
 
 
@@ -84,7 +83,7 @@ def list_samples() -> schemas.Samples:
 async def open_sample(name: str, service: Serving) -> schemas.ScanInfo:
     """Open a bundled scan as if it had been uploaded; segmented already if the server did that before."""
     if name not in {sample.name for sample in list_samples().samples}:
-        raise HTTPException(404, "no bundled scan of this name")
+        raise Refused(404, Fault("server.no_sample", ""))
     entry = await service.new_entry(lambda _: read_sample(name), sample=name)
     service.worker.recall(entry)
     return info(entry, service)
@@ -147,7 +146,7 @@ async def upload(request: Request, service: Serving) -> schemas.ScanInfo:
 
 def _keep(uploads: list[UploadFile], folder: Path) -> None:
     """Copy the parts of an upload into its folder, under harmless names."""
-    faults = [] if uploads else [_no_files()]
+    faults = [] if uploads else [Fault("server.no_files")]
     for part in uploads:
         try:
             target = folder / safe_name(part.filename or "")
@@ -159,15 +158,9 @@ def _keep(uploads: list[UploadFile], folder: Path) -> None:
             with target.open("xb") as out:
                 shutil.copyfileobj(part.file, out, 1 << 20)
         except OSError:
-            cure = "Upload each file once, with the folders it lies in, or pack them into a zip."
-            faults.append(Fault(target.name, "a name that no other file of the upload has", "two", cure))
+            faults.append(Fault("server.file_twice", target.name))
     if faults:
         raise InputError(*faults)
-
-
-def _no_files() -> Fault:
-    cure = "Send multipart/form-data with the scan in the field 'files'."
-    return Fault("the upload", "at least one file", "none", cure)
 
 
 @router.get("/scans/{id}", responses=NO_SCAN)
@@ -180,7 +173,7 @@ def scan_info(entry: OneEntry, service: Serving) -> schemas.ScanInfo:
 def delete(id: str, service: Serving) -> None:
     """Forget a scan, its mask and its files; a segmentation that runs is cancelled."""
     if not service.store.drop(id):
-        raise HTTPException(404, "no scan of this id")
+        raise Refused(404, Fault("server.no_scan", ""))
 
 
 @router.post("/scans/{id}/segment", responses={**NO_MASK, **FULL, **BAD})
@@ -191,9 +184,9 @@ async def segment(
     body = body or schemas.SegmentBody.model_validate({})
     if body.model not in service.worker.models:
         known = ", ".join(service.worker.models)
-        raise InputError(Fault("model", f"one of {known}", "another name", "See /api/models."))
+        raise InputError(Fault("server.unknown_model", known=known))
     if entry.job is not None and entry.job.state in ("queued", "running") and not entry.job.cancelled:
-        raise HTTPException(409, "it is being segmented already")
+        raise Refused(409, Fault("server.being_segmented", ""))
     job = service.worker.submit(entry, Choice(body.model, body.flips, body.threshold))
     await _finished(job, request)
     if job.faults:
@@ -201,7 +194,7 @@ async def segment(
     if job.error is not None:
         raise job.error
     if job.state != "done":
-        raise HTTPException(409, "the segmentation was cancelled")
+        raise Refused(409, Fault("server.cancelled", ""))
     return await asyncio.to_thread(numbers_of, entry)
 
 
@@ -237,7 +230,7 @@ def view(entry: OneEntry, layer: schemas.Layer) -> Response:
         content = display.mask_volume(_masked(entry).mask, grid)
     elif layer == "true":
         if entry.truth is None:
-            raise HTTPException(409, "no mask came with the scan")
+            raise Refused(409, Fault("server.no_truth", ""))
         content = display.mask_volume(entry.truth.mask, grid)
     elif layer == "probability":
         content = display.probability_volume(_probability(entry), grid)
@@ -260,7 +253,7 @@ def mask(
     """
     if which == "true":
         if entry.truth is None:
-            raise HTTPException(409, "no mask came with the scan")
+            raise Refused(409, Fault("server.no_truth", ""))
         return _file(downloads.mask_file(entry, entry.truth, format, "truth", anonymise))
     return _file(downloads.mask_file(entry, _masked(entry), format, anonymise=anonymise))
 
@@ -279,9 +272,8 @@ async def correct(request: Request, entry: OneEntry) -> dict[str, Any]:
         if len(body) > expected:
             break
     if len(body) != expected:
-        found = f"{len(body):,}" if len(body) < expected else "more"
-        cure = "Send one byte a voxel."
-        raise InputError(Fault("the mask", f"{expected:,} bytes", found, cure))
+        code = "server.mask_too_short" if len(body) < expected else "server.mask_too_long"
+        raise InputError(Fault(code, wanted=f"{expected:,}", size=f"{len(body):,}"))
 
     def keep() -> dict[str, Any]:
         voxels = np.frombuffer(bytes(body), np.uint8)
@@ -321,7 +313,7 @@ def outlines(
 
 def _probability(entry: Entry) -> Any:
     if entry.probability is None:
-        raise HTTPException(409, "the scan has no probability map yet: segment it first")
+        raise Refused(409, Fault("server.no_probability", ""))
     return entry.probability
 
 

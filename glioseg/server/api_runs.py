@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from glioseg.errors import Fault
 from glioseg.runs.patients import Trust, read_patient, stored_mask, stored_trust
 from glioseg.runs.record import ProtocolName
 from glioseg.scan import Scan, Segmentation
 from glioseg.server import schemas
+from glioseg.server.faults import Refused
 from glioseg.server.runs import compare as compare_runs
 from glioseg.server.runs import detail, figures, find_runs, summary
 from glioseg.server.schemas import BINARY, FULL, NO_RUN, REFUSALS
@@ -31,7 +32,7 @@ def runs(service: Serving) -> dict[str, Any]:
 def _run(name: str, service: Serving) -> tuple[str, Any]:
     run = find_runs(service.settings.runs).get(name)
     if run is None:
-        raise HTTPException(404, "no run of this name")
+        raise Refused(404, Fault("server.no_run", ""))
     return name, run
 
 
@@ -50,7 +51,7 @@ def figure(run: OneRun, figure: str) -> Response:
     for path in figures(run[1]):
         if path.name == figure:
             return Response(path.read_bytes(), media_type="image/png")
-    raise HTTPException(404, "no figure of this name")
+    raise Refused(404, Fault("server.no_figure", ""))
 
 
 @router.post("/runs/{name}/patients/{patient}", status_code=201, responses={**NO_RUN, **FULL})
@@ -84,6 +85,6 @@ def compare(
     found = find_runs(service.settings.runs)
     missing = [name for name in run if name not in found]
     if missing:
-        raise HTTPException(404, "no run of this name")
+        raise Refused(404, Fault("server.no_run", ""))
     kind: ProtocolName = "own" if protocol == "own" else "reference"
     return compare_runs({name: found[name] for name in dict.fromkeys(run)}, kind)

@@ -19,9 +19,10 @@ from starlette.types import Receive, Scope, Send
 from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
 from glioseg.server import api, api_runs
-from glioseg.server.faults import fault_reply, unexpected
+from glioseg.server.faults import Refused, fault_reply, unexpected
 from glioseg.server.guard import Guard
 from glioseg.server.jobs import QueueFull
+from glioseg.server.page_words import words_script
 from glioseg.server.scans import StoreFull
 from glioseg.server.service import Service
 from glioseg.server.settings import Settings
@@ -31,10 +32,14 @@ PAGES = {"/": "index.html", "/runs": "runs.html", "/compare": "compare.html", "/
 
 DESCRIPTION = """Segment brain MRI scans on this machine. Research software, **not for clinical use**.
 
-Upload a scan, segment it, fetch mask, numbers and pictures, delete it. Whatever is wrong comes back as
-`{"faults": [{"where", "expected", "found", "cure"}]}`. With a full queue the reply is 429 and `Retry-After`
-says when to come back. A client that hangs up cancels its segmentation. Scans are dropped an hour after their
-last use and when the server ends."""
+Upload a scan, segment it, fetch mask, numbers and pictures, delete it. With a full queue the reply is 429
+and `Retry-After` says when to come back. A client that hangs up cancels its segmentation. Scans are dropped
+an hour after their last use and when the server ends.
+
+Whatever is wrong comes back as
+`{"faults": [{"code", "parameters", "where", "expected", "found", "cure", "translations"}]}`:
+a code that is the same in every language, what the sentences are filled with, the sentences in English, and
+the same sentences in other languages; `translations.zh` is Simplified Chinese."""
 
 
 class Application:
@@ -101,6 +106,7 @@ def _fastapi(service: Service) -> FastAPI:
     for path, file in PAGES.items():
         page = _page(STATIC / file, service.demo if path == "/" else None)
         app.add_api_route(path, page, include_in_schema=False, methods=["GET"])
+    app.add_api_route("/static/js/words.js", _words, include_in_schema=False, methods=["GET", "HEAD"])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(InputError, _bad_input)
     app.add_exception_handler(HTTPException, _http_error)
@@ -127,6 +133,10 @@ def _page(path: Path, demo: str | None) -> Callable[[], Awaitable[Response]]:
     return page
 
 
+async def _words() -> Response:
+    return Response(words_script(), media_type="text/javascript")
+
+
 async def _bad_input(request: Request, error: Exception) -> Response:
     assert isinstance(error, InputError)
     return fault_reply(422, *error.faults)
@@ -134,13 +144,12 @@ async def _bad_input(request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    expected = {
-        404: "an address that exists",
-        405: "a method that the address takes",
-        408: "the whole request in time",
-        413: "a smaller request",
-    }.get(error.status_code, "a valid request")
-    fault = Fault(request.url.path, expected, str(error.detail), "See /docs.")
+    if isinstance(error, Refused):
+        fault = error.fault if error.fault.where else error.fault.at(request.url.path)
+    else:  # the framework's own
+        codes = {404: "server.no_address", 405: "server.wrong_method"}
+        code = codes.get(error.status_code, "server.bad_request")
+        fault = Fault(code, request.url.path, reason=error.detail)
     reply = fault_reply(error.status_code, fault)
     for name, value in (error.headers or {}).items():
         reply.headers[name] = value
@@ -150,7 +159,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _bad_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     faults = [
-        Fault(".".join(str(part) for part in one["loc"]), one["msg"], "something else", "See /docs.")
+        Fault("server.bad_parameter", ".".join(str(part) for part in one["loc"]), wanted=one["msg"])
         for one in error.errors()
     ]
     return fault_reply(422, *faults)
@@ -158,9 +167,8 @@ async def _bad_request(request: Request, error: Exception) -> Response:
 
 async def _come_back(request: Request, error: Exception) -> Response:
     assert isinstance(error, (QueueFull, StoreFull))
-    cure = f"Come back in {error.seconds} seconds."
-    fault = Fault("the server", "room for another scan", str(error), cure)
-    return fault_reply(429, fault, retry_after=error.seconds)
+    code = "server.queue_full" if isinstance(error, QueueFull) else "server.store_full"
+    return fault_reply(429, Fault(code, seconds=error.seconds), retry_after=error.seconds)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -54,8 +54,7 @@ def mask_file(
     """
     name = plain_name(entry.scan.id)
     if format == "dicom" and mask.grid.format != "dicom":
-        cure = "Ask for format=nifti."
-        raise InputError(Fault("the scan", "DICOM, which a SEG refers to", mask.grid.format, cure))
+        raise InputError(Fault("server.not_dicom", format=mask.grid.format))
     grid = mask.grid
     if format in ("tif", "png"):
         files = tuple(Path(f"{name}_{number}.{format}") for number in grid.slice_numbers)
@@ -102,7 +101,7 @@ def save_corrected(entry: Entry, folder: Path) -> str:
 
     scan, mask = entry.scan, entry.mask
     if mask is None:
-        raise InputError(Fault("the scan", "a mask to save", "none", "Segment it first."))
+        raise InputError(Fault("server.nothing_to_save"))
     digest = hashlib.sha256(np.ascontiguousarray(scan.voxels).tobytes()).hexdigest()[:8]
     name = f"{plain_name(scan.id)}-{digest}"
     voxels = _for_tiff(scan)

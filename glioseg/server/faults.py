@@ -11,21 +11,30 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from glioseg.errors import Fault
-from glioseg.io.dicom.match import SeriesFault
+from glioseg.errors import PARTS, Fault
+from glioseg.words import LANGUAGES, sentence
 
 log = logging.getLogger("glioseg.server")
 
 
-class FaultModel(BaseModel):
-    """One thing that is wrong."""
+class Sentences(BaseModel):
+    """What is wrong, for a person to read."""
 
     where: str = Field(description="file, field or part of the request")
     expected: str
     found: str
     cure: str
+
+
+class FaultModel(Sentences):
+    """One thing that is wrong; the sentences beside the code are English."""
+
+    code: str = Field(description="names the fault, the same in every language", examples=["server.no_scan"])
+    parameters: dict[str, str] = Field(description="what the sentences are filled with")
+    translations: dict[Literal["zh"], Sentences] = Field(description="the sentences in other languages")
 
 
 class SeriesModel(BaseModel):
@@ -36,6 +45,9 @@ class SeriesModel(BaseModel):
     images: int
     plane: Literal["axial", "coronal", "sagittal", ""]
     sequence: Literal["flair", "pre", "post"] | None = Field(description="what it is taken for")
+    number: int | None = Field(description="SeriesNumber")
+    name: str = Field(description="what the series is called, without the patient")
+    part: str = Field(description="what tells it from others of its number and name")
 
 
 class Faults(BaseModel):
@@ -47,15 +59,38 @@ class Faults(BaseModel):
     )
 
 
+class Refused(HTTPException):
+    """A request that is refused with a status of its own.
+
+    Args:
+        status: of the reply.
+        fault: what is wrong; where it is empty, that is the address of the request.
+    """
+
+    def __init__(self, status: int, fault: Fault) -> None:
+        super().__init__(status, str(fault))
+        self.fault = fault
+
+
+def as_dict(fault: Fault) -> dict[str, Any]:
+    """A fault as the API says it, see :class:`FaultModel`."""
+    others = {
+        language: {name: fault.part(name, language) for name in PARTS}
+        for language in LANGUAGES
+        if language != "en"
+    }
+    return {
+        "code": fault.code,
+        "parameters": fault.parameters,
+        **{name: fault.part(name) for name in PARTS},
+        "translations": others,
+    }
+
+
 def fault_reply(status: int, *faults: Fault, retry_after: int | None = None) -> JSONResponse:
     """A JSON reply with the faults; ``retry_after`` in seconds."""
-    content: dict[str, Any] = {
-        "faults": [
-            {"where": str(each.where), "expected": each.expected, "found": each.found, "cure": each.cure}
-            for each in faults
-        ]
-    }
-    choices = next((fault.series for fault in faults if isinstance(fault, SeriesFault)), ())
+    content: dict[str, Any] = {"faults": [as_dict(each) for each in faults]}
+    choices = next(filter(None, (getattr(fault, "series", ()) for fault in faults)), ())
     if choices:
         content["series"] = [asdict(each) for each in choices]
     headers = None if retry_after is None else {"Retry-After": str(retry_after)}
@@ -65,12 +100,28 @@ def fault_reply(status: int, *faults: Fault, retry_after: int | None = None) -> 
 def without_folder(faults: Iterable[Fault], folder: Path) -> list[Fault]:
     """The faults with the server's own folder taken out of them: names as the client gave them."""
 
-    def clean(shown: str) -> str:
-        for prefix in {str(folder), str(folder.resolve())}:
-            shown = shown.replace(prefix + "/", "").replace(prefix + "\\", "").replace(prefix, "the upload")
-        return shown
+    return [_OfUpload(one, folder) for one in faults]
 
-    return [one.changed(clean) for one in faults]
+
+class _OfUpload(Fault):
+    """A fault that never shows the folder it was found in."""
+
+    def __init__(self, fault: Fault, folder: Path) -> None:
+        self.__dict__.update(fault.__dict__)  # with the series to choose from, if it has them
+        self.folders = {str(folder), str(folder.resolve())}
+        self.fault = fault
+        self.where = self._clean(fault.where)
+        self.parameters = {name: self._clean(str(value)) for name, value in fault.parameters.items()}
+
+    def part(self, name: str, language: str = "en") -> str:
+        """A sentence, in which the folder is the upload."""
+        return self._clean(self.fault.part(name, language), language)
+
+    def _clean(self, text: str, language: str = "en") -> str:
+        upload = sentence("sentences", "server.the_upload", language)
+        for folder in self.folders:
+            text = text.replace(folder + "/", "").replace(folder + "\\", "").replace(folder, upload)
+        return text
 
 
 def unexpected(error: BaseException) -> JSONResponse:
@@ -82,10 +133,4 @@ def unexpected(error: BaseException) -> JSONResponse:
     frames = traceback.extract_tb(error.__traceback__)[-3:]
     where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
     log.error("%s: %s at %s", reference, type(error).__name__, where)
-    fault = Fault(
-        "the server",
-        "no error of its own",
-        f"one (reference {reference})",
-        "Try again; report it with the reference and the lines in the server's log if it stays.",
-    )
-    return fault_reply(500, fault)
+    return fault_reply(500, Fault("server.unexpected", reference=reference))

@@ -8,12 +8,11 @@ from http.cookies import SimpleCookie
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from glioseg.errors import Fault
-from glioseg.server.faults import fault_reply
+from glioseg.server.faults import Refused, fault_reply
 from glioseg.server.settings import Settings
 
 COOKIE = "glioseg_token"
@@ -81,11 +80,11 @@ class Guard:
             try:
                 message = await asyncio.wait_for(receive(), self.settings.idle_seconds)
             except asyncio.TimeoutError:
-                raise HTTPException(408, "the rest of the request did not come") from None
+                raise Refused(408, Fault("server.slow_request", "")) from None
             more = bool(message.get("more_body", False))
             got += len(message.get("body", b""))
             if got > limit:
-                raise HTTPException(413, str(too_large(limit)))
+                raise Refused(413, too_large(limit))
             return message
 
         return watched
@@ -93,8 +92,7 @@ class Guard:
     def _addressed(self, scope: Scope, headers: Headers) -> ASGIApp | None:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self.settings.serves(hosts[0]):
-            cure = "Use the address that glioseg serve printed."
-            return fault_reply(421, Fault("the Host header", "this server", "another name", cure))
+            return fault_reply(421, Fault("server.other_host"))
         if scope["method"] in ("GET", "HEAD", "OPTIONS"):
             return None
         # No other page may make a browser act here: forms and fetches go across origins without asking.
@@ -103,8 +101,7 @@ class Guard:
         if site not in ("same-origin", "none") or (
             origin is not None and urlsplit(origin).netloc.casefold() != hosts[0].casefold()
         ):
-            fault = Fault("the request", "one from this server's own page", "one from elsewhere", "Open /.")
-            return fault_reply(403, fault)
+            return fault_reply(403, Fault("server.other_page"))
         return None
 
     def _known(self, scope: Scope, headers: Headers) -> ASGIApp | None:
@@ -128,16 +125,14 @@ class Guard:
             reply = RedirectResponse(path + (f"?{rest}" if rest else ""), 303)
             reply.set_cookie(COOKIE, token, httponly=True, samesite="strict")
             return reply
-        cure = "Open the address with the token that glioseg serve printed, or send Authorization: Bearer."
-        refusal = fault_reply(401, Fault("the request", "the token", "none or a wrong one", cure))
+        refusal = fault_reply(401, Fault("server.no_token"))
         refusal.headers["WWW-Authenticate"] = "Bearer"
         return refusal
 
 
 def too_large(limit: int) -> Fault:
     """The fault of a body over its limit."""
-    cure = "Send a smaller scan, or raise the limit with --max-upload."
-    return Fault("the request", f"at most {limit:,} bytes", "more", cure)
+    return Fault("server.too_large", most=f"{limit:,}")
 
 
 def _same(given: str, token: str) -> bool:

@@ -63,8 +63,7 @@ class Job:
         if self._cancelled:
             raise Stopped
         if time.monotonic() > self._deadline:
-            cure = "Try a smaller scan, or a machine with more cores."
-            raise InputError(Fault("the segmentation", "an end within the time limit", "none", cure))
+            raise InputError(Fault("server.slow_segmentation"))
 
     def end(self, state: str) -> None:
         """Say how it ended."""

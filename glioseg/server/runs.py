@@ -14,6 +14,7 @@ from glioseg.runs.compare import compare_rows, pairs_of, scores_of
 from glioseg.runs.folder import RunFolder
 from glioseg.runs.record import ProtocolName, read_curves, read_evaluation, read_runs
 from glioseg.runs.rows import Row, group_runs
+from glioseg.server.faults import as_dict
 
 
 def find_runs(root: Path | None) -> dict[str, RunFolder]:
@@ -116,7 +117,7 @@ def compare(runs: dict[str, RunFolder], protocol: ProtocolName) -> dict[str, Any
         for row in group_runs(read_runs(list(names)))
     ]
     raise_all(
-        Fault(names[record.path], "a run with an evaluation", "none", "Run: glioseg evaluate RUN DATA")
+        Fault("runs.not_evaluated", names[record.path], run="RUN", data="DATA")
         for row in rows
         for record in row.runs
         if record.evaluation is None
@@ -148,13 +149,13 @@ def compare(runs: dict[str, RunFolder], protocol: ProtocolName) -> dict[str, Any
             }
             for patient in patients
         ],
-        "refused": [
-            {"where": str(one.where), "expected": one.expected, "found": one.found, "cure": one.cure}
-            for one in refused
-        ],
+        "refused": [as_dict(one) for one in refused],
         "comparisons": []
         if refused
-        else [one.to_dict() for one in compare_rows(pairs_of(rows, every=True), protocol)],
+        else [
+            {**one.to_dict(), "translations": {"zh": {"sentence": one.text("zh")}}}
+            for one in compare_rows(pairs_of(rows, every=True), protocol)
+        ],
     }
 
 

@@ -74,9 +74,7 @@ class Service:
         try:
             return await asyncio.wait_for(running, self.settings.read_seconds)
         except asyncio.TimeoutError:
-            cure = "Send a smaller scan."
-            fault = Fault("the upload", "a scan that can be read in time", "a slow one", cure)
-            raise InputError(fault) from None
+            raise InputError(Fault("server.slow_upload")) from None
         except InputError as error:
             raise InputError(*without_folder(error.faults, folder)) from None
 

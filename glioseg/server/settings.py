@@ -61,8 +61,7 @@ class Settings:
         if not is_loopback(self.host) and self.token is None:
             object.__setattr__(self, "token", secrets.token_urlsafe(24))
         if self.token is not None and len(self.token) < 16:
-            cure = "Leave the token away: a good one is made up."
-            raise InputError(Fault("the token", "at least 16 characters", str(len(self.token)), cure))
+            raise InputError(Fault("server.short_token", length=len(self.token)))
 
     @property
     def address(self) -> str:

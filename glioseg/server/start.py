@@ -22,7 +22,7 @@ def start_server(settings: Settings, open_browser: bool, echo: Callable[[str], N
         InputError: the runs or the model are not there, or the address cannot be listened on.
     """
     if settings.runs is not None and not settings.runs.is_dir():
-        raise InputError(Fault(settings.runs, "a folder of run folders", "no folder", "Check --runs."))
+        raise InputError(Fault("server.no_runs_folder", settings.runs))
     application = create_app(settings)
     listening = _listen(settings)
 
@@ -67,5 +67,5 @@ def _listen(settings: Settings) -> socket.socket:
         return socket.create_server((settings.host, settings.port), family=family)
     except OSError as error:
         where = f"{settings.host}:{settings.port}"
-        cure = "Choose another --port, or stop what listens there."
-        raise InputError(Fault(where, "a free address", error.strerror or str(error), cure)) from error
+        reason = error.strerror or error
+        raise InputError(Fault("server.address_taken", where, reason=reason)) from error

@@ -33,10 +33,7 @@ def safe_name(name: str) -> Path:
     parts = name.replace("\\", "/").split("/")
     kept = [_plain(part) for part in parts if part not in ("", ".")]
     if ".." in parts or name.startswith(("/", "\\")) or ":" in parts[0] or not kept or len(kept) > 12:
-        cure = "Rename the file, or pack the archive anew."
-        raise InputError(
-            Fault("an uploaded file", "a plain name", repr(name[:80]), cure),
-        )
+        raise InputError(Fault("server.file_name", name=repr(name[:80])))
     return Path(*kept)
 
 
@@ -47,35 +44,34 @@ def unpack(archive: Path, folder: Path, settings: Settings) -> None:
         InputError: it is damaged, encrypted, holds links or names that climb out, or is too large.
     """
     where = archive.name
-    cure = "Pack the folder of one patient with an ordinary zip program."
     try:
         with zipfile.ZipFile(archive) as opened:
             entries = [entry for entry in opened.infolist() if not entry.is_dir()]
             entries = [entry for entry in entries if not _is_litter(entry.filename)]
             if len(entries) > settings.files:
-                found = f"{len(entries)} files"
-                raise InputError(Fault(where, f"at most {settings.files} files", found, cure))
+                counts = {"most": settings.files, "count": len(entries)}
+                raise InputError(Fault("server.zip_too_many_files", where, **counts))
             room = settings.unpacked_bytes
             for entry in entries:
                 mode = entry.external_attr >> 16
                 if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-                    raise InputError(Fault(where, "ordinary files", "a link or device", cure))
+                    raise InputError(Fault("server.zip_special_file", where))
                 if entry.flag_bits & 1:
-                    raise InputError(Fault(where, "an archive without password", "a password", cure))
+                    raise InputError(Fault("server.zip_password", where))
                 target = folder / safe_name(entry.filename)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with opened.open(entry) as packed, target.open("xb") as out:
                     while chunk := packed.read(_CHUNK):
                         room -= len(chunk)
                         if room < 0:
-                            most = f"at most {settings.unpacked_bytes:,} bytes when unpacked"
-                            raise InputError(Fault(where, most, "more", cure))
+                            most = f"{settings.unpacked_bytes:,}"
+                            raise InputError(Fault("server.zip_too_large", where, most=most))
                         out.write(chunk)
     except FileExistsError as error:
-        raise InputError(Fault(where, "each name once", "a name twice", cure)) from error
+        raise InputError(Fault("server.zip_name_twice", where)) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError) as error:
         # OSError: names too long for the disk, a file where a folder is needed
-        raise InputError(Fault(where, "a whole zip archive", "one that is damaged", cure)) from error
+        raise InputError(Fault("server.zip_damaged", where)) from error
 
 
 class Upload(NamedTuple):
@@ -100,8 +96,7 @@ def read_upload(folder: Path, settings: Settings, series: Sequence[str] = ()) ->
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     archives = [path for path in files if suffix_of(path) == ".zip"]
     if archives and len(files) > 1:
-        cure = "Upload the archive alone."
-        raise InputError(Fault(archives[0], "one zip archive", f"{len(files)} files", cure))
+        raise InputError(Fault("server.several_archives", archives[0], count=len(files)))
     if archives:
         inside = folder / f"in {stem_of(archives[0])}"
         inside.mkdir()
@@ -116,9 +111,9 @@ def read_upload(folder: Path, settings: Settings, series: Sequence[str] = ()) ->
     sources, faults = find_scans([folder], parse_series(series))
     raise_all(faults)
     if len(sources) != 1:
-        found = f"{len(sources)} ({listed(source.id for source in sources)})"
-        cure = "Upload one scan at a time. Slices of a scan differ only in the number at the end of the name."
-        raise InputError(Fault("the upload", "one scan", found, cure))
+        code = "server.several_scans" if sources else "server.no_scan_in_upload"
+        scans = listed(source.id for source in sources)
+        raise InputError(Fault(code, count=len(sources), scans=scans))
     source = replace(sources[0], id=_id(sources[0], folder))
     check_series(source, settings.values)
     raise_all(without_image(mask) for mask in source.strays)
@@ -172,9 +167,7 @@ def check_series(source: Source, most: int) -> None:
 
 def _check_total(total: int, most: int) -> None:
     if total > most:
-        cure = "Crop or resample the scan, or raise the limit with --max-values."
-        found = f"{total:,} or more, as the headers say"
-        raise InputError(Fault("the upload", f"at most {most:,} values", found, cure))
+        raise InputError(Fault("server.too_many_values", most=f"{most:,}", count=f"{total:,}"))
 
 
 def _picture_values(path: Path) -> Iterator[int]:

@@ -33,9 +33,7 @@ def plan_folds(recipe: str, folds: int, seed: int, settings: Sequence[str] = ())
     """
     split = [setting for setting in settings if setting.strip().startswith("split.")]
     if split:
-        raise InputError(
-            Fault(f"--set {split[0]}", "no setting of the split", "one", "Use --folds and --seed instead.")
-        )
+        raise InputError(Fault("studies.sets_split", f"--set {split[0]}"))
     dealt = ("split.name=kfold", f"split.folds={folds}", f"split.seed={seed}")
     return [
         PlannedRun(f"fold-{fold}", recipe, (*settings, *dealt, f"split.fold={fold}")) for fold in range(folds)
@@ -60,8 +58,7 @@ def gather(runs: Sequence[Path], out: Path, command: str = "") -> Evaluation:
     folds = [_read(run) for run in runs]
     slices = {patient: counts for fold in folds for patient, counts in fold.false_positive_slices.items()}
     if len(slices) != sum(len(fold.false_positive_slices) for fold in folds):
-        cure = "Give the folds of one cross-validation."
-        raise InputError(Fault(out, "each patient in one fold", "some in several", cure))
+        raise InputError(Fault("studies.patient_in_several_folds", out))
     whole = Evaluation(
         {name: _pooled([fold.own[name] for fold in folds], command) for name in folds[0].own},
         _pooled([fold.reference for fold in folds], command),
@@ -85,8 +82,7 @@ def gather(runs: Sequence[Path], out: Path, command: str = "") -> Evaluation:
 def _read(run: Path) -> Evaluation:
     found = read_evaluation(RunFolder(run))
     if found is None:
-        cure = f"Run: glioseg evaluate {run} DATA"
-        raise InputError(Fault(RunFolder(run).metrics, "the scores of this fold", "none", cure))
+        raise InputError(Fault("studies.fold_not_evaluated", RunFolder(run).metrics, run=run))
     return found
 
 

@@ -157,8 +157,7 @@ def _faults(planned: PlannedRun, path: Path) -> list[Fault]:
     try:
         recipe = planned.load()
         if RunFolder(path).manifest_file.is_file() and RunFolder.open(path).recipe != recipe:
-            cure = "Choose another --out, or remove this run."
-            return [Fault(path, "a run with the settings of the plan", "a run with others", cure)]
+            return [Fault("studies.other_settings", path)]
     except InputError as error:
         return list(error.faults)
     return []

@@ -172,14 +172,7 @@ def _alone(run: RunFolder) -> Iterator[None]:
         with FileLock(run.path / ".lock", timeout=0):
             yield
     except Timeout:
-        raise InputError(
-            Fault(
-                run.path,
-                "a run that nobody trains",
-                "another process training it",
-                "Wait for it, or end it first.",
-            )
-        ) from None
+        raise InputError(Fault("training.being_trained", run.path)) from None
 
 
 def default_run_folder(recipe: Recipe) -> Path:
@@ -194,11 +187,7 @@ def _begin(
     if resume:
         run = RunFolder.open(out)
         if run.manifest.get("status") == "finished":
-            raise InputError(
-                Fault(
-                    out, "an unfinished run", "a finished one", "There is nothing to resume; start a new run."
-                )
-            )
+            raise InputError(Fault("training.finished", out))
         if data is None:
             data = Path(run.manifest["data"])
         recipe = run.recipe
@@ -207,44 +196,27 @@ def _begin(
         if recipe is None or data is None:
             raise ValueError("a new training needs data and a recipe")
         if run.manifest_file.exists() and _rank() == 0:
-            raise InputError(
-                Fault(
-                    out,
-                    "a new folder",
-                    "a run that is already there",
-                    "Add --resume, or choose another --out.",
-                )
-            )
+            raise InputError(Fault("runs.exists", out))
     multiple = find_network(recipe.network.name).multiple
     faults = []
     if recipe.prepare.size % multiple:
         near = max(multiple, round(recipe.prepare.size / multiple) * multiple)
         faults.append(
             Fault(
+                "training.prepare_size",
                 "prepare.size",
-                f"a multiple of {multiple} for {recipe.network.name}",
-                str(recipe.prepare.size),
-                f"Add --set prepare.size={near}.",
+                multiple=multiple,
+                network=recipe.network.name,
+                size=recipe.prepare.size,
+                near=near,
             )
         )
     if recipe.split.name == "all" and recipe.train.checkpoint == "best":
-        faults.append(
-            Fault(
-                "train.checkpoint",
-                "'last' when nobody validates",
-                "'best'",
-                "Add --set train.checkpoint=last.",
-            )
-        )
+        faults.append(Fault("training.nobody_validates", "train.checkpoint"))
     categorical = build_loss(recipe.loss.name, **recipe.loss.arguments).categorical
     if categorical != recipe.labels.given:
-        kind = "a loss of classes" if recipe.labels.given else "a loss of lesion or not"
-        cure = (
-            "Add --set loss.name=categorical_cross_entropy."
-            if recipe.labels.given
-            else "Choose another loss, or name the classes: --set 'labels.values=[1, 2]'."
-        )
-        faults.append(Fault("loss.name", kind, f"'{recipe.loss.name}'", cure))
+        code = "training.loss_of_classes" if recipe.labels.given else "training.loss_of_lesion"
+        faults.append(Fault(code, "loss.name", loss=recipe.loss.name))
     raise_all(faults)
     return run, recipe, data.resolve()
 
@@ -265,14 +237,7 @@ def _prepare(
 def _same_data(run: RunFolder, facts: dict[str, Any]) -> None:
     for key in ("data_fingerprint", "split"):
         if run.manifest.get(key) != facts[key]:
-            raise InputError(
-                Fault(
-                    facts["data"],
-                    "the data this run began with",
-                    "other files or another split",
-                    "Restore the data, or start a new run.",
-                )
-            )
+            raise InputError(Fault("training.other_data", facts["data"]))
 
 
 def _fit(

@@ -97,3 +97,21 @@ def test_equal_runs_are_compared_and_do_not_differ(make_page: Any) -> None:
     page.check("input[value=second]")
     page.click("#compare")
     page.wait_for_selector("text=No difference beyond noise between second and first")
+
+
+def test_comparisons_and_warnings_are_said_in_chinese(make_page: Any) -> None:
+    page = make_page(locale="zh-CN")
+    page.goto("/compare?run=first&run=second")
+    ready(page)
+    page.wait_for_selector("text=second 与 first 之间没有超出噪声的差异")
+    page.click("#language")
+    page.wait_for_selector("text=No difference beyond noise between second and first")
+    page.click("#language")
+    look = f"[aria-label='查看 {SAMPLE.id}']"
+    page.goto("/runs?run=second")
+    page.click(look)
+    page.wait_for_url("**/?scan=*", timeout=PATIENCE)
+    ready(page)
+    warnings = page.locator("#flags li").all_inner_texts()
+    assert "该训练记录没有存下此掩膜的预期 DSC。" in warnings
+    assert not any("run" in warning for warning in warnings)

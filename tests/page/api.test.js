@@ -44,6 +44,12 @@ test("an answer that is no JSON is a lost server", async () => {
   assert.equal((await refusalOf(() => getJson("/api/runs"))).faults[0].where, "glioseg serve");
 });
 
+test("a lost server is missed in Chinese too", async () => {
+  answer(502, "");
+  const [fault] = (await refusalOf(() => getJson("/api/runs"))).faults;
+  assert.equal(fault.translations.zh.expected, "应答");
+});
+
 test("a connection that breaks is a lost server", async () => {
   globalThis.fetch = async () => {
     throw new TypeError("failed to fetch");

@@ -120,7 +120,10 @@ def faults(reply: Any, status: int) -> str:
     assert reply.status_code == status, reply.text
     listed = reply.json()["faults"]
     assert listed
-    assert all(set(one) == {"where", "expected", "found", "cure"} for one in listed)
+    sentences = {"where", "expected", "found", "cure"}
+    for one in listed:
+        assert set(one) == sentences | {"code", "parameters", "translations"}
+        assert {language: set(said) for language, said in one["translations"].items()} == {"zh": sentences}
     text = str(reply.text)
     for secret in ("Traceback", "site-packages", "glioseg-serve-", "/tmp", 'File \\"'):
         assert secret not in text

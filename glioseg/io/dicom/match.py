@@ -129,6 +129,9 @@ class FoundSeries:
         images: how many.
         plane: ``axial``, ``coronal``, ``sagittal``, or ``""`` where the headers do not say.
         sequence: ``flair``, ``pre`` or ``post`` if it is taken for that, or ``None``.
+        number: SeriesNumber, if there is one.
+        name: what the series is called, without the patient; may be empty.
+        part: what tells it from others of its number and name; may be empty.
     """
 
     key: str
@@ -136,6 +139,9 @@ class FoundSeries:
     images: int
     plane: str
     sequence: str | None
+    number: int | None = None
+    name: str = ""
+    part: str = ""
 
 
 class SeriesFault(Fault):
@@ -155,7 +161,16 @@ def listing(chosen: Mapping[str, Series], series: Sequence[Series]) -> tuple[Fou
     """The series of a study, each with what it is taken for."""
     taken = {id(each): name for name, each in chosen.items()}
     return tuple(
-        FoundSeries(each.key, each.title, len(each.frames), each.plane, taken.get(id(each)))
+        FoundSeries(
+            each.key,
+            each.title,
+            len(each.frames),
+            each.plane,
+            taken.get(id(each)),
+            each.first.number,
+            each.first.shown,
+            each.part,
+        )
         for each in series
     )
 

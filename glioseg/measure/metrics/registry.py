@@ -154,27 +154,13 @@ def _check_fit(
 ) -> None:
     faults = []
     if predicted.shape != truth.shape or predicted.ndim not in (2, 3) or not predicted.size:
-        faults.append(
-            Fault(
-                "the masks",
-                "two masks of one shape, (slices, height, width) or (height, width)",
-                f"{predicted.shape} and {truth.shape}",
-                "Compare masks on one grid: the scan's own.",
-            )
-        )
+        faults.append(Fault("measure.masks_differ", predicted=predicted.shape, truth=truth.shape))
     if spacing is not None and not (
         len(spacing) == predicted.ndim and np.all(np.isfinite(spacing)) and min(spacing) > 0
     ):
-        faults.append(
-            Fault(
-                "the spacing",
-                f"{predicted.ndim} sizes in mm greater than 0",
-                str(tuple(spacing)),
-                "Pass one size an axis, or None when they are unknown.",
-            )
-        )
+        faults.append(Fault("measure.spacing", dimensions=predicted.ndim, spacing=tuple(spacing)))
     if tolerance is not None and (metric.tolerance is None or not 0 <= tolerance < float("inf")):
-        expected = "no tolerance" if metric.tolerance is None else "a tolerance of at least 0"
-        faults.append(Fault(metric.name, expected, str(tolerance), "Correct or leave out the tolerance."))
+        code = "measure.no_tolerance" if metric.tolerance is None else "measure.tolerance"
+        faults.append(Fault(code, metric.name, tolerance=tolerance))
     if faults:
         raise InputError(*faults)

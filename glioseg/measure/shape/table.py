@@ -130,11 +130,9 @@ def find_masks(source: Path) -> dict[str, Path]:
     for folder in folders:
         found[folder.name].append(folder)
     if not found:
-        expected = "masks: folders <id> with <slice>_mask.tif, or files <id>_mask.nii.gz"
-        cure = "Name the folder that holds the masks, or a run with a folder 'masks'."
-        raise InputError(Fault(source, expected, "none", cure))
+        raise InputError(Fault("measure.no_masks", source))
     raise_all(
-        Fault(source, f"one mask for {id}", listed(path.name for path in paths), "Remove all but one.")
+        Fault("measure.several_masks", source, patient=id, masks=listed(path.name for path in paths))
         for id, paths in found.items()
         if len(paths) > 1
     )
@@ -180,7 +178,7 @@ def _masks_beside_scans(folder: Path) -> dict[str, Path]:
 
     found = [each for each in find_scans([folder])[0] if each.format != "slices" and any(each.truth)]
     raise_all(
-        Fault(each.place, f"one mask for {each.id}", listed(each.truth), "Remove all but one.")
+        Fault("measure.several_masks", each.place, patient=each.id, masks=listed(each.truth))
         for each in found
         if len(each.truth) > 1
     )

@@ -1,4 +1,6 @@
 // Calls to the server. Whatever is wrong becomes a Refusal with the server's faults.
+import { WORDS } from "./words.js";
+
 export class Refusal extends Error {
   // series: of a DICOM study, those a person may choose from to cure it.
   constructor(status, faults, { retryAfter = 0, series = null } = {}) {
@@ -11,9 +13,11 @@ export class Refusal extends Error {
 }
 
 function lost() {
-  return new Refusal(0, [
-    { where: "glioseg serve", expected: "an answer", found: "none", cure: "Is the server still running?" },
-  ]);
+  return new Refusal(0, [{ ...noAnswer(WORDS.en), translations: { zh: noAnswer(WORDS.zh) } }]);
+}
+
+function noAnswer(words) {
+  return { where: words.server, expected: words.no_answer_expected, found: words.no_answer_found, cure: words.no_answer_cure };
 }
 
 function refusal(status, text, retryAfter) {

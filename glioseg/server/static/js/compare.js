@@ -1,6 +1,6 @@
 // Chosen runs side by side, ranked only where their protocols agree.
 import { getJson } from "./api.js";
-import { onLanguage, t } from "./i18n.js";
+import { inLanguage, onLanguage, t } from "./i18n.js";
 import { element, header, number, showProblems } from "./page.js";
 
 const content = document.getElementById("content");
@@ -65,7 +65,7 @@ function tables(found) {
   const names = found.runs.map((run) => run.name);
   const parts = [];
   if (found.refused.length) {
-    const items = found.refused.map((one) => element("li", {}, `${one.where}: ${one.expected}; ${one.found}`));
+    const items = found.refused.map(inLanguage).map((one) => element("li", {}, `${one.where}: ${one.expected}; ${one.found}`));
     parts.push(element("div", { class: "problems" }, element("h2", {}, t("refused")), element("ul", {}, ...items)));
   }
   const ranked = found.refused.length ? found.runs : [...found.runs].sort((a, b) => b.mean - a.mean);
@@ -73,7 +73,7 @@ function tables(found) {
     table(t("compare_title"), [t("run"), t("mean"), "95 %", t("median", { value: "" }), t("patients")], ranked.map((run) => [run.name, number(run.mean), `${number(run.low)}–${number(run.high)}`, number(run.median), run.patients])),
   );
   if (found.comparisons.length) {
-    parts.push(element("h2", {}, t("comparison")), element("ul", {}, ...found.comparisons.map((one) => element("li", {}, one.sentence))));
+    parts.push(element("h2", {}, t("comparison")), element("ul", {}, ...found.comparisons.map((one) => element("li", {}, inLanguage(one).sentence))));
   }
   parts.push(
     element("h2", {}, t("scores_by_patient")),

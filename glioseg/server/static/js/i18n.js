@@ -1,5 +1,4 @@
 // Two languages, switched without a reload. Elements name their words: data-t for text, data-t-label for aria-label.
-import { inChinese } from "./faults.js";
 import { WORDS } from "./words.js";
 
 const KEY = "glioseg-language";
@@ -20,9 +19,9 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-// What the server said, in the language of the page.
-export function said(text) {
-  return language === "zh" ? inChinese(text) : text;
+// What the server said, in the language of the page: English sentences stand on it, others among its translations.
+export function inLanguage(fault) {
+  return fault.translations?.[language] ?? fault;
 }
 
 export function currentLanguage() {

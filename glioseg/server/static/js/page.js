@@ -1,5 +1,5 @@
 // What every page shares: the header with pages and language, and small helpers to build elements.
-import { currentLanguage, onLanguage, said, setLanguage, t, translate } from "./i18n.js";
+import { currentLanguage, inLanguage, onLanguage, setLanguage, t, translate } from "./i18n.js";
 
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -42,14 +42,9 @@ onLanguage(() => shown && !shown[0].hidden && showProblems(...shown));
 export function showProblems(box, error) {
   shown = [box, error];
   const own = [{ where: t("this_page"), expected: t("no_error"), found: error.message, cure: t("reload") }];
-  const items = (error.faults ?? own).map((fault) =>
-    element(
-      "li",
-      {},
-      element("strong", {}, said(fault.where)),
-      t("fault", { expected: said(fault.expected), found: said(fault.found), cure: said(fault.cure) }),
-    ),
-  );
+  const items = (error.faults ?? own)
+    .map(inLanguage)
+    .map((fault) => element("li", {}, element("strong", {}, fault.where), t("fault", fault)));
   box.replaceChildren(element("h2", {}, t("problem")), element("ul", {}, ...items));
   box.hidden = false;
 }

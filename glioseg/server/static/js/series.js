@@ -1,8 +1,13 @@
 // Which series of a DICOM study is which: those that were found, and a choice for each sequence.
-import { onLanguage, said, t } from "./i18n.js";
+import { onLanguage, t } from "./i18n.js";
 import { element } from "./page.js";
 
 const SEQUENCES = ["flair", "pre", "post"];
+
+// "series 4 'AX FLAIR'"; part tells apart what shares a number and a name.
+function title({ number, name, part }) {
+  return [t("series"), number, name && `'${name}'`, part && `(${part})`].filter((each) => each || each === 0).join(" ");
+}
 
 export class SeriesForm {
   constructor(form, onChoice) {
@@ -39,13 +44,13 @@ export class SeriesForm {
   _fill(chosen) {
     const items = this.series.map((each) => {
       const plane = each.plane ? t(`plane_${each.plane}`) : t("plane_unknown");
-      return element("li", {}, t("series_item", { title: said(each.title), count: each.images, plane }));
+      return element("li", {}, t("series_item", { title: title(each), count: each.images, plane }));
     });
     this.form.querySelector("ul").replaceChildren(...items);
     for (const name of SEQUENCES) {
       // Nothing stands in for FLAIR: it has to be chosen.
       const nothing = name === "flair" ? ["", "choose"] : ["none", "no_series"];
-      const options = [[nothing[0], t(nothing[1])], ...this.series.map((each) => [each.key, said(each.title)])];
+      const options = [[nothing[0], t(nothing[1])], ...this.series.map((each) => [each.key, title(each)])];
       this._select(name).replaceChildren(...options.map(([value, text]) => element("option", { value }, text)));
       this._select(name).value = chosen[name] ?? nothing[0];
     }
