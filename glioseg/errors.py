@@ -33,13 +33,8 @@ class Fault:
     "Install it: pip install 'glioseg[train]'"
     """
 
-    def __init__(self, code: object, where: object = None, *others: str, **parameters: object) -> None:
-        if others:  # sentences instead of a code
-            self.code = "said"
-            self.parameters = {"expected": str(where), "found": others[0], "cure": others[1]}
-            self.named, self.where = True, str(code)
-            return
-        self.code = str(code)
+    def __init__(self, code: str, where: object = None, **parameters: object) -> None:
+        self.code = code
         self.parameters = as_parameters(parameters)
         self.named = where is not None
         self.where = str(where) if self.named else self.part("where")

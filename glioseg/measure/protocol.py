@@ -66,7 +66,7 @@ class Protocol:
 
     def _faults(self) -> list[Fault]:
         if self.metric not in METRICS:
-            return [_unknown("measure.unknown_metric", self.metric, METRICS)]
+            return [_unknown("measure.unknown_metric", "measure.unknown_metric_near", self.metric, METRICS)]
         declared = METRICS[self.metric]
         faults = []
         twice = sorted({one for one, next_one in pairwise(self.patients) if one == next_one})
@@ -118,7 +118,8 @@ class Protocol:
             InputError: a field is missing, unknown or does not fit.
         """
         known = {field.name: field for field in fields(cls)}
-        faults = [_unknown("measure.unknown_field", name, known) for name in content if name not in known]
+        codes = "measure.unknown_field", "measure.unknown_field_near"
+        faults = [_unknown(*codes, name, known) for name in content if name not in known]
         faults += [
             Fault("measure.field_missing", field=name)
             for name, field in known.items()
@@ -259,8 +260,8 @@ def json_number(value: float) -> float | str | None:
     return value if math.isfinite(value) else str(value)
 
 
-def _unknown(code: str, name: str, known: Mapping[str, Any]) -> Fault:
+def _unknown(code: str, code_near: str, name: str, known: Mapping[str, Any]) -> Fault:
     near = get_close_matches(name, known, n=1)
     if near:
-        return Fault(f"{code}_near", known=", ".join(known), name=name, near=near[0])
+        return Fault(code_near, known=", ".join(known), name=name, near=near[0])
     return Fault(code, known=", ".join(known), name=name)

@@ -156,5 +156,5 @@ def compare(
     ...     print(one.sentence)
     """
     if len(runs) < 2:
-        raise InputError(Fault("glioseg compare", "two run folders or more", "one", "Name another run."))
+        raise InputError(Fault("runs.one_to_compare"))
     return compare_rows(pairs_of(group_runs(read_runs([Path(run) for run in runs])), every), protocol)
