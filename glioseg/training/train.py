@@ -111,7 +111,7 @@ def train(
     torch.set_num_threads(hardware.threads or torch.get_num_threads())
     keep_freed_memory()
     run, recipe, data = _begin(data, recipe, out, resume)
-    cases = find_cases(data) if patient_rule is None else find_cases(data, patient_rule)
+    cases = find_cases(data, patient_rule, cache)
     split = split_patients(recipe.split, [case.id for case in cases], [case.site for case in cases])
     print_hash = fingerprint(cases, cache)
     started = time.monotonic()
