@@ -39,6 +39,7 @@ from glioseg.training.callbacks import (
     WholeCheckpointIO,
 )
 from glioseg.training.data import EpochBatches, training_loader, validation_loader
+from glioseg.training.graphed import Graphs, is_small
 from glioseg.training.module import SegmentationModule, log_every
 from glioseg.training.resident import ResidentData, fits
 from glioseg.training.result import save_result
@@ -285,6 +286,8 @@ def _fit(
     data = _Data(recipe, train_cases, validation_cases, world, echo)
     table = MetricsTable(run.metrics_file)
     callbacks: list[Callback] = [LearningRate(), table, Progress(table, echo)]
+    if _wants_graphs(hardware, module):
+        callbacks.append(Graphs(echo))
     if recipe.train.ema:
         callbacks.append(Averaging(recipe.train.ema))
     if validation_cases:
@@ -393,6 +396,12 @@ def _keep(run: RunFolder, name: str, monitor: str | None = None, mode: str = "mi
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
+
+
+def _wants_graphs(hardware: Hardware, module: SegmentationModule) -> bool:
+    """Whether the host would be what the device waits for."""
+    alone = hardware.devices * hardware.nodes == 1
+    return hardware.on_cuda and alone and not hardware.compiled and is_small(module.network)
 
 
 def _step_of(checkpoint: Path | None) -> int | None:
