@@ -138,7 +138,7 @@ def is_small(network: nn.Module) -> bool:
 
 
 class _Alone(nn.Module):
-    """The network in another module: what is captured gets another ``forward``, and the network keeps its own."""
+    """The network in another module: a capture replaces ``forward`` of what it is given."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
