@@ -50,6 +50,14 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def default_cache() -> Path:
+    """Folder for caches: ``GLIOSEG_CACHE`` if set, otherwise the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    chosen = os.environ.get("GLIOSEG_CACHE")
+    return Path(chosen) if chosen else user_cache_path("glioseg", appauthor=False)
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that replaces it once the block ends without an error.

@@ -12,6 +12,7 @@ from glioseg.cli.crossval import crossval
 from glioseg.cli.demo import demo
 from glioseg.cli.evaluate import evaluate
 from glioseg.cli.features import features
+from glioseg.cli.pack import pack
 from glioseg.cli.predict import predict
 from glioseg.cli.radiogenomics import radiogenomics
 from glioseg.cli.recipes import models, recipes
@@ -35,6 +36,7 @@ VERBS = (
     predict,
     serve,
     check,
+    pack,
     train,
     evaluate,
     compare,

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from glioseg.dataset.find import Case, read_case
 from glioseg.errors import Fault, InputError, raise_all
-from glioseg.files import folder_written_whole, make_folder, write_text
+from glioseg.files import default_cache, folder_written_whole, make_folder, write_text
 from glioseg.prepare import Preparation
 from glioseg.recipe import Labels, PrepareChoice
 
@@ -46,14 +46,6 @@ class PreparedCase:
     images: npt.NDArray[np.float16]
     targets: npt.NDArray[np.uint8]
     lesion: npt.NDArray[np.float64]
-
-
-def default_cache() -> Path:
-    """Folder for caches: ``GLIOSEG_CACHE`` if set, otherwise the user's cache folder."""
-    from platformdirs import user_cache_path
-
-    chosen = os.environ.get("GLIOSEG_CACHE")
-    return Path(chosen) if chosen else user_cache_path("glioseg", appauthor=False)
 
 
 def prepare_cases(

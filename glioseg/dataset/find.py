@@ -27,6 +27,7 @@ from glioseg.io.names import (
     stem_of,
     suffix_of,
 )
+from glioseg.io.pack import opened
 from glioseg.io.refuse import reading
 from glioseg.io.source import Source, without_image, without_mask
 
@@ -57,7 +58,7 @@ class Survey:
     notes: tuple[str, ...] = ()
 
 
-def find_cases(folder: str | Path, rule: str | None = None) -> list[Case]:
+def find_cases(folder: str | Path, rule: str | None = None, cache: Path | None = None) -> list[Case]:
     """Find the labelled scans in a folder.
 
     Three layouts are known. ``kaggle_3m``: a folder a patient, with ``<patient>_<n>.tif`` and
@@ -66,11 +67,12 @@ def find_cases(folder: str | Path, rule: str | None = None) -> list[Case]:
     :func:`glioseg.io.find.find_scans` finds, with a mask beside each scan.
 
     Args:
-        folder: the data set.
+        folder: the data set, or a pack of one (see :mod:`glioseg.io.pack`).
         rule: for ``images-masks``: regular expression that finds the patient at the start of a file's stem,
             as its first group or as the group ``patient``; a group ``slice`` may find the slice number.
             By default the patient is everything before the last ``_<number>``, and a file without a
             number is a patient of its own.
+        cache: where the files of a pack are laid out, :func:`glioseg.files.default_cache` if not given.
 
     Returns:
         The cases sorted by id; every image has its mask.
@@ -79,18 +81,18 @@ def find_cases(folder: str | Path, rule: str | None = None) -> list[Case]:
         InputError: all that is wrong with the names: nothing there, images without mask, masks without
             image, slice numbers that are missing or occur twice, names that do not parse.
     """
-    found = survey(folder, rule)
+    found = survey(folder, rule, cache)
     raise_all(found.faults)
     return list(found.cases)
 
 
-def survey(folder: str | Path, rule: str | None = None) -> Survey:
+def survey(folder: str | Path, rule: str | None = None, cache: Path | None = None) -> Survey:
     """Look at all names in a data set's folder, once, and report everything; see :func:`find_cases`.
 
     Raises:
-        InputError: the folder cannot be read.
+        InputError: the folder cannot be read, or parts of a pack are missing or damaged.
     """
-    folder = Path(folder)
+    folder = opened(Path(folder), cache)
     pattern = _compiled(rule)
     folders, pictures = _entries(folder)
     inside = {entry.name.casefold(): entry for entry in folders}

@@ -28,6 +28,7 @@ from glioseg.io.names import (
     stem_of,
     suffix_of,
 )
+from glioseg.io.pack import opened
 from glioseg.io.refuse import check_exists, quiet, reading
 from glioseg.io.registry import reader_for
 from glioseg.io.slices import in_order
@@ -54,6 +55,7 @@ def find_scans(
       which series is FLAIR, pre-contrast and post-contrast,
     * what is not FLAIR by name is no scan of its own beside a file that is: it belongs to that scan, or is
       left aside and named in its note,
+    * a pack (see :mod:`glioseg.io.pack`) stands for the data set in it,
     * masks (``..._mask``, ``..._seg``, ``..._label`` ...) and hidden files are never taken for images; a mask
       is the truth of the scan that has its name, of the one beside its folder ``masks``, or of the only one.
 
@@ -71,8 +73,8 @@ def find_scans(
     >>> [source.id for source in sources], faults
     (['TCGA_CS_4944_20010208', 'TCGA_CS_6667_20011105', 'TCGA_HT_7692_19960724'], [])
     """
-    given = [Path(path) for path in paths]
-    walk = _Walk()
+    given, packed = _opened(paths)
+    walk = _Walk(faults=packed)
     for path in given:
         walk.start(path)
     images = [file for file in dict.fromkeys(walk.images) if not is_mask(file)]
@@ -96,6 +98,18 @@ def find_scans(
     elif series:
         faults.append(Fault("io.series_of_files", "--series", count=len(sources)))
     return _named_apart(with_truths(sources, walk.masks)), faults
+
+
+def _opened(paths: Iterable[str | Path]) -> tuple[list[Path], list[Fault]]:
+    """The paths, with the data set of each pack in its place, and what is wrong with packs."""
+    given: list[Path] = []
+    faults: list[Fault] = []
+    for path in map(Path, paths):
+        try:
+            given.append(opened(path))
+        except InputError as error:
+            faults += error.faults
+    return given, faults
 
 
 @dataclass

@@ -13,6 +13,7 @@ from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io import read_segmentation
 from glioseg.io.names import listed
+from glioseg.io.pack import opened
 from glioseg.measure import dice
 from glioseg.measure.shape.features import FEATURES, measure_lesion
 from glioseg.measure.shape.table import FeatureTable, find_masks
@@ -144,7 +145,7 @@ def radiogenomics(
     """Measure the lesions of a data set and test their shape for association with categories.
 
     Args:
-        data: folder of labelled scans.
+        data: folder of labelled scans, or a pack of it.
         masks: predicted masks, see :func:`glioseg.measure.shape.table.find_masks`; ``None`` for the manual
             masks of ``data``. Masks of patients that are not in ``data`` are left aside.
         clinical: table of categories by patient; ``data.csv`` in ``data`` by default.
@@ -156,6 +157,7 @@ def radiogenomics(
     Raises:
         InputError: everything that is wrong with the scans, the masks or the table.
     """
+    data = opened(data)
     categories, found, files = _all_of(
         lambda: read_clinical(clinical if clinical is not None else data / "data.csv", key),
         lambda: find_cases(data),

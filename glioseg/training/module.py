@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,9 @@ class SegmentationModule(lightning.LightningModule):
             self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = build_loss(recipe.loss.name, **recipe.loss.arguments)
         self.augment = Augmentation(recipe.augment)
+        self.channels = len(channels)
+        # What calls the network in training steps instead of itself.
+        self.graphed: Callable[[Tensor], Any] | None = None
         # Lesion or not, or with classes the number of the class from 1 on.
         self.predicted: dict[str, list[npt.NDArray[Any]]] = {}
         self.true: dict[str, list[npt.NDArray[Any]]] = {}
@@ -87,7 +91,7 @@ class SegmentationModule(lightning.LightningModule):
             images, targets = self.augment(batch["image"], batch["target"], draws, size)
         # Dropout too is a function of (seed, epoch, step).
         torch.manual_seed(seed * 1_000_003 + self.current_epoch * 10_007 + batch_idx)
-        logits = self.network(self._laid_out(images))
+        logits = (self.graphed or self.network)(self._laid_out(images))
         loss: Tensor = self.loss(logits, targets)
         if self.global_step % log_every(self.device) == 0 or self.device.type == "cpu":
             self._check_finite(loss, batch_idx)

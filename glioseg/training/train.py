@@ -39,6 +39,7 @@ from glioseg.training.callbacks import (
     WholeCheckpointIO,
 )
 from glioseg.training.data import EpochBatches, training_loader, validation_loader
+from glioseg.training.graphed import Graphs, is_small
 from glioseg.training.module import SegmentationModule, log_every
 from glioseg.training.resident import ResidentData, fits
 from glioseg.training.result import save_result
@@ -127,7 +128,7 @@ def train(
     keep_freed_memory()
     given = recipe if isinstance(recipe, Recipe) else None
     run, recipe, data = _begin(data, given, out, resume)
-    cases = find_cases(data) if patient_rule is None else find_cases(data, patient_rule)
+    cases = find_cases(data, patient_rule, cache)
     split = split_patients(recipe.split, [case.id for case in cases], [case.site for case in cases])
     print_hash = fingerprint(cases, cache)
     started = time.monotonic()
@@ -265,6 +266,8 @@ def _fit(
     data = _Data(recipe, train_cases, validation_cases, world, echo)
     table = MetricsTable(run.metrics_file)
     callbacks: list[Callback] = [LearningRate(), table, Progress(table, echo)]
+    if _wants_graphs(hardware, module):
+        callbacks.append(Graphs(echo))
     if recipe.train.ema:
         callbacks.append(Averaging(recipe.train.ema))
     if validation_cases:
@@ -373,6 +376,12 @@ def _keep(run: RunFolder, name: str, monitor: str | None = None, mode: str = "mi
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
+
+
+def _wants_graphs(hardware: Hardware, module: SegmentationModule) -> bool:
+    """Whether the host would be what the device waits for."""
+    alone = hardware.devices * hardware.nodes == 1
+    return hardware.on_cuda and alone and not hardware.compiled and is_small(module.network)
 
 
 def _step_of(checkpoint: Path | None) -> int | None:

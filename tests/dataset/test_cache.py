@@ -15,9 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glioseg.dataset.cache import PreparedCase, default_cache, fingerprint, prepare_cases
+from glioseg.dataset.cache import PreparedCase, fingerprint, prepare_cases
 from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.errors import InputError
+from glioseg.files import default_cache
 from glioseg.prepare import Preparation
 from glioseg.samples import SAMPLES
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import natural_key, write_text
 from glioseg.io.names import is_mask, is_picture, is_volume, listed, split_number, stem_of
+from glioseg.io.pack import opened
 from glioseg.io.refuse import check_exists
 from glioseg.measure.shape.features import FEATURES, measure_lesion
 from glioseg.measure.values import NotDefined, Value
@@ -113,6 +114,7 @@ def find_masks(source: Path) -> dict[str, Path]:
         InputError: there is nothing there, no mask is found, or a patient has two.
     """
     check_exists(source)
+    source = opened(source)
     if source.is_file():
         return {_without_mask(source): source}
     if (source / "masks").is_dir() and not (source / "images").is_dir():
