@@ -237,6 +237,12 @@ class TrainChoice(_Table):
     vis_freq: int = Field(
         default=10, ge=0, description="pictures to TensorBoard each so many epochs; 0: never"
     )
+    vis_images: int | None = Field(
+        default=None,
+        ge=1,
+        description="pictures each time: the validation patients in turn, of each its largest lesions first; "
+        "one of each patient if not given",
+    )
     stuck_epochs: int = Field(
         default=10,
         ge=0,

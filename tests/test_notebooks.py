@@ -1,9 +1,11 @@
-"""The notebooks run from the first cell to the last, on the bundled scans with tiny settings."""
+"""The notebooks run from the first cell to the last, twice, on the bundled scans with tiny settings."""
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,52 +26,111 @@ RUN = Path("runs/notebook")
 """,
     "inference": "",  # its own settings are the bundled scans and the model that ships
 }
+ALL = [*TINY, *(f"zh/{name}" for name in TINY)]
 
 
-def read(name: str) -> object:
+def read(name: str) -> Any:
     return nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
 
 
-def output_of(notebook: object) -> str:
+def executed(name: str, folder: Path, more: str = "") -> str:
+    """What a notebook says when it runs in a folder with tiny settings."""
+    notebook = read(name)
+    settings = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    assert len(settings) == 1
+    settings[0].source += TINY[name.removeprefix("zh/")] + more
+    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
     texts = []
-    for cell in notebook.cells:  # type: ignore[attr-defined]
+    for cell in notebook.cells:
         for output in cell.get("outputs", []):
             texts.append(str(output.get("text", "")) + " ".join(output.get("data", {})))
     return "\n".join(texts)
 
 
 def test_every_notebook_is_tested() -> None:
-    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == set(TINY)
+    found = {path.relative_to(NOTEBOOKS).with_suffix("").as_posix() for path in NOTEBOOKS.rglob("*.ipynb")}
+    assert {name for name in found if ".ipynb_checkpoints" not in name} == set(ALL)
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("name", ALL)
 def test_is_kept_without_outputs(name: str) -> None:
-    for cell in read(name).cells:  # type: ignore[attr-defined]
+    for cell in read(name).cells:
         if cell.cell_type == "code":
             assert cell.outputs == []
             assert cell.execution_count is None
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_runs_through(name: str, tmp_path: Path) -> None:
+def test_both_languages_do_the_same(name: str) -> None:
+    english, chinese = read(name).cells, read(f"zh/{name}").cells
+    assert [cell.cell_type for cell in english] == [cell.cell_type for cell in chinese]
+    for one, other in zip(english, chinese, strict=True):
+        if one.cell_type == "code":
+            assert ast.dump(ast.parse(one.source)) == ast.dump(ast.parse(other.source))
+            assert one.metadata == other.metadata
+        else:
+            assert re.search("[\u4e00-\u9fff]", other.source), other.source
+            assert re.findall(r"`[^`]+`|\]\([^)]+\)", one.source) == re.findall(
+                r"`[^`]+`|\]\([^)]+\)", other.source
+            )
+
+
+@pytest.mark.parametrize("name", ["train", "zh/train"])
+def test_training_runs_through_twice(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("pytorch_lightning")
+    said = executed(name, tmp_path)
+    assert re.search(r"3 patients, \d+ slices", said)
+    assert "no fault" in said
+    assert "Best validation mean DSC" in said
+    assert "counted by volume" in said
+    assert said.count("image/png") == 3
+    assert "image/gif" in said
+    weights = tmp_path / "runs" / "notebook" / "weights.safetensors"
+    made = weights.stat().st_mtime_ns
+    again = executed(name, tmp_path)
+    assert "Best validation mean DSC" not in again, "what is finished is not trained again"
+    assert "best validation mean DSC" in again
+    assert weights.stat().st_mtime_ns == made
     if name == "train":
-        pytest.importorskip("pytorch_lightning")
-    notebook = read(name)
-    settings = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]  # type: ignore[attr-defined]
-    assert len(settings) == 1
-    settings[0].source += TINY[name]
-    client = nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
-    client.execute()
-    said = output_of(notebook)
-    if name == "train":
-        assert re.search(r"3 patients, \d+ slices", said)
-        assert "no fault" in said
-        assert "Best validation mean DSC" in said
-        assert "counted by volume" in said
-        assert said.count("image/png") == 3
-        assert "image/gif" in said
-    else:
+        other = executed(name, tmp_path, 'SETTINGS += ["train.seed=1"]\n')
+        assert "Best validation mean DSC" in other, "other settings are another run"
+        assert weights.stat().st_mtime_ns == made
+        runs = [path.parent.name for path in (tmp_path / "runs").glob("*/manifest.json")]
+        assert len(runs) == 2
+
+
+@pytest.mark.parametrize("name", ["train"])
+def test_a_training_that_was_stopped_is_gone_on_with(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("pytorch_lightning")
+    from glioseg.recipe import load_recipe
+    from glioseg.training.train import Hardware, train
+
+    space: dict[str, Any] = {}
+    exec(TINY[name], space)
+    recipe = load_recipe(space["RECIPE"], space["SETTINGS"])
+    run = train(
+        space["DATA"],
+        recipe,
+        tmp_path / space["RUN"],
+        minutes=0,
+        hardware=Hardware("cpu"),
+        echo=lambda line: None,
+    )
+    assert run.manifest["status"] == "stopped"
+    assert "Best validation mean DSC" in executed(name, tmp_path)
+    assert run.manifest["status"] == "finished"
+
+
+@pytest.mark.parametrize("name", ["inference", "zh/inference"])
+def test_inference_runs_through_twice(name: str, tmp_path: Path) -> None:
+    for _ in range(2):
+        said = executed(name, tmp_path)
         assert len(re.findall(r"[1-9]\d* voxels, \d+\.\d+ s", said)) == 3
         dice = float(re.search(r"dice +(\d\.\d+)", said).group(1))  # type: ignore[union-attr]
         assert dice > 0.5
         assert len(list((tmp_path / "masks" / "all" / "masks").iterdir())) == 3
+        assert len(re.findall(r"TCGA_\w+ +DSC 0\.[5-9]", said)) == 3
+        assert "counted by volume" in said
+        assert said.count("image/png") == 3
+        assert "image/gif" in said
+        assert (tmp_path / "masks" / "test" / "dsc.png").is_file()

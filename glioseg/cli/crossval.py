@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from glioseg.cli.workers import (
+    Ahead,
     Cache,
     Compile,
     Device,
@@ -42,9 +43,10 @@ def crossval(
     patient_rule: PatientRule = None,
     minutes: Minutes = None,
     compiled: Compile = False,
+    ahead: Ahead = None,
 ) -> None:
     """Score every patient with a network that never saw it."""
-    workers = make_workers(jobs, threads, device, cache, patient_rule, minutes, compiled)
+    workers = make_workers(jobs, threads, device, cache, patient_rule, minutes, compiled, ahead)
     from glioseg.environment import command_line
     from glioseg.evaluation.reliability import assess
     from glioseg.report import check_language, write_report

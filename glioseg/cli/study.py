@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from glioseg.cli.workers import (
+    Ahead,
     Cache,
     Compile,
     Device,
@@ -40,9 +41,10 @@ def study(
     patient_rule: PatientRule = None,
     minutes: Minutes = None,
     compiled: Compile = False,
+    ahead: Ahead = None,
 ) -> None:
     """Run a list of experiments, resumable, and report on it."""
-    workers = make_workers(jobs, threads, device, cache, patient_rule, minutes, compiled)
+    workers = make_workers(jobs, threads, device, cache, patient_rule, minutes, compiled, ahead)
     from glioseg.report import Headline, check_language, write_report
     from glioseg.studies.queue import carry_out
     from glioseg.studies.study import load_study

@@ -34,6 +34,10 @@ def train(
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Stop cleanly in this time, to be resumed.")
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, help="Processes that load ahead when the data do not fit on the GPU."),
+    ] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder for prepared slices.")] = None,
     patient_rule: Annotated[
         str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
@@ -60,7 +64,7 @@ def train(
     from glioseg.training.train import Hardware, default_run_folder
     from glioseg.training.train import train as run_training
 
-    hardware = Hardware(device, devices, nodes, strategy, precision, threads, compiled)
+    hardware = Hardware(device, devices, nodes, strategy, precision, threads, compiled, workers)
     if out is None and resume is None:
         out = default_run_folder(chosen)
         if devices > 1 or nodes > 1:

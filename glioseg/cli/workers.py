@@ -26,6 +26,10 @@ PatientRule = Annotated[
 Minutes = Annotated[
     float | None, typer.Option(min=0, help="Stop cleanly in this time; the same command goes on.")
 ]
+Ahead = Annotated[
+    int | None,
+    typer.Option("--workers", min=0, help="Processes that load ahead when the data do not fit on the GPU."),
+]
 PROGRAM = (sys.executable, "-m", "glioseg")
 """What starts this command line in a process of its own."""
 
@@ -40,6 +44,7 @@ def make_workers(
     patient_rule: str | None,
     minutes: float | None = None,
     compiled: bool = False,
+    ahead: int | None = None,
 ) -> Workers:
     """What the options say, after the extra that training needs was found."""
     from glioseg.cli.train import check_device, require_train
@@ -50,7 +55,8 @@ def make_workers(
     rule = ("--patient-rule", patient_rule) if patient_rule is not None else ()
     kept = ("--cache", str(cache)) if cache is not None else ()
     faster = ("--compile",) if compiled else ()
-    training = (*rule, *kept, *faster)
+    loading = ("--workers", str(ahead)) if ahead is not None else ()
+    training = (*rule, *kept, *faster, *loading)
     return Workers(PROGRAM, jobs, threads, device, training, ("--no-pictures", *rule), minutes)
 
 

@@ -7,11 +7,12 @@ import io
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.callbacks import Callback, WeightAveraging
@@ -207,15 +208,20 @@ RESULT_SECONDS = 10
 
 
 class Pictures(Callback):
-    """Validation slices to TensorBoard with red (predicted) and green (true) outlines."""
+    """Validation slices to TensorBoard with red (predicted) and green (true) outlines.
 
-    def __init__(self, every: int) -> None:
-        self.every = every
+    Args:
+        every: how many epochs apart.
+        most: how many pictures each time; one a patient if not given.
+    """
+
+    def __init__(self, every: int, most: int | None = None) -> None:
+        self.every, self.most = every, most
 
     def on_validation_epoch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Each ``every`` epochs: of each patient the slice with the largest lesion."""
+        """Each ``every`` epochs: the patients in turn, of each the slice with the largest lesion first."""
         assert isinstance(pl_module, SegmentationModule)
         due = (trainer.current_epoch + 1) % self.every == 0 or trainer.current_epoch == 0
         if not due or trainer.sanity_checking or not trainer.is_global_zero or trainer.logger is None:
@@ -224,18 +230,41 @@ class Pictures(Callback):
 
         writer = trainer.logger.experiment  # type: ignore[attr-defined]
         cases: Any = trainer.datamodule.validation_cases  # type: ignore[attr-defined]
-        for number, patient in enumerate(pl_module.validation):
-            if patient not in pl_module.predicted:
-                continue
-            predicted = np.concatenate(pl_module.predicted[patient]) > 0
-            true = np.concatenate(pl_module.true[patient]) > 0
-            place = int(true.sum(axis=(1, 2)).argmax())
-            image = np.asarray(cases[number].images[place], np.float32)
+        scored = {
+            patient: (np.concatenate(pl_module.predicted[patient]) > 0, np.concatenate(parts) > 0)
+            for patient, parts in pl_module.true.items()
+        }
+        areas = {patient: true.sum(axis=(1, 2)) for patient, (_, true) in scored.items()}
+        for patient, rank, place in chosen_slices(areas, self.most):
+            predicted, true = scored[patient]
+            image = np.asarray(cases[pl_module.validation.index(patient)].images[place], np.float32)
             flair = image[..., image.shape[-1] // 2]
             low, high = float(flair.min()), float(np.percentile(flair, 99.8))
             grey = np.clip((flair - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
             picture = overlay(grey, predicted[place], true[place], scale=2)
-            writer.add_image(f"slices/{patient}", picture, trainer.global_step, dataformats="HWC")
+            title = f"slices/{patient}" if rank == 0 else f"slices/{patient}_{rank + 1}"
+            writer.add_image(title, picture, trainer.global_step, dataformats="HWC")
+
+
+def chosen_slices(
+    areas: Mapping[str, npt.NDArray[Any]], most: int | None = None
+) -> Iterator[tuple[str, int, int]]:
+    """Slices to look at: the patients in turn, of each the slice with the largest lesion, then the next.
+
+    Args:
+        areas: of each patient the lesion's size in each slice.
+        most: how many slices; one a patient if not given.
+
+    Yields:
+        Patient, how many of its slices came before, and the slice.
+    """
+    ranked = {patient: np.argsort(-sizes, kind="stable") for patient, sizes in areas.items()}
+    left = len(areas) if most is None else most
+    for rank in range(max((len(order) for order in ranked.values()), default=0)):
+        for patient, order in ranked.items():
+            if rank < len(order) and left > 0:
+                left -= 1
+                yield patient, rank, int(order[rank])
 
 
 def _duration(seconds: float) -> str:

@@ -47,7 +47,13 @@ from glioseg.training.result import save_result
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where to train; passed through to Lightning. None of it changes what the recipe says."""
+    """Where to train; passed through to Lightning. None of it changes what the recipe says.
+
+    Attributes:
+        device, devices, nodes, strategy, precision, threads: as ``glioseg train`` has them.
+        compiled: let PyTorch fuse kernels first.
+        workers: processes that load ahead when the data set does not fit on the GPU; up to 8 if not given.
+    """
 
     device: str = "auto"
     devices: int = 1
@@ -56,6 +62,7 @@ class Hardware:
     precision: str = "auto"
     threads: int | None = None
     compiled: bool = False
+    workers: int | None = None
 
     @property
     def on_cuda(self) -> bool:
@@ -263,7 +270,7 @@ def _fit(
     if start is not None and not resume and _rank() == 0:
         run.note(network_start=start)
         echo(start)
-    data = _Data(recipe, train_cases, validation_cases, world, echo)
+    data = _Data(recipe, train_cases, validation_cases, world, echo, hardware.workers)
     table = MetricsTable(run.metrics_file)
     callbacks: list[Callback] = [LearningRate(), table, Progress(table, echo)]
     if _wants_graphs(hardware, module):
@@ -272,7 +279,7 @@ def _fit(
         callbacks.append(Averaging(recipe.train.ema))
     if validation_cases:
         if recipe.train.vis_freq:
-            callbacks.append(Pictures(recipe.train.vis_freq))
+            callbacks.append(Pictures(recipe.train.vis_freq, recipe.train.vis_images))
         if recipe.train.early_stopping:
             callbacks.append(EarlyStopping("val_loss", patience=recipe.train.early_stopping))
         monitor = recipe.train.monitor
@@ -330,8 +337,10 @@ class _Data(lightning.LightningDataModule):
         validation_cases: list[PreparedCase],
         world: int,
         echo: Callable[[str], None],
+        ahead: int | None = None,
     ) -> None:
         super().__init__()
+        self.ahead = ahead
         self.recipe, self.train_cases, self.validation_cases = recipe, train_cases, validation_cases
         self.world, self.echo = world, echo
         self.resident: ResidentData | None = None
@@ -346,7 +355,7 @@ class _Data(lightning.LightningDataModule):
         if fits([*self.train_cases, *self.validation_cases], device):
             self.resident = ResidentData(self.recipe, self.train_cases, self.validation_cases, device)
         else:
-            self.workers = min(8, os.cpu_count() or 1)
+            self.workers = self.ahead if self.ahead is not None else min(8, os.cpu_count() or 1)
             self.echo(f"The data set does not fit on the GPU: {self.workers} processes load it ahead.")
 
     def train_dataloader(self) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from glioseg.losses import build_loss  # noqa: E402
 from glioseg.recipe import Recipe, load_recipe  # noqa: E402
 from glioseg.samples import SAMPLES  # noqa: E402
 from glioseg.training import train as training  # noqa: E402
+from glioseg.training.callbacks import chosen_slices  # noqa: E402
 from glioseg.training.data import training_loader, validation_loader  # noqa: E402
 from glioseg.training.module import SegmentationModule, log_every  # noqa: E402
 from glioseg.training.resident import ResidentData, fits  # noqa: E402
@@ -158,6 +161,54 @@ class TestFits:
 
     def test_only_a_gpu_is_asked(self) -> None:
         assert not fits(cases((4,)), CPU)
+
+
+class TestLoadingAhead:
+    @pytest.mark.parametrize(("asked", "expected"), [(3, 3), (0, 0), (None, min(8, os.cpu_count() or 1))])
+    def test_processes_load_what_does_not_fit(
+        self, asked: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lines: list[str] = []
+        monkeypatch.setattr(training, "fits", lambda *_: False)
+        data = training._Data(recipe(), cases((4,)), cases((2,)), 1, lines.append, asked)
+        strategy = SimpleNamespace(root_device=torch.device("cuda"))
+        data.trainer = SimpleNamespace(strategy=strategy, current_epoch=0, global_rank=0)  # type: ignore[assignment]
+        data.setup("fit")
+        assert data.train_dataloader().num_workers == data.val_dataloader().num_workers == expected
+        assert len(lines) == 1
+
+    def test_the_option_reaches_the_runs_of_a_study(self) -> None:
+        from glioseg.cli.workers import make_workers
+
+        made = make_workers(1, None, "cpu", None, None, ahead=4)
+        assert made.train_options == ("--workers", "4")
+        assert make_workers(1, None, "cpu", None, None).train_options == ()
+
+
+class TestPictures:
+    areas = MappingProxyType({"a": np.array([0, 9, 4]), "b": np.array([5, 0]), "c": np.array([0, 0, 0])})
+
+    def test_one_of_each_patient_by_default(self) -> None:
+        assert list(chosen_slices(self.areas)) == [("a", 0, 1), ("b", 0, 0), ("c", 0, 0)]
+
+    def test_patients_take_turns_and_large_lesions_come_first(self) -> None:
+        assert list(chosen_slices(self.areas, 2)) == [("a", 0, 1), ("b", 0, 0)]
+        turns = [("a", 0, 1), ("b", 0, 0), ("c", 0, 0), ("a", 1, 2), ("b", 1, 1)]
+        assert list(chosen_slices(self.areas, 5)) == turns
+
+    def test_there_are_no_more_than_all(self) -> None:
+        assert len(set(chosen_slices(self.areas, 200))) == 8
+        assert list(chosen_slices({}, 3)) == []
+
+    def test_the_setting_reaches_tensorboard(self, tmp_path: Path) -> None:
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        settings = ["train.epochs=1", "train.steps_per_epoch=1", "split.name=holdout", "split.fraction=0.3"]
+        run(recipe(*settings, "train.vis_freq=1", "train.vis_images=3"), tmp_path / "run")
+        events = EventAccumulator(str(tmp_path / "run"), {"images": 0}).Reload()
+        tags = events.Tags()["images"]
+        assert len(tags) == 3
+        assert {tag.removeprefix(tags[0]) for tag in tags} == {"", "_2", "_3"}
 
 
 class TestFewLooks:
