@@ -246,8 +246,8 @@ class TestRun:
     def test_model_predicts(self, unbroken: Path) -> None:
         import glioseg
 
-        mask = glioseg.segment(SAMPLES / VALIDATION, model=unbroken)
-        assert mask.voxels.shape == (20, 256, 256)
+        prediction = glioseg.segment(SAMPLES / VALIDATION, model=unbroken)
+        assert prediction.segmentation.voxels.shape == (20, 256, 256)
 
 
 def test_killed_and_resumed_equals_unbroken(unbroken: Path, tmp_path: Path, tiny_settings: list[str]) -> None:
