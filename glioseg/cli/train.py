@@ -47,12 +47,12 @@ def train(
 
     # Before anything heavy: wrong usage should be told at once.
     require_train()
-    if (data is None) == (resume is None):
+    if data is None and resume is None:
         raise InputError(
             Fault(
                 "glioseg train",
                 "a data folder, or --resume with a run folder",
-                "both" if data is not None else "neither",
+                "neither",
                 "For instance: glioseg train kaggle_3m --recipe default",
             )
         )
@@ -76,7 +76,7 @@ def train(
     hardware = Hardware(device, devices, nodes, strategy, precision, threads, compiled, workers)
     if resume is not None:
         run_training(
-            None, None, resume, resume=True, hardware=hardware, cache=cache, minutes=minutes, echo=typer.echo
+            data, None, resume, resume=True, hardware=hardware, cache=cache, minutes=minutes, echo=typer.echo
         )
         return
     run_training(

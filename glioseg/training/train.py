@@ -97,7 +97,8 @@ def train(
     """Train, or go on with a training.
 
     Args:
-        data: folder of labelled scans; with ``resume`` it may be left out.
+        data: folder of labelled scans, or a pack of it; with ``resume`` it may be left out, or be another
+            place of the same data.
         recipe: what to train; with ``resume`` it is read from the run.
         out: the run folder.
         resume: go on from ``last.ckpt`` in ``out``.
@@ -119,6 +120,8 @@ def train(
     torch.set_num_threads(hardware.threads or torch.get_num_threads())
     keep_freed_memory()
     run, recipe, data = _begin(data, recipe, out, resume)
+    if resume and patient_rule is None:
+        patient_rule = run.manifest.get("patient_rule")
     cases = find_cases(data, patient_rule, cache)
     split = split_patients(recipe.split, [case.id for case in cases], [case.site for case in cases])
     print_hash = fingerprint(cases, cache)
@@ -138,6 +141,7 @@ def train(
     if _rank() == 0:
         if resume:
             _same_data(run, facts)
+            run.note(data=str(data))
         else:
             RunFolder.create(out, recipe, facts)
         echo(
