@@ -48,10 +48,8 @@ def train(
 
     # Before anything heavy: wrong usage should be told at once.
     require_train()
-    if (data is None) == (resume is None):
-        raise InputError(
-            Fault("cli.train_both" if data is not None else "cli.train_nothing", "glioseg train")
-        )
+    if data is None and resume is None:
+        raise InputError(Fault("cli.train_nothing", "glioseg train"))
     if resume is not None and (settings or out is not None):
         raise InputError(
             Fault("cli.resume_with", "glioseg train --resume", option="--set" if settings else "--out")
@@ -72,7 +70,7 @@ def train(
             sys.argv += ["--out", str(out)]
     if resume is not None:
         run_training(
-            None, None, resume, resume=True, hardware=hardware, cache=cache, minutes=minutes, echo=typer.echo
+            data, None, resume, resume=True, hardware=hardware, cache=cache, minutes=minutes, echo=typer.echo
         )
         return
     run_training(

@@ -180,7 +180,7 @@ def _next_command(planned: PlannedRun, path: Path, data: Path, workers: Workers)
         return ["evaluate", str(path), str(data), *threads, *workers.evaluate_options]
     options = [*threads, "--device", workers.device, *workers.train_options]
     if status is not None:
-        return ["train", "--resume", str(path), *options]
+        return ["train", str(data), "--resume", str(path), *options]
     changes = [part for setting in planned.settings for part in ("--set", setting)]
     return ["train", str(data), "--recipe", planned.recipe, *changes, "--out", str(path), *options]
 

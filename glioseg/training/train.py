@@ -97,7 +97,8 @@ def train(
     """Train, or go on with a training.
 
     Args:
-        data: folder of labelled scans; with ``resume`` it may be left out.
+        data: folder of labelled scans, or a pack of it; with ``resume`` it may be left out, or be another
+            place of the same data.
         recipe: what to train: a recipe, or what :func:`glioseg.load_recipe` takes; ``default`` if it is left
             out. With ``resume`` it is read from the run.
         out: the run folder; ``runs/<recipe>-<date>-<time>`` if it is left out, which a training on several
@@ -135,6 +136,8 @@ def train(
     keep_freed_memory()
     given = recipe if isinstance(recipe, Recipe) else None
     run, recipe, data = _begin(data, given, out, resume)
+    if resume and patient_rule is None:
+        patient_rule = run.manifest.get("patient_rule")
     cases = find_cases(data, patient_rule, cache)
     split = split_patients(recipe.split, [case.id for case in cases], [case.site for case in cases])
     print_hash = fingerprint(cases, cache)
@@ -154,6 +157,7 @@ def train(
     if _rank() == 0:
         if resume:
             _same_data(run, facts)
+            run.note(data=str(data))
         else:
             RunFolder.create(out, recipe, facts)
         echo(

@@ -104,7 +104,7 @@ def test_every_verb_has_help(verb: str) -> None:
         (["predict", "--post", "nowhere.nii"], "nowhere.nii"),
         (["predict", "--pictures", str(SAMPLES)], "No such option"),
         (["train"], "a data folder, or --resume"),
-        (["train", "data", "--resume", "run"], "both"),
+        (["train", "data", "--resume", "run"], "a run folder"),
         (["train", str(SAMPLES), "--recipe", "refrence"], "Did you mean 'reference'?"),
         (["train", str(SAMPLES), "--set", "train.epoch=3"], "Did you mean 'epochs'?"),
         (["train", str(SAMPLES), "--set", "train.epochs", "--set", "a.b=1"], "table.key=value"),

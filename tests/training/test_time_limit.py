@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ pytest.importorskip("pytorch_lightning")
 from typer.testing import CliRunner  # noqa: E402
 
 from glioseg.cli import app  # noqa: E402
+from glioseg.errors import InputError  # noqa: E402
 from glioseg.recipe import load_recipe  # noqa: E402
 from glioseg.runs.folder import RunFolder  # noqa: E402
 from glioseg.samples import SAMPLES  # noqa: E402
@@ -67,6 +69,36 @@ def test_stopped_and_resumed_equals_unbroken(tmp_path: Path) -> None:
         assert (len(table(run)), run.manifest["status"]) == (epochs, status)
     assert run.weights.read_bytes() == whole.weights.read_bytes()
     assert table(run) == table(whole)
+
+
+def test_a_run_goes_on_with_its_data_in_another_place(tmp_path: Path) -> None:
+    from glioseg.dataset.pack import pack
+
+    recipe = load_recipe("default", [*TINY, "train.epochs=2"])
+    whole = train(SAMPLES, recipe, tmp_path / "whole", hardware=HARDWARE, echo=lambda line: None)
+    shutil.copytree(SAMPLES, tmp_path / "here")
+    run = train(
+        tmp_path / "here", recipe, tmp_path / "run", hardware=HARDWARE, minutes=0, echo=lambda line: None
+    )
+    there = tmp_path / "there.glioseg"
+    pack(SAMPLES, there, 10_000_000)
+    shutil.rmtree(tmp_path / "here")
+    arguments = [str(there), "--resume", str(run.path), "--device", "cpu", "--threads", "1"]
+    done = CliRunner().invoke(app, ["train", *arguments])
+    assert done.exit_code == 0, done.output
+    assert run.weights.read_bytes() == whole.weights.read_bytes()
+    assert run.manifest["data"] == str(there)
+
+
+def test_a_run_does_not_go_on_with_other_data(tmp_path: Path) -> None:
+    recipe = load_recipe("default", TINY)
+    run = train(SAMPLES, recipe, tmp_path / "run", hardware=HARDWARE, minutes=0, echo=lambda line: None)
+    shutil.copytree(SAMPLES, tmp_path / "other")
+    changed = next((tmp_path / "other").rglob("*_5.tif"))
+    changed.write_bytes(changed.with_name(changed.name.replace("_5.", "_9.")).read_bytes())
+    with pytest.raises(InputError, match="the data this run began with"):
+        train(tmp_path / "other", None, run.path, resume=True, hardware=HARDWARE, echo=lambda line: None)
+    assert run.manifest["data"] == str(SAMPLES)
 
 
 def table(run: RunFolder) -> list[dict[str, str]]:
