@@ -154,6 +154,13 @@ def test_a_pack_can_be_cut_anew(packed: Path, tmp_path: Path) -> None:
     assert fingerprint(find_cases(tmp_path / "again.glioseg")) == fingerprint(find_cases(SAMPLES))
 
 
+def test_a_pack_beside_the_scans_is_no_patient(tmp_path: Path) -> None:
+    shutil.copytree(SAMPLES, tmp_path / "data")
+    pack(tmp_path / "data", tmp_path / "data" / "data.glioseg", 10_000_000)
+    assert [case.id for case in find_cases(tmp_path / "data")] == [case.id for case in find_cases(SAMPLES)]
+    assert len(find_scans([tmp_path / "data"])[0]) == 3
+
+
 def test_a_data_set_with_faults_is_not_packed(tmp_path: Path) -> None:
     shutil.copytree(SAMPLES, tmp_path / "data")
     next((tmp_path / "data").rglob("*_3_mask.tif")).unlink()
