@@ -27,7 +27,7 @@ from glioseg.io.names import (
     stem_of,
     suffix_of,
 )
-from glioseg.io.pack import opened
+from glioseg.io.pack import SUFFIX, opened
 from glioseg.io.refuse import reading
 from glioseg.io.source import Source, without_image, without_mask
 
@@ -159,7 +159,8 @@ def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
     """Folders and picture files in a folder, hidden ones left out, sorted."""
     with reading(folder), os.scandir(folder) as scan:
         entries = sorted((entry.name, entry.is_dir()) for entry in scan if not entry.name.startswith("."))
-    folders = [folder / name for name, is_folder in entries if is_folder]
+    # A pack beside the scans is no patient.
+    folders = [folder / name for name, is_folder in entries if is_folder and not name.endswith(SUFFIX)]
     pictures = [folder / name for name, is_folder in entries if not is_folder and is_picture(Path(name))]
     return folders, pictures
 

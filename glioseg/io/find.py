@@ -28,7 +28,7 @@ from glioseg.io.names import (
     stem_of,
     suffix_of,
 )
-from glioseg.io.pack import opened
+from glioseg.io.pack import is_pack, opened
 from glioseg.io.refuse import check_exists, quiet, reading
 from glioseg.io.registry import reader_for
 from glioseg.io.slices import in_order
@@ -150,6 +150,7 @@ class _Walk:
         try:
             with reading(folder):
                 entries = [entry for entry in folder.iterdir() if not is_hidden(entry)]
+                entries = [entry for entry in entries if not is_pack(entry)]
                 folders = {entry for entry in entries if entry.is_dir()}
         except InputError as error:
             self.faults += error.faults

@@ -38,11 +38,11 @@ from glioseg.training.callbacks import (
     TimeLimit,
     WholeCheckpointIO,
 )
-from glioseg.training.data import EpochBatches, training_loader, validation_loader
+from glioseg.training.data import EpochBatches
 from glioseg.training.graphed import Graphs, is_small
 from glioseg.training.module import SegmentationModule, log_every
-from glioseg.training.resident import ResidentData, fits
 from glioseg.training.result import save_result
+from glioseg.training.supply import SuppliedData
 
 
 @dataclass(frozen=True)
@@ -274,7 +274,7 @@ def _fit(
     if start is not None and not resume and _rank() == 0:
         run.note(network_start=start)
         echo(start)
-    data = _Data(recipe, train_cases, validation_cases, world, echo, hardware.workers)
+    data = SuppliedData(recipe, train_cases, validation_cases, world, echo, hardware.workers)
     table = MetricsTable(run.metrics_file)
     callbacks: list[Callback] = [LearningRate(), table, Progress(table, echo)]
     if _wants_graphs(hardware, module):
@@ -326,57 +326,6 @@ def _fit(
         echo(f"Next: glioseg train --resume {run.path}")
     else:
         save_result(run, recipe, train_cases, table.rows, echo)
-
-
-class _Data(lightning.LightningDataModule):
-    """A fresh loader each epoch: which slices it has is a function of (seed, epoch).
-
-    On a GPU whose memory holds the data set, batches are made there; otherwise processes load ahead.
-    """
-
-    def __init__(
-        self,
-        recipe: Recipe,
-        train_cases: list[PreparedCase],
-        validation_cases: list[PreparedCase],
-        world: int,
-        echo: Callable[[str], None],
-        ahead: int | None = None,
-    ) -> None:
-        super().__init__()
-        self.ahead = ahead
-        self.recipe, self.train_cases, self.validation_cases = recipe, train_cases, validation_cases
-        self.world, self.echo = world, echo
-        self.resident: ResidentData | None = None
-        self.workers = 0
-
-    def setup(self, stage: str) -> None:
-        """Put the data set on the GPU if it fits there."""
-        assert self.trainer is not None
-        device = self.trainer.strategy.root_device
-        if device.type != "cuda" or self.resident is not None:
-            return
-        if fits([*self.train_cases, *self.validation_cases], device):
-            self.resident = ResidentData(self.recipe, self.train_cases, self.validation_cases, device)
-        else:
-            self.workers = self.ahead if self.ahead is not None else min(8, os.cpu_count() or 1)
-            self.echo(f"The data set does not fit on the GPU: {self.workers} processes load it ahead.")
-
-    def train_dataloader(self) -> Any:
-        """Batches of the running epoch."""
-        assert self.trainer is not None
-        epoch, rank = self.trainer.current_epoch, self.trainer.global_rank
-        if self.resident is not None:
-            return self.resident.training_loader(epoch, rank, self.world)
-        return training_loader(self.recipe, self.train_cases, epoch, rank, self.world, self.workers)
-
-    def val_dataloader(self) -> Any:
-        """All slices of this process's validation patients."""
-        assert self.trainer is not None
-        rank = self.trainer.global_rank
-        if self.resident is not None:
-            return self.resident.validation_loader(rank, self.world)
-        return validation_loader(self.recipe, self.validation_cases, rank, self.world, self.workers)
 
 
 def _keep(run: RunFolder, name: str, monitor: str | None = None, mode: str = "min") -> ModelCheckpoint:

@@ -107,6 +107,35 @@ def test_volumes_and_other_layouts_keep_their_names(tmp_path: Path) -> None:
     assert not list(case.images[0].parent.glob("*.txt"))
 
 
+def test_the_table_of_categories_goes_along(tmp_path: Path) -> None:
+    shutil.copytree(SAMPLES, tmp_path / "data")
+    (tmp_path / "data" / "data.csv").write_text("Patient,RNASeqCluster\nTCGA_CS_4944,2\n", encoding="utf-8")
+    pack(tmp_path / "data", tmp_path / "p.glioseg", 10_000_000)
+    arguments = ["radiogenomics", str(tmp_path / "p.glioseg"), "--truth", "-o", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, [*arguments, "--columns", "nonsense"])
+    assert "RNASeqCluster" in str(done.exception), "the table was read"
+
+
+def test_dicom_is_packed_with_its_truth(tmp_path: Path) -> None:
+    pytest.importorskip("highdicom")
+    from support.dicom_kit import series
+
+    from glioseg.io import read_scan, write_mask
+    from glioseg.scan import Mask
+
+    voxels = np.arange(5 * 6 * 7, dtype=np.uint16).reshape(5, 6, 7)
+    series(tmp_path / "data" / "p1", voxels, study="p1")
+    scan = read_scan(tmp_path / "data" / "p1")
+    write_mask(Mask(scan.channel("flair") > 100, scan.grid, "p1"), tmp_path / "data" / "p1")
+    pack(tmp_path / "data", tmp_path / "p.glioseg", 10_000)
+    (case,), (original,) = find_cases(tmp_path / "p.glioseg"), find_cases(tmp_path / "data")
+    assert (case.id, case.source.format) == (original.id, "dicom")
+    for one, other in zip(read_case(case), read_case(original), strict=True):
+        assert one is not None
+        assert other is not None
+        np.testing.assert_array_equal(one.voxels, other.voxels)
+
+
 def test_a_patient_rule_works_on_the_pack(tmp_path: Path) -> None:
     for folder, suffix in (("images", ""), ("masks", "_mask")):
         (tmp_path / "data" / folder).mkdir(parents=True)
@@ -123,6 +152,13 @@ def test_a_pack_can_be_cut_anew(packed: Path, tmp_path: Path) -> None:
     result = pack(packed, tmp_path / "again.glioseg", 100_000_000)
     assert result.parts == 1
     assert fingerprint(find_cases(tmp_path / "again.glioseg")) == fingerprint(find_cases(SAMPLES))
+
+
+def test_a_pack_beside_the_scans_is_no_patient(tmp_path: Path) -> None:
+    shutil.copytree(SAMPLES, tmp_path / "data")
+    pack(tmp_path / "data", tmp_path / "data" / "data.glioseg", 10_000_000)
+    assert [case.id for case in find_cases(tmp_path / "data")] == [case.id for case in find_cases(SAMPLES)]
+    assert len(find_scans([tmp_path / "data"])[0]) == 3
 
 
 def test_a_data_set_with_faults_is_not_packed(tmp_path: Path) -> None:

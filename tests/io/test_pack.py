@@ -143,7 +143,8 @@ class TestPack:
         assert first.read_bytes() == whole
 
     def test_other_paths_are_given_back(self, tmp_path: Path) -> None:
-        for path in (SAMPLES, SLICE, tmp_path / "nothing.glioseg"):
+        impossible = tmp_path / ("long" * 1000), Path("null\0byte")
+        for path in (SAMPLES, SLICE, tmp_path / "nothing.glioseg", *impossible):
             assert opened(path, tmp_path) == path
             assert not is_pack(path)
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn  # noqa: E402
 from glioseg.recipe import Recipe, load_recipe  # noqa: E402
 from glioseg.samples import SAMPLES  # noqa: E402
 from glioseg.training import graphed as graphs  # noqa: E402
+from glioseg.training import supply  # noqa: E402
 from glioseg.training import train as training  # noqa: E402
 from glioseg.training.graphed import GraphedNetwork, is_small  # noqa: E402
 from glioseg.training.module import SegmentationModule  # noqa: E402
@@ -145,7 +146,7 @@ class TestTraining:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         recipe = load_recipe("default", [*TINY, "train.epochs=2", "train.small_epochs=1"])
-        monkeypatch.setattr(training._Data, "setup", resident_on_cpu)
+        monkeypatch.setattr(supply.SuppliedData, "setup", resident_on_cpu)
         plain = run(recipe, tmp_path / "plain")
         captures = Captures()
         monkeypatch.setattr(training, "_wants_graphs", lambda hardware, module: True)
@@ -161,7 +162,7 @@ class TestTraining:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         recipe = load_recipe("default", [*TINY, "train.epochs=1"])
-        monkeypatch.setattr(training._Data, "setup", resident_on_cpu)
+        monkeypatch.setattr(supply.SuppliedData, "setup", resident_on_cpu)
         plain = run(recipe, tmp_path / "plain")
         monkeypatch.setattr(training, "_wants_graphs", lambda hardware, module: True)
         lines: list[str] = []

@@ -20,7 +20,7 @@ from glioseg.dataset.cache import PreparedCase  # noqa: E402
 from glioseg.losses import build_loss  # noqa: E402
 from glioseg.recipe import Recipe, load_recipe  # noqa: E402
 from glioseg.samples import SAMPLES  # noqa: E402
-from glioseg.training import train as training  # noqa: E402
+from glioseg.training import supply  # noqa: E402
 from glioseg.training.callbacks import chosen_slices  # noqa: E402
 from glioseg.training.data import training_loader, validation_loader  # noqa: E402
 from glioseg.training.module import SegmentationModule, log_every  # noqa: E402
@@ -95,7 +95,7 @@ class TestBatches:
             if self.resident is None:
                 self.resident = ResidentData(self.recipe, self.train_cases, self.validation_cases, CPU)
 
-        monkeypatch.setattr(training._Data, "setup", setup)
+        monkeypatch.setattr(supply.SuppliedData, "setup", setup)
         assert run(chosen, tmp_path / "resident") == plain
 
 
@@ -169,8 +169,8 @@ class TestLoadingAhead:
         self, asked: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         lines: list[str] = []
-        monkeypatch.setattr(training, "fits", lambda *_: False)
-        data = training._Data(recipe(), cases((4,)), cases((2,)), 1, lines.append, asked)
+        monkeypatch.setattr(supply, "fits", lambda *_: False)
+        data = supply.SuppliedData(recipe(), cases((4,)), cases((2,)), 1, lines.append, asked)
         strategy = SimpleNamespace(root_device=torch.device("cuda"))
         data.trainer = SimpleNamespace(strategy=strategy, current_epoch=0, global_rank=0)  # type: ignore[assignment]
         data.setup("fit")

@@ -23,7 +23,8 @@ SUFFIX = ".glioseg"
 
 def is_pack(path: Path) -> bool:
     """Whether a path is a pack: a folder that is named like one, or that holds the index of one."""
-    return path.is_dir() and (path.suffix == SUFFIX or (path / INDEX).is_file())
+    # Those of os.path do not raise where a path cannot even be asked about; whoever reads it says why.
+    return os.path.isdir(path) and (path.suffix == SUFFIX or os.path.isfile(path / INDEX))
 
 
 def opened(path: Path, cache: Path | None = None) -> Path:
