@@ -12,6 +12,7 @@ import numpy as np
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_text
 from glioseg.report import figures, methods
+from glioseg.report.conclusions import conclusions, numbers_of
 from glioseg.report.document import Block, Heading, Notes, Paragraph, Table, to_html, to_markdown
 from glioseg.report.page import BASELINE_SCORE, FAULTY, Headline, Page, number, p_value, scores_or_none
 from glioseg.report.words import words
@@ -58,6 +59,8 @@ def _blocks(page: Page) -> list[Block]:
         *(introduction or [Paragraph(word["task_text"])]),
         Heading(word["experiments"]),
         *_experiments(page),
+        Heading(word["conclusions"]),
+        *conclusions(page),
         *_faulty(page),
         Heading(word["changes"]),
         *_changes(page),
@@ -133,18 +136,10 @@ def _sentence(page: Page, one: RowComparison) -> str:
     """What a comparison found, and its numbers."""
     word = page.words
     patients = one.patients
-    numbers = word["comparison"].format(
-        statistic=word[patients.statistic],
-        difference=f"{patients.difference:+.3f}",
-        low=f"{patients.interval.low:+.3f}",
-        high=f"{patients.interval.high:+.3f}",
-        p=p_value(patients.p),
-        adjusted=p_value(patients.adjusted_p),
-        patients=patients.patients,
-    )
+    numbers = numbers_of(page, one)
     verdict = {"better": "helped", "worse": "harmed", "equal": "equal", "few": "few"}[one.verdict]
     seeds = ""
-    if patients.better is not None and one.verdict == "equal":
+    if patients.better is not None and one.verdict == "equal" and not one.same_recipe:
         seeds = word["equal_seeds"].format(spread=number(one.seed_spread)) + page.gap
     return f"{word[verdict]}{page.gap}{seeds}{numbers}"
 
@@ -155,8 +150,7 @@ def _changes(page: Page) -> list[Block]:
     for row in page.rows:
         blocks.append(Heading(row.name, 3))
         if row is page.baseline:
-            text = f"{row.recipe.summary}. " if row.recipe.summary and page.language == "en" else ""
-            blocks.append(Paragraph(text + word["baseline"]))
+            blocks.append(Paragraph(page.gap.join([_trained(page, row), word["baseline"]])))
             continue
         changes = [
             word["change"].format(key=key, value=_value(page, value), base=_value(page, base))
@@ -170,6 +164,19 @@ def _changes(page: Page) -> list[Block]:
         sentence = _sentence(page, one) if one else _verdict(page, row)
         blocks.append(Paragraph(page.gap.join([*collapse, sentence])))
     return blocks
+
+
+def _trained(page: Page, row: Row) -> str:
+    """What was run, from the run: a recipe's summary speaks of its own settings, which a study changes."""
+    recipe = row.recipe
+    epochs = dict.fromkeys(len(run.curves.get("epoch", ())) for run in row.runs)
+    return page.words["baseline_run"].format(
+        network=recipe.network.name,
+        loss=recipe.loss.name,
+        size=recipe.prepare.size,
+        epochs=", ".join(map(str, epochs)),
+        batch=recipe.train.batch_size,
+    )
 
 
 def _value(page: Page, value: Any) -> str:

@@ -84,7 +84,7 @@ def examples(page: Page) -> list[Block]:
         return []
     means: dict[str, list[float]] = {}
     for row in shown:
-        for patient, value in scores_of(row, BASELINE_SCORE).counted.items():
+        for patient, value in scores_of(row, "own").counted.items():
             means.setdefault(patient, []).append(value)
     ranked = sorted(means, key=lambda patient: -float(np.mean(means[patient])))
     patients = list(dict.fromkeys([ranked[0], ranked[len(ranked) // 2], ranked[-1]]))
@@ -118,6 +118,7 @@ def _example(row: Row, patient: str, place: int) -> Pixels:
     height, width = (min(TILE, side) for side in picture.shape[:2])
     top, left = (TILE - height) // 2, (TILE - width) // 2
     square[top : top + height, left : left + width] = picture[:height, :width]
-    score = run.scores(BASELINE_SCORE)
+    # The stored masks are those of the own grid: the other protocol can score another component.
+    score = run.scores("own")
     value = f"  {score.values[patient]:.3f}" if score is not None else ""
     return with_text(square, f"{place}{value}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import PurePosixPath, PureWindowsPath
 
@@ -10,14 +11,13 @@ from glioseg.report.document import Block, Commands, Heading, Notes, Paragraph, 
 from glioseg.report.page import Page, scores_or_none
 from glioseg.runs.folder import RunFolder
 from glioseg.runs.record import ProtocolName, RunRecord
+from glioseg.runs.rows import Row
 
 
 def cost(page: Page) -> list[Block]:
     """Parameters, arithmetic and time of each row."""
     word = page.words
-    costs: dict[str, Cost] = {}
-    for row in page.rows:
-        costs[row.name] = measure_cost(row.recipe, RunFolder(row.runs[0].path).model)
+    costs = _costs(page)
     keys = ("row", "parameters", "gmacs", "seconds", "minutes")
     table = []
     for row in page.rows:
@@ -35,6 +35,23 @@ def cost(page: Page) -> list[Block]:
     threads = next(iter(costs.values())).threads
     header = [word[f"column_{key}"] for key in keys]
     return [Table(header, table), Paragraph(word["cost_caption"].format(threads=threads))]
+
+
+def _costs(page: Page) -> dict[str, Cost]:
+    """Cost by row, measured once for each architecture: rows that differ in the loss alone cost the same."""
+    rows: dict[str, list[Row]] = {}
+    for row in page.rows:
+        recipe = row.recipe
+        parts = (recipe.network, recipe.input, recipe.labels)
+        key = json.dumps([part.model_dump(mode="json") for part in parts] + [recipe.prepare.size])
+        rows.setdefault(key, []).append(row)
+    costs = {}
+    for alike in rows.values():
+        models = [RunFolder(run.path).model for row in alike for run in row.runs]
+        model = next((model for model in models if model.is_file()), models[0])
+        cost = measure_cost(alike[0].recipe, model)
+        costs.update({row.name: cost for row in alike})
+    return costs
 
 
 def data(page: Page) -> list[Block]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from glioseg.errors import Fault, InputError
+from glioseg.report import words_conclusions
 
 ENGLISH: dict[str, str] = {
     "title": "Experiments on lesion segmentation",
@@ -52,11 +53,12 @@ ENGLISH: dict[str, str] = {
         "shared."
     ),
     "published_note": (
-        "Published scores are for orientation only: another size, another machine, one seed, no interval."
+        "Published scores are for orientation only: another training, another machine, one seed, no interval."
     ),
     "cost": "What they cost",
     "changes": "What each changed, and whether it helped",
     "baseline": "The baseline, which all others are compared with.",
+    "baseline_run": "{network}, loss {loss}, {size} px, {epochs} epochs in batches of {batch} slices.",
     "change": "{key} = {value} instead of {base}",
     "absent": "not set",
     "changed": "Changed: {changes}.",
@@ -71,7 +73,7 @@ ENGLISH: dict[str, str] = {
     "helped": "It helped.",
     "harmed": "It harmed.",
     "equal": "No difference beyond noise.",
-    "equal_seeds": "Two seeds of one recipe are {spread} apart, as much as these two rows.",
+    "equal_seeds": "Two seeds of one recipe are {spread} apart, no less than these two rows.",
     "few": "Too few patients to compare.",
     "comparison": (
         "Difference of the {statistic} {difference} (95 % interval {low} to {high}), Wilcoxon p = {p}, after Holm's "
@@ -114,8 +116,8 @@ ENGLISH: dict[str, str] = {
     "bars_caption": "{row}: DSC of each patient, reference protocol.",
     "examples": "Example slices",
     "examples_caption": (
-        "Best, median and worst patient by mean DSC over the experiments: {patients}. Of each, the slice with "
-        "the largest true lesion, FLAIR. Red: predicted, green: truth, yellow: both. Rows from above: {rows}."
+        "Best, median and worst patient by mean DSC over the experiments, own grid: {patients}. Of each, the "
+        "slice with the largest true lesion, FLAIR, with the number of the row and the DSC on the own grid. Red: predicted, green: truth, yellow: both. Rows from above: {rows}."
     ),
     "examples_missing": "No pictures: {reason}",
     "failures": "Failures",
@@ -147,6 +149,7 @@ ENGLISH: dict[str, str] = {
     "environment_text": "glioseg {glioseg}, Python {python}, {system}, {cores} cores. Packages: {packages}.",
     "commands": "Commands",
     "commands_text": "Each run again, from the data:",
+    **words_conclusions.ENGLISH,
 }
 
 CHINESE: dict[str, str] = {
@@ -188,10 +191,11 @@ CHINESE: dict[str, str] = {
         "GMAC：10^9 次乘加。毫秒：ONNX Runtime，{threads} 个 CPU 线程，一张预处理后的切片，不含读写。"
         "训练分钟数为当时记录，机器可能与其他任务共用。"
     ),
-    "published_note": "已发表的分数仅供参考：尺寸不同、机器不同、只有一个种子、没有区间。",
+    "published_note": "已发表的分数仅供参考：训练不同、机器不同、只有一个种子、没有区间。",
     "cost": "开销",
     "changes": "每个实验改变了什么，是否有帮助",
     "baseline": "基线，其余实验均与它比较。",
+    "baseline_run": "{network}，损失 {loss}，{size} 像素，{epochs} 个 epoch，每批 {batch} 张切片。",
     "change": "{key} = {value}（基线为 {base}）",
     "absent": "未设置",
     "changed": "改动：{changes}。",
@@ -206,7 +210,7 @@ CHINESE: dict[str, str] = {
     "helped": "有帮助。",
     "harmed": "变差。",
     "equal": "差异未超出噪声。",
-    "equal_seeds": "同一方案的两个种子相差 {spread}，与这两行之差相当。",
+    "equal_seeds": "同一方案的两个种子相差 {spread}，不小于这两行之差。",
     "few": "患者太少，无法比较。",
     "comparison": (
         "{statistic}之差 {difference}（95 % 区间 {low} 到 {high}），Wilcoxon p = {p}，Holm 校正后 {adjusted}，"
@@ -242,7 +246,7 @@ CHINESE: dict[str, str] = {
     "bars_caption": "{row}：每名患者的 DSC，参考协议。",
     "examples": "示例切片",
     "examples_caption": (
-        "按各实验平均 DSC 最好、居中和最差的患者：{patients}。每名患者取真实病灶最大的切片，FLAIR。"
+        "按各实验自身网格平均 DSC 最好、居中和最差的患者：{patients}。每名患者取真实病灶最大的切片，FLAIR，标有行号与自身网格 DSC。"
         "红：预测，绿：真值，黄：两者重合。自上而下各行：{rows}。"
     ),
     "examples_missing": "没有图片：{reason}",
@@ -270,6 +274,7 @@ CHINESE: dict[str, str] = {
     "environment_text": "glioseg {glioseg}，Python {python}，{system}，{cores} 个核心。软件包：{packages}。",
     "commands": "命令",
     "commands_text": "从数据开始重复每次运行：",
+    **words_conclusions.CHINESE,
 }
 
 PROTOCOL_CHINESE = (

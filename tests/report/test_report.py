@@ -6,7 +6,6 @@ import json
 import math
 import re
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from string import Formatter
@@ -14,20 +13,19 @@ from string import Formatter
 import numpy as np
 import pytest
 from PIL import Image
+from support.run_kit import record
 from typer.testing import CliRunner
 
 from glioseg.cli import app
 from glioseg.cli.workers import PROGRAM
 from glioseg.draw import chinese_font, smoothed
 from glioseg.errors import InputError
-from glioseg.evaluation.evaluate import OWN_METRICS
-from glioseg.measure import Protocol, Scores
 from glioseg.recipe import load_recipe
 from glioseg.report import Headline, figures, page, write_report
 from glioseg.report.words import CHINESE, ENGLISH
 from glioseg.runs.compare import compare_rows, pairs_of
 from glioseg.runs.folder import RunFolder
-from glioseg.runs.record import Evaluation, RunRecord
+from glioseg.runs.record import RunRecord
 from glioseg.runs.rows import Row, differences, group_runs
 from glioseg.samples import SAMPLES
 from glioseg.studies.queue import PlannedRun, Workers, carry_out
@@ -43,34 +41,6 @@ TINY = (
     "split.name=holdout",
     "split.fraction=0.5",
 )
-
-
-def record(
-    name: str,
-    values: Sequence[float],
-    settings: Sequence[str] = (),
-    threshold: float = 0.5,
-    sensitivity: float = 0.8,
-    precision: float = 0.8,
-) -> RunRecord:
-    """A finished run with these DSCs under both protocols."""
-    patients = tuple(f"p{number}" for number in range(len(values)))
-
-    def scores(metric: str, grid: str, numbers: Sequence[float]) -> Scores:
-        protocol = Protocol(metric, patients, "last", grid=grid, threshold=threshold)
-        return Scores(protocol, dict(zip(patients, numbers, strict=True)), "glioseg evaluate")
-
-    numbers = {
-        "dice": values,
-        "iou": values,
-        "sensitivity": [sensitivity] * len(values),
-        "precision": [precision] * len(values),
-    }
-    own = {metric: scores(metric, "own", numbers[metric]) for metric in OWN_METRICS}
-    evaluation = Evaluation(own, scores("dice", "reference-256", values), {})
-    curves = {"epoch": [1.0, 2.0], "val_dsc": [0.5, 0.4], "loss": [0.9, math.nan]}
-    manifest = {"status": "finished", "data": "data"}
-    return RunRecord(Path(name), load_recipe("reference", settings), manifest, curves, evaluation)
 
 
 class TestRows:

@@ -1,0 +1,240 @@
+"""What a report concludes, from the statistics alone, so that it is true whatever the numbers are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from glioseg.report.document import Block, Heading, Notes, Paragraph, Table
+from glioseg.report.page import BASELINE_SCORE, FAULTY, Page, number, p_value
+from glioseg.report.readings import PATIENT, influence, mean_without, reading_of
+from glioseg.runs.compare import RowComparison, scores_of
+from glioseg.runs.rows import Row, differences
+
+UNSETTLED = 0.05
+"""A spread of the validation DSC in the last epochs that is spoken of."""
+
+
+def conclusions(page: Page) -> list[Block]:
+    """The section: ranking, each row against the baseline, single patients, faults, learning."""
+    word = page.words
+    if not page.scored:
+        return [Paragraph(word["concludes_nothing"]), *_learning(page)]
+    ranked = sorted(page.scored, key=lambda row: -scores_of(row, BASELINE_SCORE).mean)
+    blocks: list[Block] = [Heading(word["ranking"], 3), *_ranking(page, ranked)]
+    for key, found in (
+        ("against_baseline", _against(page)),
+        ("single", _single(page, ranked)),
+        ("lessons", _lessons(page)),
+    ):
+        blocks += [Heading(word[key], 3), *found] if found else []
+    return [*blocks, *_learning(page)]
+
+
+def _ranking(page: Page, ranked: Sequence[Row]) -> list[Block]:
+    word = page.words
+    scores = {row.name: scores_of(row, BASELINE_SCORE) for row in ranked}
+    medians = {name: each.median for name, each in scores.items()}
+    means = {name: each.mean for name, each in scores.items()}
+    table = []
+    for row in ranked:
+        low, high = scores[row.name].interval()
+        mean = number(means[row.name])
+        table.append(
+            [
+                str(_place(row.name, means)),
+                row.name,
+                f"{mean} ({low:.3f}–{high:.3f})" if low == low else mean,
+                number(medians[row.name]),
+                str(_place(row.name, medians)),
+            ]
+        )
+    if len(ranked) == 1:
+        said = [word["ranks_one"].format(row=ranked[0].name)]
+    else:
+        best = max(medians, key=lambda name: medians[name])
+        said = [
+            word["ranks_first_both" if best == ranked[0].name else "ranks_first"].format(
+                row=ranked[0].name, other=best
+            ),
+            word["ranks_ranges"].format(
+                mean_low=number(min(means.values())),
+                mean_high=number(max(means.values())),
+                median_low=number(min(medians.values())),
+                median_high=number(max(medians.values())),
+            ),
+        ]
+    compared = [one for one in page.comparisons.values() if one.second is page.baseline]
+    if compared:
+        found = sum(one.verdict in ("better", "worse") for one in compared)
+        said.append(word["ranks_some" if found else "ranks_none"].format(found=found, compared=len(compared)))
+    keys = ("place", "row", "reference", "median", "place_median")
+    header = [word[f"column_{key}"] for key in keys]
+    return [Table(header, table, word["ranking_caption"]), Paragraph(page.gap.join(said))]
+
+
+def _place(name: str, values: dict[str, float]) -> int:
+    """Place in the order from the highest; equal values share the better one."""
+    return 1 + sum(value > values[name] for value in values.values())
+
+
+def _against(page: Page) -> list[Block]:
+    """For each row, whether it differs from the baseline beyond noise."""
+    word, baseline = page.words, page.baseline
+    others = [row for row in page.rows if row is not baseline]
+    if not others:
+        return []
+    said = []
+    if _collapsed(baseline):
+        said.append(word["concludes_baseline_collapsed"].format(row=baseline.name))
+    for row in others:
+        one = page.comparisons.get((row.name, baseline.name))
+        if one is None:
+            said.append(word["concludes_untold"].format(row=row.name))
+            continue
+        tables = dict.fromkeys(
+            key.split(".")[0]
+            for key, _, _ in differences(row.recipe, baseline.recipe)
+            if key != "train.stuck_epochs"
+        )
+        key = "collapsed" if _collapsed(row) else str(one.verdict)
+        if key == "better" and len(tables) > 1:
+            key = "several"
+        facts = {"row": row.name, "numbers": numbers_of(page, one), "tables": ", ".join(tables)}
+        said.append(word[f"concludes_{key}"].format(**facts))
+    if any(len(one.first.runs) == len(one.second.runs) == 1 for one in page.comparisons.values()):
+        said.append(word["concludes_one_seed"])
+    return [Notes(said)]
+
+
+def numbers_of(page: Page, one: RowComparison) -> str:
+    """The numbers of a comparison in one sentence."""
+    patients = one.patients
+    return page.words["comparison"].format(
+        statistic=page.words[patients.statistic],
+        difference=f"{patients.difference:+.3f}",
+        low=f"{patients.interval.low:+.3f}",
+        high=f"{patients.interval.high:+.3f}",
+        p=p_value(patients.p),
+        adjusted=p_value(patients.adjusted_p),
+        patients=patients.patients,
+    )
+
+
+def _collapsed(row: Row) -> bool:
+    return any(run.collapse for run in row.runs)
+
+
+def _single(page: Page, ranked: Sequence[Row]) -> list[Block]:
+    """The range of each mean without one patient, and the order without the one that does most."""
+    word = page.words
+    values = {row.name: scores_of(row, BASELINE_SCORE).counted for row in ranked}
+    found = {name: one for name, each in values.items() if (one := influence(each)) is not None}
+    if not found:
+        return []
+    table = [
+        [
+            name,
+            number(one.mean),
+            f"{number(one.low)}–{number(one.high)}",
+            one.patient,
+            number(one.without),
+        ]
+        for name, one in found.items()
+    ]
+    name, most = max(found.items(), key=lambda item: abs(item[1].without - item[1].mean))
+    said = [
+        word["moves_most"].format(
+            row=name, patient=most.patient, mean=number(most.mean), without=number(most.without)
+        )
+    ]
+    if len(found) > 1:
+        left = {name: mean_without(values[name], most.patient) for name in found}
+        order = sorted(left, key=lambda name: -left[name])
+        key = "without_order_same" if order == list(found) else "without_order_changes"
+        said.append(
+            word[key].format(
+                patient=most.patient,
+                low=number(min(left.values())),
+                high=number(max(left.values())),
+                first=order[0],
+            )
+        )
+    keys = ("row", "mean", "without_one", "mover", "without_it")
+    return [Table([word[f"column_{key}"] for key in keys], table), Paragraph(page.gap.join(said))]
+
+
+def _lessons(page: Page) -> list[Block]:
+    """What each faulty row teaches, by its difference to the corrected one."""
+    word = page.words
+    said = []
+    for row in page.scored:
+        if not row.recipe.loss.name.startswith(FAULTY):
+            continue
+        other = page.corrected.get(row.name)
+        facts = {"row": row.name, "dsc": number(scores_of(row, BASELINE_SCORE).mean)}
+        one = None if other is None else page.comparisons.get((row.name, other.name))
+        if other is None or one is None:
+            said.append(word["lesson_alone"].format(**facts))
+            continue
+        facts |= {"other": other.name, "difference": f"{one.patients.difference:+.3f}"}
+        key = "collapsed" if _collapsed(row) and not _collapsed(other) else one.verdict
+        sentences = [word[f"lesson_{key}"].format(**facts)]
+        faulty, mended = reading_of(row.runs[0].curves), reading_of(other.runs[0].curves)
+        if faulty.loss is not None and mended.loss is not None:
+            sentences.append(
+                word["lesson_loss"].format(
+                    first=number(faulty.first_loss),
+                    loss=number(faulty.loss),
+                    other_first=number(mended.first_loss),
+                    other_loss=number(mended.loss),
+                )
+            )
+        said.append(page.gap.join(sentences))
+    return [Notes(said)] if said else []
+
+
+def _learning(page: Page) -> list[Block]:
+    """Epochs to 0.8 and 0.9, how far the last epochs are apart, and the distance of the losses."""
+    word = page.words
+    table, notes = [], []
+    for row in page.rows:
+        readings = [(run, reading_of(run.curves)) for run in row.runs]
+        known = [(run, one) for run, one in readings if one.ends is not None]
+        if not known:
+            continue
+        ends = [one.ends for _, one in known if one.ends is not None]
+        table.append(
+            [
+                row.name,
+                ", ".join(str(one.to_08 or word["never"]) for _, one in known),
+                ", ".join(str(one.to_09 or word["never"]) for _, one in known),
+                ", ".join(f"{low:.3f}–{high:.3f}" for low, high in ends),
+                ", ".join(number(high - low) for low, high in ends),
+                ", ".join(number(one.distance) for _, one in known if one.distance is not None),
+            ]
+        )
+        for run, one in known:
+            low, high = one.ends or (0.0, 0.0)
+            if high - low <= UNSETTLED:
+                continue
+            label = row.name if len(row.runs) == 1 else run.path.name
+            said = [word["unsettled"].format(run=label, spread=number(high - low))]
+            if one.jumper is not None:
+                patient, least, most = one.jumper
+                count = sum(column.startswith(PATIENT) for column in run.curves)
+                said.append(
+                    word["jumps"].format(
+                        patient=patient,
+                        low=number(least),
+                        high=number(most),
+                        patients=count,
+                        effect=number((most - least) / count),
+                    )
+                )
+            notes.append(page.gap.join(said))
+    if not table:
+        return []
+    keys = ("row", "to_08", "to_09", "ends", "spread", "distance")
+    header = [word[f"column_{key}"] for key in keys]
+    blocks: list[Block] = [Heading(word["learning"], 3), Table(header, table, word["learning_caption"])]
+    return [*blocks, Notes(notes)] if notes else blocks
