@@ -49,8 +49,8 @@ ENGLISH: dict[str, str] = {
     ),
     "cost_caption": (
         "GMAC: 10^9 multiply-accumulates. Milliseconds: ONNX Runtime, {threads} CPU threads, one prepared "
-        "slice without reading and writing. Training minutes: as recorded, on a machine that may have been "
-        "shared."
+        "slice without reading and writing; measured once for each architecture, and empty where no run kept "
+        "its model. Training minutes: as recorded, on a machine that may have been shared."
     ),
     "published_note": (
         "Published scores are for orientation only: another training, another machine, one seed, no interval."
@@ -188,7 +188,7 @@ CHINESE: dict[str, str] = {
         "最佳验证 DSC：各随机种子的平均值（最低到最高）。DSC：患者平均值，每名患者先对种子取平均；区间为对患者的自助法。"
     ),
     "cost_caption": (
-        "GMAC：10^9 次乘加。毫秒：ONNX Runtime，{threads} 个 CPU 线程，一张预处理后的切片，不含读写。"
+        "GMAC：10^9 次乘加。毫秒：ONNX Runtime，{threads} 个 CPU 线程，一张预处理后的切片，不含读写；每种网络结构测一次，没有保留模型时为空。"
         "训练分钟数为当时记录，机器可能与其他任务共用。"
     ),
     "published_note": "已发表的分数仅供参考：训练不同、机器不同、只有一个种子、没有区间。",

@@ -83,7 +83,7 @@ class TestConclusions:
     def test_better_by_several_changes_is_no_merit_of_one(self) -> None:
         changed = ["loss.name=bce", "train.batch_size=4"]
         text = concluded(record("a", WORSE), record("b", GOOD, changed))
-        assert "more than one thing changed (train, loss)" in text
+        assert "more than one thing changed (loss, train)" in text
 
     def test_mean_and_median_may_disagree_for_one_patient(self) -> None:
         lost = np.array([*(GOOD[:-1] + 0.05), 0.0])
