@@ -61,6 +61,7 @@ def curves_plot(
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     names = list(dict.fromkeys(name for rows in panels.values() for name in rows))
     with text_in(font):
@@ -86,6 +87,8 @@ def curves_plot(
                     )
             axes.set_title(title)
             axes.set_xlabel(horizontal)
+            # Ticks are epochs, and there is no half of one.
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(alpha=0.3)
         handles = {
             label: handle

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from glioseg.report.document import Block, Heading, Notes, Paragraph, Table
-from glioseg.report.page import BASELINE_SCORE, FAULTY, Page, number, p_value
+from glioseg.report.page import BASELINE_SCORE, FAULTY, Page, number, p_value, scores_or_none
 from glioseg.report.readings import PATIENT, influence, mean_without, reading_of
 from glioseg.runs.compare import RowComparison, scores_of
 from glioseg.runs.rows import Row, differences
+
+APART = 0.3
+"""Scores of one patient under two protocols that are this far apart are spoken of."""
 
 UNSETTLED = 0.05
 """A spread of the validation DSC in the last epochs that is spoken of."""
@@ -160,7 +163,37 @@ def _single(page: Page, ranked: Sequence[Row]) -> list[Block]:
             )
         )
     keys = ("row", "mean", "without_one", "mover", "without_it")
-    return [Table([word[f"column_{key}"] for key in keys], table), Paragraph(page.gap.join(said))]
+    blocks: list[Block] = [
+        Table([word[f"column_{key}"] for key in keys], table),
+        Paragraph(page.gap.join(said)),
+    ]
+    return [*blocks, *_protocols(page, ranked)]
+
+
+def _protocols(page: Page, ranked: Sequence[Row]) -> list[Block]:
+    """Patients that one and the same network scores far apart under the two protocols."""
+    word = page.words
+    apart: dict[str, list[str]] = {}
+    for row in ranked:
+        own, reference = scores_or_none(row, "own"), scores_of(row, BASELINE_SCORE)
+        if own is None or not row.recipe.postprocess.largest_component:
+            continue
+        for patient, value in own.counted.items():
+            other = reference.counted.get(patient, value)
+            if abs(value - other) > APART:
+                said = word["protocols_row"].format(
+                    row=row.name,
+                    reference=number(other),
+                    own=number(value),
+                    mean=number(reference.mean),
+                    own_mean=number(own.mean),
+                )
+                apart.setdefault(patient, []).append(said)
+    joint = "；" if page.language == "zh" else "; "
+    return [
+        Paragraph(word["protocols_apart"].format(patient=patient, rows=joint.join(rows)))
+        for patient, rows in apart.items()
+    ]
 
 
 def _lessons(page: Page) -> list[Block]:

@@ -55,6 +55,11 @@ ENGLISH: dict[str, str] = {
     "without_order_changes": (
         "Without {patient} the means lie between {low} and {high}, and the order is another one; {first} is first."
     ),
+    "protocols_apart": (
+        "One and the same network scores {patient} far apart under the two protocols: {rows}. Where one component is "
+        "kept, a slight difference of the grid decides which of two is the larger, and with it the score."
+    ),
+    "protocols_row": "{row} {reference} by the reference protocol and {own} on the own grid (mean {mean} and {own_mean})",
     "lessons": "What the faulty rows teach",
     "lesson_collapsed": (
         "{row}: with the fault the network is useless (DSC {dsc}), without it ({other}) it is not. Such a fault is "
@@ -125,6 +130,10 @@ CHINESE: dict[str, str] = {
     "moves_most": "影响最大的是 {patient} 对 {row}：计入该患者时平均值为 {mean}，不计入时为 {without}。",
     "without_order_same": "不计入 {patient} 时，平均值在 {low} 与 {high} 之间，次序不变；第一为 {first}。",
     "without_order_changes": "不计入 {patient} 时，平均值在 {low} 与 {high} 之间，次序改变；第一为 {first}。",
+    "protocols_apart": (
+        "同一网络在两种协议下对 {patient} 的分数相差很大：{rows}。只保留一个连通域时，网格的细微差别就会决定两个连通域中哪个更大，从而决定分数。"
+    ),
+    "protocols_row": "{row} 按参考协议为 {reference}，在自身网格上为 {own}（平均值 {mean} 与 {own_mean}）",
     "lessons": "有缺陷的各行给出的教训",
     "lesson_collapsed": "{row}：有缺陷时网络毫无用处（DSC {dsc}），去掉缺陷后（{other}）则不然。这样的缺陷一眼可见。",
     "lesson_worse": "{row}：缺陷使 DSC 下降：与 {other} 相差 {difference}，超出噪声。",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,17 @@ class TestConclusions:
             "p2 varies most there, from 0.000 to 0.950; alone this moves a mean over 2 patients by 0.475"
             in text
         )
+
+    def test_protocols_that_disagree_are_named(self) -> None:
+        one = record("a", GOOD)
+        assert one.evaluation is not None
+        own = one.evaluation.own["dice"]
+        lost = replace(own, values={**own.values, "p3": 0.0})
+        evaluation = replace(one.evaluation, own={**one.evaluation.own, "dice": lost})
+        text = concluded(replace(one, evaluation=evaluation))
+        assert "scores p3 far apart" in text
+        assert "a 0.767 by the reference protocol and 0.000 on the own grid (mean 0.800 and 0.723)" in text
+        assert "far apart" not in concluded(one)
 
     def test_one_row_is_not_ranked(self) -> None:
         assert "there is nothing to rank" in concluded(record("a", GOOD))

@@ -20,8 +20,9 @@ from glioseg.cli import app
 from glioseg.cli.workers import PROGRAM
 from glioseg.draw import chinese_font, smoothed
 from glioseg.errors import InputError
+from glioseg.evaluation.cost import Cost
 from glioseg.recipe import load_recipe
-from glioseg.report import Headline, figures, page, write_report
+from glioseg.report import Headline, figures, methods, page, write_report
 from glioseg.report.words import CHINESE, ENGLISH
 from glioseg.runs.compare import compare_rows, pairs_of
 from glioseg.runs.folder import RunFolder
@@ -233,13 +234,17 @@ class TestReport:
         markdown = (tmp_path / "report.md").read_text(encoding="utf-8")
         assert not re.search(r"https?://|<script|<link|@import|src=\"(?!data:)", page)
         table = CHINESE if language == "zh" else ENGLISH
-        for key in ("experiments", "faulty", "curves", "failures", "statistics", "commands"):
+        for key in ("experiments", "conclusions", "faulty", "curves", "failures", "statistics", "commands"):
             assert f"## {table[key]}" in markdown
             assert f">{table[key]}</h" in page
         # Both seeds in one row, the faulty row explained with the corrected one's numbers.
         assert "| 2 |" in markdown
         explained = table["faulty_corrected"].split("{row}")[0]
         assert explained in markdown
+        # Sizes are those of the runs, and not those of the recipe's summary.
+        sizes = table["baseline_run"].format(network="unet", loss="dice", size=32, epochs=2, batch=2)
+        assert sizes in markdown
+        assert "100 epochs" not in markdown
         # No folder of this machine.
         assert str(runs["one"].parent) not in page + markdown
         assert "glioseg train data --recipe reference" in markdown
@@ -261,6 +266,41 @@ class TestReport:
         assert markdown.startswith("# Mine\n")
         assert "failed: stopped with a diagnosis. The loss became nan." in markdown
         assert "unscored: trained, not scored. Run: glioseg evaluate unscored DATA" in markdown
+
+    def test_examples_bear_the_score_of_their_outlines(
+        self, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = tmp_path / "run"
+        shutil.copytree(runs["one"], run)
+        metrics = RunFolder(run).metrics
+        content = json.loads(metrics.read_text(encoding="utf-8"))
+        content["reference"]["values"] = dict.fromkeys(content["reference"]["values"], 0.987)
+        metrics.write_text(json.dumps(content), encoding="utf-8")
+        labels: list[str] = []
+        real = figures.with_text
+        monkeypatch.setattr(
+            figures, "with_text", lambda picture, text: labels.append(text) or real(picture, text)
+        )
+        write_report([run], tmp_path / "out")
+        scored = RunRecord.read(run).scores("own")
+        assert scored is not None
+        assert labels
+        assert set(labels) <= {f"1  {value:.3f}" for value in scored.values.values()}
+
+    def test_rows_of_one_network_have_one_cost(
+        self, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        measured: list[Path] = []
+
+        def once(recipe: object, model: Path) -> Cost:
+            measured.append(model)
+            return Cost(1, 1.0, float(len(measured)), 1)
+
+        monkeypatch.setattr(methods, "measure_cost", once)
+        without = tmp_path / "without"
+        shutil.copytree(runs["one"], without, ignore=shutil.ignore_patterns("model.onnx"))
+        write_report([without, runs["faulty"]], tmp_path / "out")
+        assert measured == [RunFolder(runs["faulty"]).model]
 
     def test_without_the_data_there_are_no_pictures_of_them(
         self, runs: dict[str, Path], tmp_path: Path
