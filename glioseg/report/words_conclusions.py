@@ -56,8 +56,8 @@ ENGLISH: dict[str, str] = {
         "Without {patient} the means lie between {low} and {high}, and the order is another one; {first} is first."
     ),
     "protocols_apart": (
-        "One and the same network scores {patient} far apart under the two protocols: {rows}. Where one component is "
-        "kept, a slight difference of the grid decides which of two is the larger, and with it the score."
+        "One and the same network scores {patient} far apart under the two protocols: {rows}. Where only the "
+        "largest component is kept, such a jump can come of two components of which now one, now the other is larger."
     ),
     "protocols_row": "{row} {reference} by the reference protocol and {own} on the own grid (mean {mean} and {own_mean})",
     "lessons": "What the faulty rows teach",
@@ -131,7 +131,7 @@ CHINESE: dict[str, str] = {
     "without_order_same": "不计入 {patient} 时，平均值在 {low} 与 {high} 之间，次序不变；第一为 {first}。",
     "without_order_changes": "不计入 {patient} 时，平均值在 {low} 与 {high} 之间，次序改变；第一为 {first}。",
     "protocols_apart": (
-        "同一网络在两种协议下对 {patient} 的分数相差很大：{rows}。只保留一个连通域时，网格的细微差别就会决定两个连通域中哪个更大，从而决定分数。"
+        "同一网络在两种协议下对 {patient} 的分数相差很大：{rows}。只保留最大连通域时，如果两个连通域时而这个更大、时而那个更大，就可能出现这样的跳变。"
     ),
     "protocols_row": "{row} 按参考协议为 {reference}，在自身网格上为 {own}（平均值 {mean} 与 {own_mean}）",
     "lessons": "有缺陷的各行给出的教训",
