@@ -17,7 +17,7 @@ import glioseg
 ROOT = Path(glioseg.__file__).parent
 LEVELS = (
     {"words"},
-    {"_version", "errors"},
+    {"_version", "errors", "owner"},
     {"files", "settings", "scan", "environment"},
     {"recipe", "prediction"},
     {"io"},
@@ -213,6 +213,7 @@ def test_postprocessing_loads_what_it_needs() -> None:
         "glioseg._version",
         "glioseg.errors",
         "glioseg.files",
+        "glioseg.owner",
         "glioseg.postprocess",
         "glioseg.recipe",
         "glioseg.scan",
