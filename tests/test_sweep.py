@@ -38,7 +38,12 @@ def test_the_owner_stands_in_the_name() -> None:
 
 def test_what_ended_processes_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
     gone, here = gone_process(), this_process()
-    left = [named(gone, ".ckpt"), named(gone), named(replace(here, boot="000000")), named(replace(here, start=1))]
+    left = [
+        named(gone, ".ckpt"),
+        named(gone),
+        named(replace(here, boot="000000")),
+        named(replace(here, start=1)),
+    ]
     kept = [named(here, ".ckpt"), named(replace(gone, host="00000000")), named(replace(gone, space=1))]
     for name in (*left, *kept, "last.ckpt", ".part-0123456789abcdef.ckpt"):
         (tmp_path / name).write_bytes(b"half")
@@ -119,7 +124,9 @@ def test_a_writer_with_permissions_of_its_own_does_not_decide(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_content_and_name_are_on_the_disk_before_the_block_has_ended(tmp_path: Path, monkeypatch, kind) -> None:
+def test_content_and_name_are_on_the_disk_before_the_block_has_ended(
+    tmp_path: Path, monkeypatch, kind
+) -> None:
     from glioseg.files import folder_written_whole
 
     done: list[tuple[str, str]] = []
