@@ -20,6 +20,7 @@ import numpy as np
 
 from glioseg.errors import Fault
 from glioseg.files import FULL, written_whole
+from glioseg.io.memory import SEGMENTING, memory_for
 from glioseg.io.save import write_both
 from glioseg.measure.size import largest_diameter
 from glioseg.model.predictor import Predictor
@@ -215,7 +216,8 @@ class _Work:
 
         def read(source: Source) -> tuple[Scan, float]:
             started = time.perf_counter()
-            scan = source.read()
+            with memory_for(SEGMENTING):
+                scan = source.read()
             return scan, time.perf_counter() - started
 
         places = iter(waiting)

@@ -69,6 +69,8 @@ def _decode(path: Path, frames: Sequence[Frame]) -> list[Voxels]:
             signed = int(dataset.get("PixelRepresentation", 0)) == 1
     except InputError:
         raise
+    except MemoryError as error:
+        raise InputError(Fault("memory.ran_out", path)) from error
     except Exception as error:  # decoders raise whatever damaged bytes lead to
         raise InputError(damaged(path)) from error
     size = (frames[0].rows, frames[0].columns)
