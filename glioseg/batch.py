@@ -172,7 +172,7 @@ class _Work:
         try:
             incomplete = self.folder.conclude(first, facts)
         except Exception as error:  # what a library or the system may raise is told like everything else
-            self._failed([fault for fault in faults_of(error, self.folder.path) if not self._is_told(fault)])
+            self._failed(faults_of(error, self.folder.path))
             return []
         own = {source.id for source in self.sources}
         return [name for name in incomplete if name not in own]
@@ -195,7 +195,13 @@ class _Work:
         with ThreadPoolExecutor(1) as writer:
             writing: list[tuple[int, Future[ScanResult]]] = []
             for number, scan, started in self._read_ahead(waiting, elsewhere):
+                if writing and writing[0][1].done():
+                    self._collect(writing)
+                    writing = []
                 source = self.sources[number]
+                if self.stopped:
+                    self.folder.give_back(source)
+                    break
                 try:
                     prediction = self.predictor(scan)
                 except Exception as error:  # whatever a network or a library runs into
@@ -323,16 +329,14 @@ class _Work:
     def _failed(self, faults: Sequence[Fault], source: Source | None = None) -> None:
         """Note faults and tell them at once; a full disk ends the work."""
         for fault in faults:
+            if fault.code == FULL and self.stopped:
+                continue  # what was on its way when the disk was found full does not fit either
             self.faults.append(fault)
             self.stopped = self.stopped or fault.code == FULL
             if self.tell_fault is not None:
                 self.tell_fault(fault)
         if source is not None:
             self.folder.give_back(source)
-
-    def _is_told(self, fault: Fault) -> bool:
-        """Whether a full disk was told before: the summary does not fit either."""
-        return fault.code == FULL and any(other.code == FULL for other in self.faults)
 
 
 def _write_probability(id: str, prediction: Prediction, folder: Path) -> None:

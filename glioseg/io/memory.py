@@ -15,8 +15,8 @@ READING = 8
 """Bytes for each value while a file is read: stored, scaled, and turned into the scan's order."""
 
 SEGMENTING = 32
-"""Bytes for each voxel of a slice at the peak of reading, segmenting and writing one scan (measured on volumes
-of 512 x 512 x 100, 32 at most, whatever the type of the voxels)."""
+"""Bytes for each voxel at the peak of reading, segmenting and writing one scan, whatever is stored: measured on
+volumes of 512 x 512 x 100."""
 
 SMALL = 256_000_000
 """Bytes below which nothing is asked: every machine that can run the program has them."""
@@ -108,7 +108,8 @@ def _left_to_groups() -> list[int]:
     """What is left in each control group of Linux that the process is in."""
     left = []
     for line in _text(Path("/proc/self/cgroup")).splitlines():
-        _, controllers, place = (line.split(":", 2) + ["", ""])[:3]
+        _, _, rest = line.partition(":")
+        controllers, _, place = rest.partition(":")
         if controllers == "":
             top, most, used = Path("/sys/fs/cgroup"), "memory.max", "memory.current"
         elif "memory" in controllers.split(","):
