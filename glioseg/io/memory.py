@@ -14,9 +14,9 @@ from glioseg.errors import Fault, InputError
 READING = 8
 """Bytes for each value while a file is read: stored, scaled, and turned into the scan's order."""
 
-SEGMENTING = 32
-"""Bytes for each voxel at the peak of reading, segmenting and writing one scan, whatever is stored: measured on
-volumes of 512 x 512 x 100."""
+SEGMENTING = 34
+"""Bytes for each voxel at the peak of reading, segmenting and writing one scan, whatever is stored; measured
+on volumes of 512 x 512 x 100 and 200."""
 
 SMALL = 256_000_000
 """Bytes below which nothing is asked: every machine that can run the program has them."""
