@@ -81,8 +81,8 @@ def lies(out: Path) -> list[str]:
         }
         if there != set(record["files"]):
             found.append(f"{path.stem}: has {sorted(there)}, says {sorted(record['files'])}")
-        (mask,) = (out / name for name in record["files"] if name.startswith("masks/"))
-        if mask.is_file() and voxels_of(mask) != record["lesion_voxels"]:
+        mask = out / next(name for name in record["outputs"] if name.startswith("masks/"))
+        if mask.exists() and voxels_of(mask) != record["lesion_voxels"]:
             found.append(f"{path.stem}: {voxels_of(mask)} voxels in the mask, {record['lesion_voxels']} told")
     if (out / "summary.csv").exists():
         for id, row in rows_of(out).items():
