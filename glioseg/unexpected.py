@@ -43,6 +43,8 @@ def faults_of(error: BaseException, where: object) -> tuple[Fault, ...]:
         return (write_fault(Path(str(error.filename or where)), error),)
     if is_memory(error):
         return (Fault("memory.ran_out", where),)
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return (Fault("unexpected.file", error.filename, reason=error.strerror),)
     kind = type(error).__name__
     log = _logged(error, where)
     if log is None:

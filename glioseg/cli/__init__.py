@@ -75,9 +75,10 @@ def main() -> None:
         code = exit_code(error.faults) if isinstance(error, InputError) else error.exit_code
         raise SystemExit(code) from None
     except Exception as error:  # the last net: whatever nobody foresaw is one line too
-        for fault in faults_of(error, command_name()):
+        faults = faults_of(error, command_name())
+        for fault in faults:
             typer.echo(f"error: {fault}", err=True)
-        raise SystemExit(1) from None
+        raise SystemExit(exit_code(faults)) from None
 
 
 def command_name() -> str:

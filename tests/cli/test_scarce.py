@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,10 +73,10 @@ def test_a_full_disk(scans: Path, model: Path, full_disk: Path) -> None:
     assert list(rows_of(out)) == ["a", "b"]
 
 
-def test_a_folder_without_permission(
-    scans: Path, model: Path, tmp_path: Path, read_only, monkeypatch, capsys
-) -> None:
+def test_a_folder_without_permission(scans: Path, tmp_path: Path, read_only, monkeypatch, capsys) -> None:
     from glioseg.cli import main
+
+    model = known_model(tmp_path / "model.onnx")
 
     def run(out: Path) -> int:
         arguments = [
