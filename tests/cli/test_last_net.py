@@ -50,11 +50,11 @@ def test_where_no_log_can_be_written_the_error_is_said(monkeypatch, capsys, tmp_
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (OSError(errno.ENOSPC, "No space left on device", "/x/out"), 1, "/x/out: expected room to write, found a full"),
+        (OSError(errno.ENOSPC, "No space left on device", "/x/out"), 1, "/x/out: expected room to write"),
         (OSError(errno.EMFILE, "Too many open files", "/x/in"), 1, "/x/in: expected a free file handle"),
         (MemoryError(), 1, "glioseg study: expected enough memory, found none left"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), 1, "found none left"),
-        (PermissionError(errno.EACCES, "Permission denied", "/x/m.onnx"), 2, "/x/m.onnx: expected a file or folder"),
+        (PermissionError(errno.EACCES, "Permission denied", "/x/m.onnx"), 2, "/x/m.onnx: expected a file"),
         (InputError(Fault("files.full", "/x")), 1, "/x: expected room to write"),
         (InputError(Fault("files.no_permission", "/x")), 2, "/x: expected a place that can be written"),
         (TrainingError("the loss is NaN"), 1, "error: the loss is NaN"),
