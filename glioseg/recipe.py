@@ -26,7 +26,7 @@ class _Table(BaseModel):
 class PrepareChoice(_Table):
     """How scans are made ready: a name and a size. :class:`glioseg.prepare.Preparation` does it.
 
-    ``default`` finds the head in FLAIR, cuts a square around it, keeps every slice and
+    ``head`` finds the head in FLAIR, cuts a square around it, keeps every slice and
     normalises each channel from its foreground: clipped between background and the 99.8th
     percentile, then z-scored. ``tissue`` does the same in units of brain tissue
     (:mod:`glioseg.prepare.tissue`), ``even_tissue`` takes out the shading of the coils before that
@@ -34,7 +34,7 @@ class PrepareChoice(_Table):
     (:mod:`glioseg.prepare.reference`).
     """
 
-    name: Literal["default", "tissue", "even_tissue", "reference"] = "default"
+    name: Literal["head", "tissue", "even_tissue", "reference"] = "even_tissue"
     size: int = Field(default=128, ge=16, le=1024)
     drop_ends: bool = Field(
         default=False, description="leave out the first and last slice, as the reference protocol does"

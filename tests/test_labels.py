@@ -133,7 +133,7 @@ def test_components_are_kept_for_each_class() -> None:
 
 
 class TestDataSet:
-    @pytest.mark.parametrize("name", ["default", "reference"])
+    @pytest.mark.parametrize("name", ["head", "reference"])
     def test_targets_are_the_shares_of_the_classes(self, tissue: Path, tmp_path: Path, name: str) -> None:
         case = find_cases(tissue)[0]
         preparation = Preparation(name=name, size=48)  # type: ignore[arg-type]

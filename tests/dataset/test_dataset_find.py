@@ -197,7 +197,7 @@ def test_scans_that_predict_reads_are_labelled_scans_if_they_have_a_mask(tmp_pat
         assert census.faults == ()
         assert census.patients == 2
         assert census.slices == sum(census.counts) == (6 if data in ("flat", "singular") else 12)
-        (prepared, _) = prepare_cases(cases, Preparation(name="default", size=32), tmp_path / "cache")
+        (prepared, _) = prepare_cases(cases, Preparation(name="head", size=32), tmp_path / "cache")
         assert prepared.targets.any()
 
 
