@@ -5,6 +5,8 @@ The tables stand here and say nothing of how they are carried out: what they con
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
 
@@ -249,6 +251,10 @@ class TrainChoice(_Table):
         description="stop after so many epochs of all-empty or all-full predictions; 0: never",
     )
     channels_last: bool = False
+    frozen_norms: bool = Field(
+        default=False,
+        description="batch normalisation keeps the statistics that the training starts with (--from)",
+    )
     small_size: int | None = Field(
         default=None, ge=32, description="pixels a side of the first small_epochs; they are quicker"
     )
@@ -328,12 +334,18 @@ def recipe_names() -> list[str]:
     return toml_names(RECIPES)
 
 
-def load_recipe(name_or_path: str | Path, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
+def load_recipe(
+    name_or_path: str | Path,
+    settings: list[str] | tuple[str, ...] = (),
+    base: Mapping[str, Any] | None = None,
+) -> Recipe:
     """Load a shipped recipe by name, or a TOML file, and change single settings.
 
     Args:
         name_or_path: ``"reference"``, ``"default"``, ..., or a path that ends in ``.toml``.
         settings: ``"table.key=value"`` each; the value is TOML, a bare word is taken as text.
+        base: tables for a recipe that does not have them itself, for instance those of the model that a
+            training goes on from.
 
     Raises:
         InputError: every unknown key (with the nearest name) and every value out of range, all at once.
@@ -344,6 +356,8 @@ def load_recipe(name_or_path: str | Path, settings: list[str] | tuple[str, ...] 
     path = find_toml(name_or_path, RECIPES, "recipe")
     content = read_toml(path)
     content.setdefault("name", path.stem)
+    for table, values in (base or {}).items():
+        content.setdefault(table, deepcopy(values))
     faults: list[Fault] = []
     for setting in settings:
         faults += _set(content, setting)

@@ -16,10 +16,10 @@ from glioseg.augment import Augmentation
 from glioseg.errors import TrainingError
 from glioseg.losses import build_loss
 from glioseg.measure import dice
-from glioseg.networks import build_network
 from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
 from glioseg.prepare import choose_sequences, neighbour_channels
 from glioseg.recipe import PostprocessChoice, Recipe
+from glioseg.training.start import network_of
 
 LOG_EVERY = 10
 FIRST_DIVISOR = 25.0
@@ -43,8 +43,7 @@ class SegmentationModule(lightning.LightningModule):
         channels = neighbour_channels(recipe.input.sequences, recipe.input.neighbours)
         # The first weights depend on the seed alone, not on what was drawn before.
         torch.manual_seed(recipe.train.seed)
-        arguments = {"out_channels": recipe.labels.channels, **recipe.network.arguments}
-        self.network = build_network(recipe.network.name, len(channels), **arguments)
+        self.network = network_of(recipe)
         if recipe.train.channels_last:
             self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = build_loss(recipe.loss.name, **recipe.loss.arguments)
@@ -66,6 +65,15 @@ class SegmentationModule(lightning.LightningModule):
         """Logits of a batch."""
         logits: Tensor = self.network(self._laid_out(images))
         return logits
+
+    def train(self, mode: bool = True) -> SegmentationModule:
+        """Go over to training, or to evaluation; frozen statistics of batches stay as they are in both."""
+        super().train(mode)
+        if self.recipe.train.frozen_norms:
+            for module in self.network.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Move a batch, unless it was made where it is used."""

@@ -42,6 +42,7 @@ from glioseg.training.data import EpochBatches
 from glioseg.training.graphed import Graphs, is_small
 from glioseg.training.module import SegmentationModule, log_every
 from glioseg.training.result import save_result
+from glioseg.training.start import Start, load_start, network_of, read_start
 from glioseg.training.supply import SuppliedData
 
 
@@ -92,6 +93,7 @@ def train(
     cache: Path | None = None,
     patient_rule: str | None = None,
     minutes: float | None = None,
+    start: str | Path | Start | None = None,
     echo: Callable[[str], None] = print,
 ) -> RunFolder:
     """Train, or go on with a training.
@@ -108,6 +110,8 @@ def train(
         cache: folder for prepared slices.
         patient_rule: regular expression that finds the patient in a file name (layout images/ and masks/).
         minutes: stop between two epochs in this time; the run can then be resumed.
+        start: go on from these weights: what :func:`glioseg.load_model` takes, or a ``.safetensors`` file.
+            Without a recipe it is ``finetune``, which takes the network and the preparation over.
         echo: where lines for the reader go.
 
     Returns:
@@ -124,8 +128,12 @@ def train(
     """
     hardware = hardware or Hardware()
     data = None if data is None else Path(data)
+    if start is not None and not isinstance(start, Start):
+        start = read_start(start)
     if not isinstance(recipe, Recipe) and not resume:
-        recipe = load_recipe("default" if recipe is None else recipe)
+        recipe = load_recipe(
+            recipe or ("default" if start is None else "finetune"), base=start.tables if start else None
+        )
     if out is None:
         if resume or hardware.devices * hardware.nodes > 1 or not isinstance(recipe, Recipe):
             raise InputError(Fault("train.out"))
@@ -136,6 +144,9 @@ def train(
     keep_freed_memory()
     given = recipe if isinstance(recipe, Recipe) else None
     run, recipe, data = _begin(data, given, out, resume)
+    if start is not None:
+        # Wrong weights are told of before the data are prepared.
+        load_start(network_of(recipe, pretrained=False), recipe, start)
     if resume and patient_rule is None:
         patient_rule = run.manifest.get("patient_rule")
     cases = find_cases(data, patient_rule, cache)
@@ -151,6 +162,7 @@ def train(
         "patient_rule": patient_rule,
         "split": {"name": split.name, "train": list(split.train), "validation": list(split.validation)},
         "seed": recipe.train.seed,
+        "start": {"model": start.name, "fingerprint": start.fingerprint} if start else None,
         "training_slices": sum(len(case.lesion) for case in train_cases),
         "lesion_slices": int(sum((case.lesion >= 0.5).sum() for case in train_cases)),
     }
@@ -166,7 +178,7 @@ def train(
         )
     with _alone(run):
         try:
-            _fit(run, recipe, train_cases, validation_cases, resume, hardware, limit, echo)
+            _fit(run, recipe, train_cases, validation_cases, resume, hardware, limit, start, echo)
         except TrainingError as error:
             if _rank() == 0:
                 run.note(status="failed", failure=str(error))
@@ -260,6 +272,7 @@ def _fit(
     resume: bool,
     hardware: Hardware,
     limit: TimeLimit | None,
+    start: Start | None,
     echo: Callable[[str], None],
 ) -> None:
     _quiet_lightning()
@@ -270,10 +283,15 @@ def _fit(
     )
     if hardware.compiled:
         module.network.compile(dynamic=False)
-    start = getattr(module.network, "start", None)
-    if start is not None and not resume and _rank() == 0:
-        run.note(network_start=start)
-        echo(start)
+    if not resume:
+        if start is not None:
+            said = [f"The training goes on from {start.name}.", *load_start(module.network, recipe, start)]
+        else:
+            said = [str(module.network.start)] if hasattr(module.network, "start") else []
+        if said and _rank() == 0:
+            run.note(network_start=" ".join(said))
+            for sentence in said:
+                echo(sentence)
     data = SuppliedData(recipe, train_cases, validation_cases, world, echo, hardware.workers)
     table = MetricsTable(run.metrics_file)
     callbacks: list[Callback] = [LearningRate(), table, Progress(table, echo)]
