@@ -11,14 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError, require_extra
 from glioseg.model.description import ModelDescription, read_description
 from glioseg.model.export import INPUT, OUTPUT, TOLERANCE
 from glioseg.networks import build_network, find_network, without_pretrained
+
+NODE_OF = {"Conv2d": "Conv", "ConvTranspose2d": "ConvTranspose", "BatchNorm2d": "BatchNormalization"}
+"""What the exporter makes of the layers whose weights it renames or merges; all others keep their names."""
 
 
 def recover_network(path: Path) -> tuple[Any, ModelDescription]:
@@ -58,97 +62,94 @@ def recover_network(path: Path) -> tuple[Any, ModelDescription]:
 
 
 def _state(network: Any, model: Any, images: Any) -> dict[str, Any]:
-    """The state dict of ``network`` from the constants of an ONNX model that was traced from it."""
+    """The state dict of ``network`` from the constants of an ONNX model that was traced from it.
+
+    The nodes of the graph stand in the order in which the modules were called.
+    """
     import torch
+
+    constants = _constants(model)
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+    values = {name: constants[name] for name in state if name in constants}
+    nodes = [node for node in model.graph.node if node.op_type in NODE_OF.values()]
+    for name, kind, norm in _calls(network, images):
+        if kind == "BatchNorm2d" and (not nodes or nodes[0].op_type != NODE_OF[kind]):
+            continue  # merged into the convolution before
+        node = nodes.pop(0)
+        if node.op_type != NODE_OF[kind]:
+            raise ValueError(f"{node.op_type} in the place of {name}")
+        parts = (
+            ("weight", "bias", "running_mean", "running_var") if kind == "BatchNorm2d" else ("weight", "bias")
+        )
+        given = dict(zip(parts, (constants[one] for one in node.input[1:]), strict=False))
+        merged = norm is not None and not (nodes and nodes[0].op_type == NODE_OF["BatchNorm2d"])
+        if norm is not None and merged:
+            own = given["bias"] if f"{name}.bias" not in state else np.zeros_like(given["bias"])
+            values[f"{norm.name}.weight"] = np.ones_like(own)
+            values[f"{norm.name}.bias"] = own
+            values[f"{norm.name}.running_mean"] = np.zeros_like(own)
+            # Divided by the root of variance and epsilon: by one.
+            values[f"{norm.name}.running_var"] = np.full_like(own, 1 - norm.epsilon)
+        values |= {f"{name}.{part}": value for part, value in given.items() if f"{name}.{part}" in state}
+    missing = [name for name in state if name not in values and not name.endswith("num_batches_tracked")]
+    if missing or nodes:
+        raise ValueError(f"no weights of {missing[0]}" if missing else f"{len(nodes)} more layers")
+    return {**state, **{name: torch.from_numpy(np.array(value)) for name, value in values.items()}}
+
+
+def _constants(model: Any) -> dict[str, npt.NDArray[Any]]:
+    """Constants of a model by name; some are another name of one, or its wider kind."""
     from onnx import numpy_helper
 
     constants = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
     for node in model.graph.node:
-        if node.op_type == "Cast" and node.input[0] in constants:
-            constants[node.output[0]] = constants[node.input[0]].astype(np.float32)
-    state = {name: value.clone() for name, value in network.state_dict().items()}
-    given = {name for name in state if name in constants}
-    for name in given:
-        state[name] = torch.from_numpy(constants[name].copy())
-    norms = _norms_after(network, images)
-    for node in model.graph.node:
-        # The tracer names a node after the module that it computes: /encoder/_bn0/BatchNormalization.
-        module = ".".join(_last_scopes(node.name))
-        if node.op_type == "BatchNormalization":
-            names = ("weight", "bias", "running_mean", "running_var")
-            values = dict(zip(names, node.input[1:5], strict=True))
-        elif node.op_type in ("Conv", "ConvTranspose"):
-            values = dict(zip(("weight", "bias"), node.input[1:3], strict=False))
-        else:
-            continue
-        if node.op_type != "BatchNormalization" and f"{module}.bias" not in state and "bias" in values:
-            merged = constants[values.pop("bias")]
-            norm, epsilon = norms[module]
-            state[f"{norm}.weight"] = torch.ones(len(merged))
-            state[f"{norm}.bias"] = torch.from_numpy(merged.copy())
-            state[f"{norm}.running_mean"] = torch.zeros(len(merged))
-            # Divided by the root of variance and epsilon: by one.
-            state[f"{norm}.running_var"] = torch.full((len(merged),), 1 - epsilon)
-            given |= {f"{norm}.{part}" for part in ("weight", "bias", "running_mean", "running_var")}
-        for part, name in values.items():
-            state[f"{module}.{part}"] = torch.from_numpy(constants[name].copy())
-            given.add(f"{module}.{part}")
-    missing = [name for name in state if name not in given and not name.endswith("num_batches_tracked")]
-    if missing:
-        raise ValueError(f"no weights of {missing[0]}")
-    return state
+        if node.op_type in ("Cast", "Identity") and node.input[0] in constants:
+            value = constants[node.input[0]]
+            constants[node.output[0]] = value.astype(np.float32) if node.op_type == "Cast" else value
+    return constants
 
 
-def _last_scopes(node: str) -> list[str]:
-    """Module path of a node's name: a module inside ModuleList or Sequential repeats the names above it.
-
-    ``/decoder.0/convolutions/convolutions.1/Conv`` is of ``decoder.0.convolutions.1``.
-    """
-    scopes: list[str] = []
-    for scope in node.strip("/").split("/")[:-1]:
-        if scopes and scope.startswith(f"{scopes[-1]}."):
-            scopes.pop()
-        scopes.append(scope)
-    return scopes
+class _Norm(NamedTuple):
+    name: str
+    epsilon: float
 
 
-def _norms_after(network: Any, images: Any) -> dict[str, tuple[str, float]]:
-    """For each convolution that a batch normalisation follows directly: the name of that, and its epsilon."""
+def _calls(network: Any, images: Any) -> list[tuple[str, str, _Norm | None]]:
+    """Name and kind of the layers with weights in the order of their calls; of a convolution also the batch
+    normalisation that follows it directly."""
     import torch
-    from torch import nn
 
-    makers: dict[int, str] = {}
-    kept: list[Any] = []
-    found: dict[str, tuple[str, float]] = {}
+    calls: list[tuple[str, str, Any]] = []
+    followed: dict[int, _Norm] = {}
     hooks = []
 
     def remember(name: str) -> Callable[[Any, Any, Any], None]:
         def hook(module: Any, inputs: Any, output: Any) -> None:
-            makers[id(output)] = name
-            # As long as the tensor lives, nothing else has its id.
-            kept.append(output)
-
-        return hook
-
-    def look_up(name: str) -> Callable[[Any, Any], None]:
-        def hook(module: Any, inputs: Any) -> None:
-            if id(inputs[0]) in makers:
-                found[makers[id(inputs[0])]] = (name, module.eps)
+            if _kind(module) == "BatchNorm2d":
+                # Tensors live as long as they stand in the list, so that no two have one id.
+                followed[id(inputs[0])] = _Norm(name, module.eps)
+            calls.append((name, _kind(module), output))
 
         return hook
 
     for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        if _kind(module) in NODE_OF:
             hooks.append(module.register_forward_hook(remember(name)))
-        elif isinstance(module, nn.BatchNorm2d):
-            hooks.append(module.register_forward_pre_hook(look_up(name)))
     try:
         with torch.no_grad():
             network(images[:1])
     finally:
         for hook in hooks:
             hook.remove()
-    return found
+    return [
+        (name, kind, None if kind == "BatchNorm2d" else followed.get(id(output)))
+        for name, kind, output in calls
+    ]
+
+
+def _kind(module: Any) -> str:
+    """Which of :data:`NODE_OF` a module is; subclasses count."""
+    return next((base.__name__ for base in type(module).__mro__ if base.__name__ in NODE_OF), "")
 
 
 def _difference(network: Any, model: Any, images: Any) -> float:

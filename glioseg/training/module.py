@@ -66,20 +66,18 @@ class SegmentationModule(lightning.LightningModule):
         logits: Tensor = self.network(self._laid_out(images))
         return logits
 
-    def train(self, mode: bool = True) -> SegmentationModule:
-        """Go over to training, or to evaluation; frozen statistics of batches stay as they are in both."""
-        super().train(mode)
-        if self.recipe.train.frozen_norms:
-            for module in self.network.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
-        return self
-
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Move a batch, unless it was made where it is used."""
         if batch["image"].device == device:
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+    def on_train_epoch_start(self) -> None:
+        """Keep the statistics of batches that the training starts with, if the recipe says so."""
+        if self.recipe.train.frozen_norms:
+            for module in self.network.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
 
     def on_fit_start(self) -> None:
         """Lay the weights out as the device reads them fastest; the numbers stay what they are."""

@@ -122,12 +122,14 @@ def load_start(network: nn.Module, recipe: Recipe, start: Start) -> list[str]:
         raise InputError(_other(recipe, start, faults[0]))
     said: list[str] = []
     channels = neighbour_channels(recipe.input.sequences, recipe.input.neighbours)
+    # Networks begin with the layer that sees the images.
+    first = next(name for name, value in own.items() if value.dim() == 4)
     for name, value in own.items():
         given = state[name]
         if given.shape[2:] != value.shape[2:] or given.dim() != value.dim():
             raise InputError(_other(recipe, start, name))
-        if given.dim() > 1 and given.shape[1] != value.shape[1]:
-            if (given.shape[1], value.shape[1]) != (len(start.channels), len(channels)):
+        if name == first and start.channels and start.channels != channels:
+            if given.shape[1] != len(start.channels):
                 raise InputError(_other(recipe, start, name))
             given = _by_name(given.transpose(0, 1), start.channels, channels, given.mean(1)).transpose(0, 1)
         if given.dim() > 0 and given.shape[0] != value.shape[0]:
@@ -136,6 +138,8 @@ def load_start(network: nn.Module, recipe: Recipe, start: Start) -> list[str]:
                 raise InputError(_other(recipe, start, name))
             lesion = [row for row, title in enumerate(classes) if title is not None]
             given = _by_name(given, classes, titles, given[lesion].mean(0))
+        if given.shape != value.shape:
+            raise InputError(_other(recipe, start, name))
         state[name] = given
     if start.channels and channels != start.channels:
         new = [channel for channel in channels if channel not in start.channels]
@@ -168,4 +172,5 @@ def _by_name(
 
 
 def _other(recipe: Recipe, start: Start, parameter: str) -> Fault:
-    return Fault("training.start_other_network", start.name, network=recipe.network.name, parameter=parameter)
+    network = recipe.network.name
+    return Fault("training.start_other_network", model=start.name, network=network, parameter=parameter)
