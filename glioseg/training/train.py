@@ -140,6 +140,8 @@ def train(
         patient_rule = run.manifest.get("patient_rule")
     cases = find_cases(data, patient_rule, cache)
     split = split_patients(recipe.split, [case.id for case in cases], [case.site for case in cases])
+    if split.note and _rank() == 0:
+        echo(split.note)
     print_hash = fingerprint(cases, cache)
     started = time.monotonic()
     prepared = _prepare(cases, split, recipe, cache, echo)
