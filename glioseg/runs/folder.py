@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,32 @@ class RunFolder:
         except (OSError, ValueError) as error:
             raise InputError(Fault("runs.manifest", self.manifest_file, reason=error)) from error
 
+    def sweep(self) -> None:
+        """Remove what a killed process left half-written; only for who holds the lock of the run."""
+        for part in self.path.glob(".part-*"):
+            part.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Remove what a training has written here before its first checkpoint."""
+        self.sweep()
+        for path in (self.recipe_file, self.manifest_file, self.metrics_file, *self.path.glob("events.*")):
+            path.unlink(missing_ok=True)
+
     def note(self, **facts: Any) -> None:
         """Add facts to the manifest."""
         write_json(self.manifest_file, {**self.manifest, **facts})
+
+
+def missing_folders(path: Path) -> list[Path]:
+    """A folder and those above it that are not there yet, the innermost first."""
+    return [folder for folder in (path, *path.parents) if not folder.exists()]
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that nothing can be written into.
+
+    Raises:
+        InputError: it says why.
+    """
+    if not os.access(folder, os.W_OK):
+        raise InputError(Fault("files.no_permission", folder))
