@@ -57,6 +57,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except RecursionError:
+        raise InputError(Fault("settings.no_toml", path, reason="lists in lists, too deep")) from None
     except (OSError, ValueError) as error:
         raise InputError(Fault("settings.no_toml", path, reason=error)) from error
 
@@ -65,7 +67,7 @@ def parse_value(text: str) -> Any:
     """A value as TOML has it; a bare word is text."""
     try:
         return tomllib.loads(f"value = {text.strip()}")["value"]
-    except ValueError:
+    except (ValueError, RecursionError):
         return text.strip()
 
 

@@ -7,15 +7,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 from glioseg.environment import environment
-from glioseg.errors import Fault, InputError
+from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import make_folder, write_json
 from glioseg.recipe import Recipe, load_recipe
+from glioseg.runs.manifest import read_manifest
 
 
 class RunFolder:
@@ -54,11 +54,18 @@ class RunFolder:
         """Open a run that exists.
 
         Raises:
-            InputError: it is not a run folder.
+            InputError: it is not a run folder, or its manifest or its recipe is damaged.
         """
         run = cls(path)
         if not run.manifest_file.is_file() or not run.recipe_file.is_file():
             raise InputError(Fault("runs.not_a_run", path))
+        faults: list[Fault] = []
+        for name in ("manifest", "recipe"):
+            try:
+                getattr(run, name)
+            except InputError as error:
+                faults += error.faults
+        raise_all(faults)
         return run
 
     @property
@@ -70,9 +77,8 @@ class RunFolder:
     def manifest(self) -> dict[str, Any]:
         """What was recorded."""
         try:
-            content: dict[str, Any] = json.loads(self.manifest_file.read_text(encoding="utf-8"))
-            return content
-        except (OSError, ValueError) as error:
+            return read_manifest(self.manifest_file)
+        except ValueError as error:
             raise InputError(Fault("runs.manifest", self.manifest_file, reason=error)) from error
 
     def sweep(self) -> None:
