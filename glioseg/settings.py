@@ -83,6 +83,15 @@ def checked(model: type[Model], content: dict[str, Any], where: str) -> Model:
         raise InputError(*(_fault(model, where, item) for item in error.errors())) from error
 
 
+def first_error(error: ValidationError) -> str:
+    """The first thing that is wrong with data that a model refused, and how many more there are; one line."""
+    first, *others = error.errors()
+    place = ".".join(map(str, first["loc"]))
+    message = first["msg"].replace("Input should be", "should be")
+    said = f"{place}: {message}" if place else message
+    return f"{said}, and {len(others)} more" if others else said
+
+
 def _fault(model: type[BaseModel], where: str, item: Any) -> Fault:
     place = f"{where}: {'.'.join(str(part) for part in item['loc'])}"
     if item["type"] == "extra_forbidden":

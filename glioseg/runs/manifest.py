@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
+from glioseg.settings import first_error
+
 MOST_BYTES = 64 * 2**20
 """More than any file of text in a run has."""
 
@@ -69,15 +71,6 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise ValueError(first_error(error)) from error
     facts: dict[str, Any] = content
     return facts
-
-
-def first_error(error: ValidationError) -> str:
-    """The first thing that is wrong, and how many more there are."""
-    first, *others = error.errors()
-    place = ".".join(map(str, first["loc"]))
-    message = first["msg"].replace("Input should be", "should be")
-    said = f"{place}: {message}" if place else message
-    return f"{said}, and {len(others)} more" if others else said
 
 
 def read_json(path: Path) -> Any:

@@ -17,7 +17,8 @@ from glioseg.measure import Scores
 from glioseg.model.calibration import Evidence
 from glioseg.recipe import Recipe
 from glioseg.runs.folder import RunFolder
-from glioseg.runs.manifest import first_error, read_json, read_text
+from glioseg.runs.manifest import read_json, read_text
+from glioseg.settings import first_error
 
 ProtocolName = Literal["own", "reference"]
 """``own``: each scan's own grid; ``reference``: the published protocol's."""

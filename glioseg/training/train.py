@@ -143,8 +143,6 @@ def _removed_if_new(run: RunFolder) -> Iterator[None]:
     try:
         yield
     finally:
-        if not run.manifest_file.is_file():
-            (run.path / ".lock").unlink(missing_ok=True)
         for folder in missing:
             with suppress(OSError):
                 folder.rmdir()
@@ -201,11 +199,17 @@ def _locked(run: RunFolder) -> Iterator[None]:
     if rank() != 0:
         yield
         return
+    lock = FileLock(run.path / ".lock")
     try:
-        with FileLock(run.path / ".lock", timeout=0):
-            yield
+        lock.acquire(timeout=0)
     except Timeout:
         raise InputError(Fault("training.being_trained", run.path)) from None
+    try:
+        yield
+    finally:
+        lock.release()
+        if not run.manifest_file.is_file():
+            Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def default_run_folder(recipe: Recipe) -> Path:
