@@ -187,9 +187,10 @@ def require_extra(extra: str, *modules: str) -> None:
 
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
-        raise InputError(
-            Fault("extra.missing", extra=extra, modules=", ".join(missing), command=install_command(extra))
-        )
+        from glioseg.install import install_command
+
+        command = install_command(extra)
+        raise InputError(Fault("extra.missing", modules=", ".join(missing), extra=extra, command=command))
 
 
 def shared(faults: Iterable[Fault]) -> list[Fault]:
