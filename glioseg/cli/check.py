@@ -20,7 +20,7 @@ def check(
         str | None, typer.Option(help="Labels of masks with several classes, such as 1,2,3.")
     ] = None,
 ) -> None:
-    """List all faults of a data set with their cure, and count what is there.
+    """List all faults of a data set with their cure; count it.
 
     A fault that many files share is said once. Exit code 2 if anything is wrong.
     """
