@@ -125,7 +125,8 @@ class InputChoice(_Table):
 class SplitChoice(_Table):
     """How to split; :func:`glioseg.dataset.split.split_patients` does it.
 
-    ``reference`` is the published ten validation patients; ``kfold`` deals the patients of each site
+    ``reference`` is the published ten validation patients, and ``holdout`` where they are not among the data;
+    ``kfold`` deals the patients of each site
     over ``folds`` and validates on number ``fold``; ``holdout`` takes ``fraction`` of each site; ``file``
     reads ``{"train": [...], "validation": [...]}`` (JSON), or a text file of validation patients, one a
     line; ``all`` trains on everybody and validates on nobody.

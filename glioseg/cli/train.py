@@ -57,6 +57,7 @@ def train(
 ) -> None:
     """Train a network on labelled scans. Can be killed at any time and continued with --resume."""
     from glioseg.errors import Fault, InputError
+    from glioseg.training.hardware import Hardware, check_device
 
     # Before anything heavy: wrong usage should be told at once.
     require_train()
@@ -74,7 +75,7 @@ def train(
         chosen = load_recipe(recipe or "default", settings or [])
     elif resume is not None:
         chosen = RunFolder.open(resume).recipe
-    from glioseg.training.train import Hardware, default_run_folder
+    from glioseg.training.train import default_run_folder
     from glioseg.training.train import train as run_training
 
     if start is not None:
@@ -128,22 +129,3 @@ def require_train() -> None:
     require_extra(
         "train", "torch", "pytorch_lightning", "tensorboard", "safetensors", "filelock", "onnx", "onnxscript"
     )
-
-
-def check_device(device: str) -> None:
-    """Refuse a device that there is not."""
-    from glioseg.errors import Fault, InputError
-
-    known = ("auto", "cpu", "cuda", "gpu", "mps")
-    kind, colon, number = device.partition(":")
-    if kind not in known or (colon and not (kind == "cuda" and number.isdecimal())):
-        raise InputError(Fault("cli.device", "--device", known=", ".join(known), device=device))
-    if kind in ("auto", "cpu"):
-        return
-    import torch
-
-    there = torch.backends.mps.is_available() if kind == "mps" else torch.cuda.is_available()
-    if not there:
-        raise InputError(Fault("cli.no_device", "--device", kind=kind))
-    if number and int(number) >= torch.cuda.device_count():
-        raise InputError(Fault("cli.no_gpu", "--device", device=device, count=torch.cuda.device_count()))

@@ -84,6 +84,7 @@ def _start(name: str, file: Path, state: dict[str, Tensor], recipe: Recipe | Non
     if recipe is None:
         return Start(name, digest, state, (), (), {})
     tables = recipe.model_dump(include=set(KEPT_TABLES), exclude_none=True)
+    tables["network"]["arguments"] = without_pretrained(recipe.network.name, recipe.network.arguments)
     channels = neighbour_channels(recipe.input.sequences, recipe.input.neighbours)
     return Start(name, digest, state, channels, recipe.labels.titles, tables)
 

@@ -1,178 +1,235 @@
-"""Trainings that go on from a model: which weights they begin with, and what became of the model."""
+"""What cannot be trained is refused before any work, and a start that fails leaves nothing behind."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("pytorch_lightning")
 
-from glioseg.errors import InputError  # noqa: E402
-from glioseg.model.predictor import load_model  # noqa: E402
-from glioseg.recipe import Labels, Recipe, load_recipe  # noqa: E402
+import glioseg.training.train as training  # noqa: E402
+from glioseg.cli import app  # noqa: E402
+from glioseg.errors import InputError, TrainingError  # noqa: E402
+from glioseg.recipe import Recipe, load_recipe  # noqa: E402
 from glioseg.runs.folder import RunFolder  # noqa: E402
 from glioseg.samples import SAMPLES  # noqa: E402
-from glioseg.training.start import Start, load_start, network_of, read_start  # noqa: E402
-from glioseg.training.train import Hardware, train  # noqa: E402
+from glioseg.training.hardware import Hardware  # noqa: E402
+from glioseg.training.rehearsal import recipe_faults  # noqa: E402
+from glioseg.training.train import train  # noqa: E402
 
-VALIDATION = "TCGA_HT_7692_19960724"
-SMALL = ["network.name=unet", "network.arguments.features=4"]
+TINY = [
+    "network.name=unet",
+    "network.arguments={features=2}",
+    "input.neighbours=0",
+    "prepare.size=32",
+    "train.epochs=1",
+    "train.batch_size=2",
+    "train.steps_per_epoch=1",
+    "train.vis_freq=0",
+]
+
+
+def tiny(*settings: str) -> Recipe:
+    return load_recipe("default", [*TINY, *settings])
 
 
 @pytest.fixture
-def short(tmp_path: Path) -> list[str]:
-    """Settings of a training of a second, validated on one of the samples."""
-    chosen = tmp_path / "validation.txt"
-    chosen.write_text(VALIDATION, encoding="utf-8")
-    sampled = ["train.epochs=1", "train.steps_per_epoch=2", "train.batch_size=2"]
-    return [*sampled, "split.name=file", f"split.file={chosen.as_posix()}"]
+def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks at the data fails."""
+
+    def fail(*arguments: Any, **options: Any) -> Any:
+        raise AssertionError("the data were read")
+
+    monkeypatch.setattr(training, "find_cases", fail)
 
 
-def learn_on(start: str, out: Path, settings: list[str], **options: str) -> tuple[int, str]:
-    """Run the command in a process of its own; its exit code and what it printed."""
-    said = [part for setting in settings for part in ("--set", setting)]
-    more = [part for key, value in options.items() for part in (f"--{key}", value)]
-    line = ["train", str(SAMPLES), "--from", start, "--out", str(out), "--device", "cpu", *said, *more]
-    done = subprocess.run(
-        [sys.executable, "-m", "glioseg", *line], capture_output=True, text=True, check=False, timeout=300
-    )
-    return done.returncode, done.stdout + done.stderr
+REFUSED = {
+    "no GPU": (["--device", "cuda"], "a device of the kind cuda"),
+    "no second GPU": (["--device", "cuda:1"], "a device of the kind cuda"),
+    "no Apple GPU": (["--device", "mps"], "a device of the kind mps"),
+    "no such device": (["--device", "tpu"], "one of auto, cpu, cuda"),
+    "no such strategy": (["--strategy", "nonsense"], "one of auto, ddp"),
+    "a strategy of GPUs": (["--device", "cpu", "--strategy", "fsdp"], "requires a GPU"),
+    "a strategy that is not installed": (["--device", "cpu", "--strategy", "deepspeed"], "DeepSpeed"),
+    "no such precision": (["--precision", "17"], "Precision '17' is invalid"),
+    "no features": (["--set", "network.arguments.features=0"], "network 'unet'"),
+    "a negative number": (["--set", "network.arguments.features=-4"], "network 'unet'"),
+    "text for a number": (["--set", "network.arguments.features=many"], "network 'unet'"),
+    "an unknown argument": (["--set", "network.arguments.featurs=4"], "featurs"),
+    "too large": (["--set", "network.arguments.features=100000"], "GB of memory"),
+    "beyond any machine": (["--set", "network.arguments.features=100000000000000"], "network 'unet'"),
+    "other logits": (["--set", "network.arguments.out_channels=3"], "logits of 2 x 1 x 32 x 32"),
+    "no such network": (["--set", "network.name=unett"], "Did you mean 'unet'?"),
+    "a loss's unknown argument": (["--set", "loss.arguments.nonsense=1"], "loss 'bce_dice'"),
+    "a loss's argument of another kind": (["--set", "loss.arguments.smooth=abc"], "loss 'bce_dice'"),
+    "a size that does not fit": (["--set", "prepare.size=50"], "multiple of 16"),
+}
 
 
-def start_of(recipe: Recipe, seed: int = 5) -> Start:
-    """Weights as if a run of that recipe had ended with them."""
-    torch.manual_seed(seed)
-    network = network_of(recipe)
-    tables = recipe.model_dump(include={"prepare", "input", "network", "labels", "postprocess"})
-    channels = ("pre", "flair", "post")[: len(recipe.input.sequences)]
-    return Start("base", "", dict(network.state_dict()), channels, recipe.labels.titles, tables)
-
-
-def test_finetune_takes_over_what_belongs_to_the_weights_and_the_weights() -> None:
-    start = read_start("default")
-    recipe = load_recipe("finetune", ["optimizer.rate=1e-5"], start.tables)
-    assert (recipe.network.name, recipe.prepare.name, recipe.prepare.size) == (
-        "lite0_unet",
-        "even_tissue",
-        160,
-    )
-    assert recipe.input.neighbours == 1
-    assert recipe.postprocess.fill_holes
-    assert recipe.optimizer.rate == 1e-5
-    assert recipe.train.frozen_norms
-    network = network_of(recipe, pretrained=False)
-    assert load_start(network, recipe, start) == []
-    for name, value in network.state_dict().items():
-        assert torch.equal(value, start.state[name]), name
-
-
-def test_a_recipe_of_ones_own_wins_over_the_tables_of_the_model() -> None:
-    start = read_start("default")
-    recipe = load_recipe("default", ["prepare.size=192"], start.tables)
-    assert recipe.prepare.size == 192
-
-
-def test_no_step_changes_the_statistics_of_batches_that_are_frozen(short: list[str], tmp_path: Path) -> None:
-    start = read_start("default")
-    settings = [*short, "optimizer.rate=1e-9", "optimizer.encoder_rate=1e-9", "optimizer.weight_decay=0"]
-    recipe = load_recipe("finetune", settings, start.tables)
-    run = train(
-        SAMPLES, recipe, tmp_path / "run", start=start, hardware=Hardware("cpu"), echo=lambda line: None
-    )
-    scan = load_model("default")
-    # With next to no learning it is the model that it was.
-    from glioseg.io import read_scan
-
-    sample = read_scan(SAMPLES / VALIDATION)
-    np.testing.assert_allclose(load_model(run.path)(sample).probability, scan(sample).probability, atol=1e-3)
-    assert run.manifest["start"]["model"] == "default"
-    assert run.manifest["network_start"] == "The training goes on from default."
-
-
-def test_other_input_channels_start_from_those_of_the_same_name() -> None:
-    base = load_recipe("reference", SMALL)
-    start = start_of(base)
-    other = load_recipe("reference", [*SMALL, 'input.sequences=["flair"]', "input.neighbours=1"])
-    network = network_of(other)
-    (said,) = load_start(network, other, start)
-    assert said == (
-        "Input channels are now flair, flair-1, flair+1; flair-1, flair+1 start from the mean of the others."
-    )
-    (first,) = [name for name, value in start.state.items() if value.dim() == 4 and value.shape[1] == 3]
-    weights, before = network.state_dict()[first], start.state[first]
-    assert torch.equal(weights[:, 0], before[:, 1])
-    assert torch.equal(weights[:, 1], before.mean(1))
-
-
-def test_classes_start_from_the_lesion() -> None:
-    start = start_of(load_recipe("reference", SMALL))
-    recipe = load_recipe("reference", [*SMALL]).model_copy(
-        update={"labels": Labels(values=(1, 2), names=("core", "oedema"))}
-    )
-    network = network_of(recipe)
-    (said,) = load_start(network, recipe, start)
-    assert said == "The network now tells apart: core, oedema."
-    (last,) = [name for name, value in start.state.items() if value.dim() == 4 and value.shape[0] == 1]
-    rows, before = network.state_dict()[last], start.state[last]
-    assert rows.shape[0] == 3
-    assert not rows[0].any()
-    assert torch.equal(rows[1], before[0])
-    assert torch.equal(rows[2], before[0])
-
-
-def test_weights_of_another_network_are_refused_before_anything_is_written(
-    short: list[str], tmp_path: Path
+@pytest.mark.parametrize(("options", "words"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_run_is_refused_in_one_line_before_the_data_are_read(
+    options: list[str], words: str, tmp_path: Path, no_work: None
 ) -> None:
-    code, said = learn_on("default", tmp_path / "run", short, recipe="reference")
-    assert code == 2
-    assert "weights of unet" in said
-    assert "Leave --recipe out" in said
+    if "cuda" in options and torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    out = tmp_path / "runs" / "first"
+    settings = [word for setting in TINY for word in ("--set", setting)]
+    done = CliRunner().invoke(app, ["train", str(SAMPLES), "-o", str(out), *settings, *options])
+    assert done.exit_code == 1
+    assert isinstance(done.exception, InputError), done.exception
+    lines = str(done.exception).splitlines()
+    assert len(lines) == 1
+    assert words in lines[0]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_weights_that_cannot_be_downloaded_are_told_before_the_data_are_read(
+    tmp_path: Path, no_work: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glioseg.networks.resnet34_unet.WEIGHTS_URL", "http://127.0.0.1:9/resnet34.pth")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
+    recipe = tiny("network.name=resnet34_unet", "network.arguments={pretrained='download'}")
+    with pytest.raises(InputError, match="by other means and give its path, or use pretrained = 'none'"):
+        train(SAMPLES, recipe, tmp_path / "run", hardware=Hardware("cpu"))
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("name", ["absent", "weights.safetensors", "weights.onnx"])
-def test_what_holds_no_weights_is_refused(name: str, short: list[str], tmp_path: Path) -> None:
-    path = tmp_path / name
-    if path.suffix:
-        path.write_bytes(b"not weights")
-    code, said = learn_on(str(path), tmp_path / "run", short)
-    assert code == 2
-    assert "Traceback" not in said
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["network.name=unet_plus_plus", "network.arguments={feature_scale=8, heads='each'}"],
+        ["network.name=monai:SegResNet", "network.arguments={init_filters=8}"],
+        ["labels.values=[1, 2]", "loss.name=categorical_dice"],
+        ["labels.values=[1, 2]", "loss.name=categorical_cross_entropy"],
+        ["network.name=keras_unet", "network.arguments={}"],
+        ["loss.name=lovasz"],
+        ["loss.name=boundary_dice"],
+    ],
+    ids=lambda settings: settings[-1],
+)
+def test_what_can_run_is_let_through(settings: list[str]) -> None:
+    assert recipe_faults(tiny(*settings)) == []
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_data_are_read(
+    tmp_path: Path, no_work: None
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match="a file of that name"):
+        train(SAMPLES, tiny(), tmp_path / "file" / "run", hardware=Hardware("cpu"))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a kernel failed"), MemoryError()])
+def test_a_start_that_fails_leaves_nothing_behind(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise error
+
+    out = tmp_path / "runs" / "first"
+    with monkeypatch.context() as patch:
+        patch.setattr(training.SegmentationModule, "training_step", fail)
+        with pytest.raises(type(error)):
+            train(SAMPLES, tiny(), out, hardware=Hardware("cpu"), echo=lambda line: None)
+    assert not (tmp_path / "runs").exists()
+    run = train(SAMPLES, tiny(), out, hardware=Hardware("cpu"), echo=lambda line: None)
+    assert run.manifest["status"] == "finished"
+
+
+def test_what_was_in_the_folder_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any) -> None:
+        raise RuntimeError("a kernel failed")
+
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    monkeypatch.setattr(training.SegmentationModule, "training_step", fail)
+    with pytest.raises(RuntimeError):
+        train(SAMPLES, tiny(), tmp_path, hardware=Hardware("cpu"), echo=lambda line: None)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_device_without_enough_memory_gives_the_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(training.SegmentationModule, "training_step", fail)
+    with pytest.raises(InputError, match=r"--set train\.batch_size=1"):
+        train(SAMPLES, tiny(), tmp_path / "run", hardware=Hardware("cpu"), echo=lambda line: None)
     assert not (tmp_path / "run").exists()
 
 
-def test_the_command_says_what_became_of_the_model(short: list[str], tmp_path: Path) -> None:
-    code, said = learn_on("default", tmp_path / "first", short)
-    assert code == 0, said
-    assert "Before learning on: DSC 0." in said
-    assert "share 1 patient: too few to compare" in said
-    change = json.loads((tmp_path / "first" / "change.json").read_text(encoding="utf-8"))
-    found = change["validation"]
-    assert found["patients"] == 1
-    assert found["after"] - found["before"] == pytest.approx(found["difference"])
-    # A run and its weights can be gone on from just so; a bare file of weights has no model to compare with.
-    run = RunFolder(tmp_path / "first")
-    for number, start in enumerate((run.path, run.model, run.weights)):
-        assert read_start(start).tables["prepare"]["size"] == 160, number
-    bare = tmp_path / "bare.safetensors"
-    bare.write_bytes(run.weights.read_bytes())
-    assert read_start(bare).tables == {}
-    with pytest.raises(InputError, match="another network"):
-        train(SAMPLES, load_recipe("reference", short), tmp_path / "no", start=bare, hardware=Hardware("cpu"))
+def test_a_diagnosis_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any) -> None:
+        raise TrainingError("The loss became nan.")
+
+    monkeypatch.setattr(training.SegmentationModule, "training_step", fail)
+    with pytest.raises(TrainingError):
+        train(SAMPLES, tiny(), tmp_path / "run", hardware=Hardware("cpu"), echo=lambda line: None)
+    assert RunFolder.open(tmp_path / "run").manifest["failure"] == "The loss became nan."
 
 
-def test_a_run_goes_on_from_a_run(short: list[str], tmp_path: Path) -> None:
-    tiny = load_recipe("reference", [*SMALL, *short, "prepare.size=32", "train.vis_freq=0"])
-    options = {"hardware": Hardware("cpu"), "echo": lambda line: None}
-    first = train(SAMPLES, tiny, tmp_path / "first", **options)
-    second = train(SAMPLES, tiny, tmp_path / "second", start=first.path, **options)
-    third = train(SAMPLES, tiny, tmp_path / "third", start=first.weights, **options)
-    weights = [load_model(run.path).fingerprint for run in (first, second, third)]
-    assert weights[0] != weights[1] == weights[2]
-    assert second.manifest["start"]["fingerprint"] == third.manifest["start"]["fingerprint"]
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two epochs that stopped after the first, with both checkpoints."""
+    out = tmp_path_factory.mktemp("stopped") / "run"
+    train(SAMPLES, tiny("train.epochs=2"), out, hardware=Hardware("cpu"), minutes=0, echo=lambda line: None)
+    assert RunFolder.open(out).manifest["status"] == "stopped"
+    assert (out / "best.ckpt").is_file()
+    return out
+
+
+def flipped(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :]
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda content: b"",
+    "cut": lambda content: content[: len(content) // 2],
+    "text": lambda content: b"epoch 1 of 2\n",
+    "one byte": flipped,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_checkpoint_says_that_the_best_one_is_there(
+    damage: Callable[[bytes], bytes], stopped: Path, tmp_path: Path, no_work: None
+) -> None:
+    run = Path(shutil.copytree(stopped, tmp_path / "run"))
+    last = run / "last.ckpt"
+    last.write_bytes(damage(last.read_bytes()))
+    with pytest.raises(InputError, match=r"best\.ckpt is whole: copy it over this file") as caught:
+        train(None, None, run, resume=True, hardware=Hardware("cpu"))
+    assert "goes on after epoch 1" in str(caught.value)
+    shutil.copy(last, run / "best.ckpt")
+    with pytest.raises(InputError, match="Remove the file"):
+        train(None, None, run, resume=True, hardware=Hardware("cpu"))
+
+
+def test_the_cures_of_a_damaged_checkpoint_work(stopped: Path, tmp_path: Path) -> None:
+    for name in ("copied", "removed"):
+        run = RunFolder(Path(shutil.copytree(stopped, tmp_path / name)))
+        run.last.unlink()
+        if name == "copied":
+            shutil.copy(run.best, run.last)
+        train(None, None, run.path, resume=True, hardware=Hardware("cpu"), echo=lambda line: None)
+        assert run.manifest["status"] == "finished"
+        assert run.metrics_file.read_text(encoding="utf-8").count("\n") == 3
+
+
+def test_a_checkpoint_of_another_network_is_refused(stopped: Path, tmp_path: Path, no_work: None) -> None:
+    run = Path(shutil.copytree(stopped, tmp_path / "run"))
+    recipe = RunFolder.open(run).recipe
+    recipe.model_copy(
+        update={"network": recipe.network.model_copy(update={"arguments": {"features": 4}})}
+    ).write(run / "recipe.toml")
+    with pytest.raises(InputError, match="the weights of another network"):
+        train(None, None, run, resume=True, hardware=Hardware("cpu"))
