@@ -12,6 +12,7 @@ from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
 from glioseg.model.appearance import Appearance
 from glioseg.model.calibration import Calibration
+from glioseg.networks import without_pretrained
 from glioseg.prepare import Preparation
 from glioseg.recipe import InputChoice, Labels, PostprocessChoice, Recipe
 from glioseg.scan import CHANNELS
@@ -40,6 +41,7 @@ class ModelDescription(BaseModel):
     Attributes:
         name: of the recipe it was trained with.
         network: name of its architecture.
+        network_arguments: the architecture's own settings, so that it can be built again.
         prepare: how scans are made ready.
         neighbours: slices on each side whose FLAIR is an input channel.
         sequences: which sequences of the slice itself are input channels, in this order.
@@ -57,6 +59,7 @@ class ModelDescription(BaseModel):
 
     name: str
     network: str
+    network_arguments: dict[str, Any] = {}
     prepare: Preparation
     neighbours: int = Field(ge=0, le=3)
     sequences: tuple[str, ...] = CHANNELS
@@ -84,6 +87,8 @@ def describe(
     description = ModelDescription(
         name=recipe.name,
         network=recipe.network.name,
+        # Without the path of a file of pretrained weights.
+        network_arguments=without_pretrained(recipe.network.name, recipe.network.arguments),
         prepare=prepare,
         neighbours=recipe.input.neighbours,
         sequences=recipe.input.sequences,

@@ -19,7 +19,7 @@ from glioseg.model.weights import find_model
 from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
 from glioseg.prediction import Prediction
 from glioseg.prepare import Frame, choose_sequences, stack_neighbours
-from glioseg.scan import CHANNELS, Scan, Segmentation
+from glioseg.scan import CHANNELS, Scan
 
 BATCH = 8
 """Slices per call of the network; more is not faster on a CPU and costs memory."""
@@ -70,9 +70,9 @@ class Predictor:
         labels, choice = description.labels, description.postprocess
         if labels.given:
             voxels = to_labels(each, choice, labels.values, on_own_grid)
-            found = Segmentation(voxels, scan.grid, scan.id, labels.named)
+            found = scan.segmentation(voxels, labels.named)
         else:
-            found = Segmentation.from_mask(to_mask(each[0], choice, on_own_grid), scan.grid, scan.id)
+            found = scan.segmentation(to_mask(each[0], choice, on_own_grid))
         probability, mask = _of_any(each), found.mask
         clues = evidence(probability, mask)
         expected = None if clues is None else description.calibration(clues)

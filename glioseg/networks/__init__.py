@@ -64,8 +64,14 @@ REGISTRY: dict[str, NetworkEntry] = {
         "glioseg.networks.keras_unet:KerasUNet", "U-Net of the Keras tutorials: no batch norm, dropout"
     ),
     "lite0_unet": NetworkEntry(
-        "glioseg.networks.lite0_unet:Lite0UNet",
+        "glioseg.networks.lite_unet:Lite0UNet",
         "EfficientNet-Lite0 encoder, ImageNet weights, light decoder",
+        multiple=32,
+        pretrained=True,
+    ),
+    "lite2_unet": NetworkEntry(
+        "glioseg.networks.lite_unet:Lite2UNet",
+        "EfficientNet-Lite2 encoder, ImageNet weights, light decoder",
         multiple=32,
         pretrained=True,
     ),

@@ -38,7 +38,7 @@ def stored_mask(run: RunFolder, scan: Scan) -> Segmentation | None:
     folder = run.evaluation / "masks" / scan.id
     if not folder.is_dir():
         return None
-    stored = read_segmentation(folder, scan.grid, run.recipe.labels.named)
+    stored = read_segmentation(folder, scan, run.recipe.labels.named)
     return replace(stored, id=scan.id, origin="automatic")
 
 

@@ -125,7 +125,7 @@ def read_upload(folder: Path, settings: Settings, series: Sequence[str] = ()) ->
         # Sequences that do not fit together: another series, or none, may.
         faults = [SeriesFault(f, source.series) for f in error.faults]
         raise InputError(*faults) from None
-    return Upload(scan, source.read_truth(scan.grid), source.series)
+    return Upload(scan, source.read_truth(scan), source.series)
 
 
 def _id(source: Source, folder: Path) -> str:

@@ -43,6 +43,7 @@ from glioseg.training.hardware import Hardware, rank
 from glioseg.training.module import SegmentationModule, log_every
 from glioseg.training.rehearsal import recipe_faults
 from glioseg.training.result import save_result
+from glioseg.training.start import Start, load_start, network_of, read_start
 from glioseg.training.supply import SuppliedData
 
 
@@ -56,6 +57,7 @@ def train(
     cache: Path | None = None,
     patient_rule: str | None = None,
     minutes: float | None = None,
+    start: str | Path | Start | None = None,
     echo: Callable[[str], None] = print,
 ) -> RunFolder:
     """Train, or go on with a training.
@@ -72,6 +74,8 @@ def train(
         cache: folder for prepared slices.
         patient_rule: regular expression that finds the patient in a file name (layout images/ and masks/).
         minutes: stop between two epochs in this time; the run can then be resumed.
+        start: go on from these weights: what :func:`glioseg.load_model` takes, or a ``.safetensors`` file.
+            Without a recipe it is ``finetune``, which takes the network and the preparation over.
         echo: where lines for the reader go.
 
     Returns:
@@ -88,8 +92,12 @@ def train(
     """
     hardware = hardware or Hardware()
     data = None if data is None else Path(data)
+    if start is not None and not isinstance(start, Start):
+        start = read_start(start)
     if not isinstance(recipe, Recipe) and not resume:
-        recipe = load_recipe("default" if recipe is None else recipe)
+        recipe = load_recipe(
+            recipe or ("default" if start is None else "finetune"), base=start.tables if start else None
+        )
     if out is None:
         if resume or hardware.devices * hardware.nodes > 1 or not isinstance(recipe, Recipe):
             raise InputError(Fault("train.out"))
@@ -101,6 +109,9 @@ def train(
     given = recipe if isinstance(recipe, Recipe) else None
     _quiet_lightning()
     run, recipe, data = _begin(data, given, out, resume, hardware)
+    if start is not None:
+        # Wrong weights are told of before the data are prepared.
+        load_start(network_of(recipe, pretrained=False), recipe, start)
     if resume and patient_rule is None:
         patient_rule = run.manifest.get("patient_rule")
     cases = find_cases(data, patient_rule, cache)
@@ -118,6 +129,7 @@ def train(
         "patient_rule": patient_rule,
         "split": {"name": split.name, "train": list(split.train), "validation": list(split.validation)},
         "seed": recipe.train.seed,
+        "start": {"model": start.name, "fingerprint": start.fingerprint} if start else None,
         "training_slices": sum(len(case.lesion) for case in train_cases),
         "lesion_slices": int(sum((case.lesion >= 0.5).sum() for case in train_cases)),
     }
@@ -128,7 +140,7 @@ def train(
                 f"{len(train_cases)} patients train, {len(validation_cases)} validate; ready after "
                 f"{time.monotonic() - started:.1f} s. Run folder: {run.path}"
             )
-        _fit(run, recipe, train_cases, validation_cases, resume, hardware, limit, echo)
+        _fit(run, recipe, train_cases, validation_cases, resume, hardware, limit, start, echo)
     return run
 
 
@@ -276,6 +288,7 @@ def _fit(
     resume: bool,
     hardware: Hardware,
     limit: TimeLimit | None,
+    start: Start | None,
     echo: Callable[[str], None],
 ) -> None:
     world = hardware.devices * hardware.nodes
@@ -285,10 +298,15 @@ def _fit(
     )
     if hardware.compiled:
         module.network.compile(dynamic=False)
-    start = getattr(module.network, "start", None)
-    if start is not None and not resume and rank() == 0:
-        run.note(network_start=start)
-        echo(start)
+    if not resume:
+        if start is not None:
+            said = [f"The training goes on from {start.name}.", *load_start(module.network, recipe, start)]
+        else:
+            said = [str(module.network.start)] if hasattr(module.network, "start") else []
+        if said and rank() == 0:
+            run.note(network_start=" ".join(said))
+            for sentence in said:
+                echo(sentence)
     data = SuppliedData(recipe, train_cases, validation_cases, world, echo, hardware.workers)
     table = MetricsTable(run.metrics_file)
     callbacks: list[Callback] = [LearningRate(), table, Progress(table, echo)]
