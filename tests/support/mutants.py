@@ -391,6 +391,8 @@ def watch(name: str, first: int, count: int, seconds: float = SECONDS) -> Outcom
             if line is None:
                 break
             number, _, said = line.strip().partition(" ")
+            if not number.isdecimal():  # libraries print too
+                continue
             first = int(number) + 1
             kind = said if said in ("sound", "refused") else "traceback"
             outcome.counts[kind] += 1
