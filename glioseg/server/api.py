@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -84,7 +85,13 @@ async def open_sample(name: str, service: Serving) -> schemas.ScanInfo:
     """Open a bundled scan as if it had been uploaded; segmented already if the server did that before."""
     if name not in {sample.name for sample in list_samples().samples}:
         raise Refused(404, Fault("server.no_sample", ""))
-    entry = await service.new_entry(lambda _: read_sample(name), sample=name)
+
+    def read(id: str, folder: Path) -> Entry:
+        scan, truth = read_sample(name)
+        service.store.reserve(id, scan.voxels.nbytes)
+        return Entry(id, folder, scan, truth, sample=name)
+
+    entry = await service.new_entry(read)
     service.worker.recall(entry)
     return info(entry, service)
 
@@ -130,18 +137,16 @@ async def upload(request: Request, service: Serving) -> schemas.ScanInfo:
     SeriesInstanceUID or `none`. A refusal that such a choice would cure lists the `series` there are.
     """
     settings = service.settings
-    id, folder = service.store.new_folder()
-    try:
-        async with request.form(max_files=settings.files, max_fields=16) as form:
-            uploads = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
-            named = [part for name, part in form.multi_items() if name == "series" and isinstance(part, str)]
-            await service.read(folder, lambda: _keep(uploads, folder))
-        found = await service.read(folder, lambda: read_upload(folder, settings, named))
-        entry = service.store.add(Entry(id, folder, *found))
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return info(entry, service)
+
+    def read(id: str, folder: Path) -> Entry:
+        _keep(uploads, folder)
+        reserve = partial(service.store.reserve, id)
+        return Entry(id, folder, *read_upload(folder, settings, named, reserve))
+
+    async with request.form(max_files=settings.files, max_fields=16) as form:
+        uploads = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
+        named = [part for name, part in form.multi_items() if name == "series" and isinstance(part, str)]
+        return info(await service.new_entry(read), service)
 
 
 def _keep(uploads: list[UploadFile], folder: Path) -> None:
@@ -157,7 +162,7 @@ def _keep(uploads: list[UploadFile], folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as out:
                 shutil.copyfileobj(part.file, out, 1 << 20)
-        except OSError:
+        except (FileExistsError, NotADirectoryError):
             faults.append(Fault("server.file_twice", target.name))
     if faults:
         raise InputError(*faults)
@@ -189,6 +194,7 @@ async def segment(
         raise Refused(409, Fault("server.being_segmented", ""))
     job = service.worker.submit(entry, Choice(body.model, body.flips, body.threshold))
     await _finished(job, request)
+    service.store.settle()
     if job.faults:
         raise InputError(*without_folder(job.faults, entry.folder))
     if job.error is not None:

@@ -57,22 +57,22 @@ def figure(run: OneRun, figure: str) -> Response:
 @router.post("/runs/{name}/patients/{patient}", status_code=201, responses={**NO_RUN, **FULL})
 async def open_patient(run: OneRun, patient: str, service: Serving) -> schemas.ScanInfo:
     """Open a patient of a run with the true mask and, when the run was evaluated, the predicted one."""
-    stored: list[tuple[Segmentation, Trust | None]] = []
 
-    def read(_: Path) -> tuple[Scan, Segmentation | None]:
+    def read(id: str, folder: Path) -> Entry:
         scan, truth = read_patient(run[1], patient)
-        predicted = stored_mask(run[1], scan)
-        if predicted is not None:
-            stored.append((predicted, stored_trust(run[1], scan, predicted)))
-        return scan, truth
+        service.store.reserve(id, scan.voxels.nbytes)
+        entry = Entry(id, folder, scan, truth)
+        entry.predicted = stored_mask(run[1], scan)
+        if entry.predicted is not None:
+            entry.doubts = ("not_stored",)
+            trust = stored_trust(run[1], scan, entry.predicted)
+            if trust is not None:
+                entry.expected_dice, entry.doubts = trust.expected_dice, trust.doubts
+                how = trust.postprocess
+                entry.threshold, entry.postprocessing = how.threshold, how.describe()
+        return entry
 
-    entry = await service.new_entry(read)
-    for mask, trust in stored:
-        entry.predicted, entry.doubts = mask, ("not_stored",)
-        if trust is not None:
-            entry.expected_dice, entry.doubts = trust.expected_dice, trust.doubts
-            entry.threshold, entry.postprocessing = trust.postprocess.threshold, trust.postprocess.describe()
-    return info(entry, service)
+    return info(await service.new_entry(read), service)
 
 
 @router.get("/compare", responses=NO_RUN)
