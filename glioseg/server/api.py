@@ -18,7 +18,7 @@ from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
 from glioseg.scan import Segmentation
 from glioseg.server import display, downloads, schemas
-from glioseg.server.faults import Refused, without_folder
+from glioseg.server.faults import Refused, UnfitError, without_folder
 from glioseg.server.jobs import Choice, Job
 from glioseg.server.numbers import as_csv, numbers_of
 from glioseg.server.scans import Entry
@@ -117,7 +117,8 @@ async def open_sample(name: str, service: Serving) -> schemas.ScanInfo:
                             },
                             "series": {
                                 "type": "array",
-                                "items": {"type": "string"},
+                                "items": {"type": "string", "pattern": "^(flair|pre|post)=.+$"},
+                                "maxItems": 3,
                                 "description": "of DICOM: flair=SERIES, pre=SERIES, post=SERIES",
                             },
                         },
@@ -189,14 +190,14 @@ async def segment(
     body = body or schemas.SegmentBody.model_validate({})
     if body.model not in service.worker.models:
         known = ", ".join(service.worker.models)
-        raise InputError(Fault("server.unknown_model", known=known))
+        raise Refused(404, Fault("server.unknown_model", known=known))
     if entry.job is not None and entry.job.state in ("queued", "running") and not entry.job.cancelled:
         raise Refused(409, Fault("server.being_segmented", ""))
     job = service.worker.submit(entry, Choice(body.model, body.flips, body.threshold))
     await _finished(job, request)
     service.store.settle()
     if job.faults:
-        raise InputError(*without_folder(job.faults, entry.folder))
+        raise UnfitError(*without_folder(job.faults, entry.folder))
     if job.error is not None:
         raise job.error
     if job.state != "done":
@@ -264,7 +265,16 @@ def mask(
     return _file(downloads.mask_file(entry, _masked(entry), format, anonymise=anonymise))
 
 
-@router.put("/scans/{id}/mask", responses={**NO_SCAN, **BAD})
+@router.put(
+    "/scans/{id}/mask",
+    responses={**NO_MASK, **BAD},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
 async def correct(request: Request, entry: OneEntry) -> dict[str, Any]:
     """Replace the mask by a corrected one and give its numbers.
 
@@ -279,7 +289,7 @@ async def correct(request: Request, entry: OneEntry) -> dict[str, Any]:
             break
     if len(body) != expected:
         code = "server.mask_too_short" if len(body) < expected else "server.mask_too_long"
-        raise InputError(Fault(code, wanted=f"{expected:,}", size=f"{len(body):,}"))
+        raise UnfitError(Fault(code, wanted=f"{expected:,}", size=f"{len(body):,}"))
 
     def keep() -> dict[str, Any]:
         voxels = np.frombuffer(bytes(body), np.uint8)

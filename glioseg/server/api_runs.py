@@ -9,13 +9,13 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from glioseg.errors import Fault
-from glioseg.runs.patients import Trust, read_patient, stored_mask, stored_trust
+from glioseg.runs.patients import read_patient, stored_mask, stored_trust
 from glioseg.runs.record import ProtocolName
-from glioseg.scan import Scan, Segmentation
 from glioseg.server import schemas
 from glioseg.server.faults import Refused
 from glioseg.server.runs import compare as compare_runs
 from glioseg.server.runs import detail, figures, find_runs, summary
+from glioseg.server.scans import Entry
 from glioseg.server.schemas import BINARY, FULL, NO_RUN, REFUSALS
 from glioseg.server.service import Serving, info
 

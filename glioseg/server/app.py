@@ -20,8 +20,8 @@ from starlette.types import Receive, Scope, Send
 from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
 from glioseg.server import api, api_runs
-from glioseg.server.faults import Refused, fault_reply, unexpected
-from glioseg.server.framework import of_framework, of_parameter
+from glioseg.server.faults import Refused, UnfitError, fault_reply, unexpected
+from glioseg.server.framework import methods_of, of_framework, of_parameter
 from glioseg.server.guard import Guard
 from glioseg.server.jobs import QueueFull
 from glioseg.server.page_words import words_script
@@ -144,7 +144,7 @@ async def _bad_input(request: Request, error: Exception) -> Response:
     assert isinstance(error, InputError)
     if any(fault.code == "files.full" for fault in error.faults):
         return fault_reply(507, Fault("server.disk_full"))
-    return fault_reply(422, *error.faults)
+    return fault_reply(409 if isinstance(error, UnfitError) else 422, *error.faults)
 
 
 async def _system_error(request: Request, error: Exception) -> Response:
@@ -162,6 +162,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
     reply = fault_reply(error.status_code, fault if fault.where else fault.at(request.url.path))
     for name, value in (error.headers or {}).items():
         reply.headers[name] = value
+    if error.status_code == 405:
+        reply.headers["Allow"] = ", ".join(methods_of(request.app, request.url.path)) or "GET"
     return reply
 
 

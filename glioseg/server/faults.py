@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from glioseg.errors import PARTS, Fault
+from glioseg.errors import PARTS, Fault, InputError
 from glioseg.words import LANGUAGES, sentence
 
 log = logging.getLogger("glioseg.server")
@@ -60,6 +60,10 @@ class Faults(BaseModel):
     series: list[SeriesModel] | None = Field(
         None, description="of a DICOM study: send it again with series=flair=KEY and so on"
     )
+
+
+class UnfitError(InputError):
+    """A well-formed request that does not fit what it is about: this scan, this mask, these runs (409)."""
 
 
 class Refused(HTTPException):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
 from glioseg.errors import Fault
@@ -26,6 +27,14 @@ def of_framework(error: HTTPException) -> Fault:
     if code == "server.bad_request" and str(error.detail).startswith("Too many"):
         code = "server.too_many_parts"
     return Fault(code, "", reason=error.detail)
+
+
+def methods_of(app: FastAPI, path: str) -> list[str]:
+    """The methods that an address of the API takes; the framework names those of one route alone."""
+    for address, operations in app.openapi()["paths"].items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", address), path):
+            return sorted(method.upper() for method in operations)
+    return []
 
 
 def of_parameter(found: Mapping[str, Any]) -> Fault:
