@@ -22,9 +22,9 @@ from glioseg.server.faults import Refused, UnfitError, without_folder
 from glioseg.server.jobs import Choice, Job
 from glioseg.server.numbers import as_csv, numbers_of
 from glioseg.server.scans import Entry
-from glioseg.server.schemas import BAD, BINARY, FULL, NO_MASK, NO_SCAN, REFUSALS
+from glioseg.server.schemas import BAD, BINARY, FULL, NO_MASK, NO_SCAN, NUMBERS, REFUSALS
 from glioseg.server.service import Serving, info, read_sample
-from glioseg.server.uploads import read_upload, safe_name
+from glioseg.server.uploads import SERIES_CHOICE, read_upload, safe_name
 
 router = APIRouter(prefix="/api", responses=REFUSALS)
 
@@ -117,7 +117,7 @@ async def open_sample(name: str, service: Serving) -> schemas.ScanInfo:
                             },
                             "series": {
                                 "type": "array",
-                                "items": {"type": "string", "pattern": "^(flair|pre|post)=.+$"},
+                                "items": {"type": "string", "pattern": SERIES_CHOICE},
                                 "maxItems": 3,
                                 "description": "of DICOM: flair=SERIES, pre=SERIES, post=SERIES",
                             },
@@ -218,7 +218,7 @@ async def _finished(job: Job, request: Request) -> None:
         raise
 
 
-@router.get("/scans/{id}/numbers", response_model=None, responses=NO_MASK)
+@router.get("/scans/{id}/numbers", response_model=None, responses={**NUMBERS, **NO_MASK})
 def numbers(entry: OneEntry, format: Annotated[str, Query(pattern="^(json|csv)$")] = "json") -> Response:
     """The numbers of the mask, and against the truth if there is one; `format=csv` for a table."""
     _masked(entry)

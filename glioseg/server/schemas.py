@@ -139,4 +139,13 @@ BINARY: dict[int | str, dict[str, Any]] = {
         },
     }
 }
+NUMBERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The numbers; a table with format=csv.",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "text/csv": {"schema": {"type": "string"}},
+        },
+    }
+}
 NO_RUN: dict[int | str, dict[str, Any]] = {404: {"model": Faults, "description": "There is no such run."}}

@@ -18,7 +18,7 @@ from fastapi import Depends, Request
 from glioseg.errors import Fault, InputError
 from glioseg.scan import Scan, Segmentation
 from glioseg.server import display, numbers, runs, schemas
-from glioseg.server.faults import SeriesModel, without_folder
+from glioseg.server.faults import SeriesModel, UnfitError, without_folder
 from glioseg.server.jobs import Choice
 from glioseg.server.scans import Entry, Store
 from glioseg.server.settings import Settings
@@ -83,7 +83,8 @@ class Service:
             raise InputError(Fault("server.slow_upload")) from None
         except InputError as error:
             self._abandon(reading, id, folder)
-            raise InputError(*without_folder(error.faults, folder)) from None
+            kind = UnfitError if isinstance(error, UnfitError) else InputError
+            raise kind(*without_folder(error.faults, folder)) from None
         except BaseException:
             self._abandon(reading, id, folder)
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import stat
 import zipfile
 import zlib
@@ -23,10 +24,13 @@ from glioseg.io.sequences import with_all_channels
 from glioseg.io.source import Source, without_image
 from glioseg.scan import CHANNELS, Scan, Segmentation
 from glioseg.server import promises
+from glioseg.server.faults import UnfitError
 from glioseg.server.settings import Settings
 
 _CHUNK = 1 << 20
 _LONGEST_NAME = 120
+SERIES_CHOICE = "^(flair|pre|post)=.+$"
+"""What the field ``series`` of an upload looks like."""
 
 
 def safe_name(name: str) -> Path:
@@ -81,6 +85,15 @@ def unpack(archive: Path, folder: Path, settings: Settings) -> None:
         raise InputError(Fault("server.zip_damaged", where)) from error
 
 
+def _choice(series: Sequence[str]) -> dict[str, str]:
+    try:
+        return dict(parse_series(series))
+    except InputError as error:
+        if all(re.match(SERIES_CHOICE, each) for each in series):  # each is right, but not all together
+            raise UnfitError(*error.faults) from None
+        raise
+
+
 def no_limit(size: int) -> None:
     """Reserve nothing: for readers that count no memory."""
 
@@ -123,7 +136,7 @@ def read_upload(
     if not known and not any(is_dicom(path) for path in files):
         # Nothing that is known: the reader of what is there says so.
         return Upload(read_scan(_innermost(folder)))
-    sources, faults = find_scans([folder], parse_series(series))
+    sources, faults = find_scans([folder], _choice(series))
     raise_all(faults)
     if len(sources) != 1:
         code = "server.several_scans" if sources else "server.no_scan_in_upload"
