@@ -61,6 +61,7 @@ def empty(shape: tuple[int, ...], dtype: type, slope: float) -> bytes:
 
 
 def send(address: str, name: str, content: bytes) -> httpx.Response:
+    """Upload one file."""
     return httpx.post(f"{address}/api/scans", files=[("files", (name, content))], timeout=PATIENCE)
 
 
@@ -99,6 +100,7 @@ def half_open(address: str, count: int) -> list[float]:
 
 
 def main() -> None:
+    """Start a server, press it, print what it took."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scans", type=int, default=30)
     parser.add_argument("--hostile", type=int, default=4)
@@ -112,9 +114,8 @@ def main() -> None:
             assert process.stdout is not None
             process.stdout.readline()
             print(f"at the start: {memory(process, 'VmRSS')} MB")
-            print(
-                f"{options.sockets} half-open sockets: others wait {max(half_open(address, options.sockets)):.3f} s"
-            )
+            waited = max(half_open(address, options.sockets))
+            print(f"{options.sockets} half-open sockets: others wait at most {waited:.3f} s")
             kinds = [
                 empty((1000, 1000, 299), np.int32, 0.5),
                 empty((8192, 8192, 4), np.uint8, 1.0),

@@ -9,7 +9,6 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ import numpy.typing as npt
 from glioseg.errors import Fault, InputError
 from glioseg.scan import BoolArray, Scan, Segmentation
 from glioseg.server.jobs import Job
+from glioseg.server.memory import give_back
 from glioseg.server.settings import Settings
 
 if TYPE_CHECKING:
@@ -203,11 +203,16 @@ class Store:
         soonest = min((entry.kept_until() for entry in self._entries.values()), default=math.inf)
         return dropped, min(soonest, now + max(PROTECTED.values()))
 
-    def _forget(self, entries: Iterable[Entry]) -> None:
+    def _forget(self, entries: list[Entry]) -> None:
+        """Stop what is done for entries that were taken out, and give back their files and memory."""
+        if not entries:
+            return
         for entry in entries:
             if entry.job is not None:
                 entry.job.cancel()
             shutil.rmtree(entry.folder, ignore_errors=True)
+        entries.clear()
+        give_back()
 
     def get(self, id: str) -> Entry | None:
         """The entry of an id, which counts as a use."""
@@ -223,7 +228,9 @@ class Store:
             entry = self._entries.pop(id, None)
         if entry is None:
             return False
-        self._forget([entry])
+        gone = [entry]
+        del entry  # so that nothing holds its voxels when memory is given back
+        self._forget(gone)
         return True
 
     def drop_old(self) -> None:

@@ -20,6 +20,7 @@ from glioseg.scan import Scan, Segmentation
 from glioseg.server import display, numbers, runs, schemas
 from glioseg.server.faults import SeriesModel, UnfitError, without_folder
 from glioseg.server.jobs import Choice
+from glioseg.server.memory import give_back
 from glioseg.server.scans import Entry, Store
 from glioseg.server.settings import Settings
 from glioseg.server.worker import Worker
@@ -94,6 +95,7 @@ class Service:
             return self.store.add(read(id, folder))
         finally:
             self.store.release(id)
+            give_back()
 
     def _abandon(self, reading: Future[Entry], id: str, folder: Path) -> None:
         """Remove what an upload has left, also what a thread that still reads it makes afterwards."""

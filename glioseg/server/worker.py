@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from glioseg.errors import InputError
 from glioseg.server.jobs import Choice, Job, QueueFull, Stopped
+from glioseg.server.memory import give_back
 from glioseg.server.scans import Entry
 from glioseg.server.settings import Settings
 
@@ -99,6 +100,8 @@ class Worker(threading.Thread):
                 self._running = job
             self._work(job, entry)
             self._running = None
+            del job, entry  # a thread that waits would hold the last scan
+            give_back()
 
     def _work(self, job: Job, entry: Entry) -> None:
         if job.cancelled:
