@@ -11,8 +11,8 @@ from typing import Any
 from glioseg.io.names import is_picture, is_volume, suffix_of
 from glioseg.io.source import Source
 
-_WIDTH_OF_MODE = {"P": 3, "I;16": 2, "I;16B": 2, "I": 4, "F": 4}
-"""Bytes of a pixel of Pillow's modes, where it is not one a band; palettes become colours."""
+_WIDTH_OF_MODE = {"I;16": 2, "I;16B": 2, "I": 4, "F": 4}
+"""Bytes of a pixel of Pillow's modes, where it is not one a band."""
 
 
 @dataclass(frozen=True)
