@@ -163,12 +163,6 @@ def test_the_api_keeps_its_own_description(running: tuple[str, Application]) -> 
 
     schema = schemathesis.openapi.from_dict(running[1].api.openapi())
     schema.config.update(base_url=running[0], request_timeout=PATIENCE)
-    kept = [
-        checks.not_a_server_error,
-        checks.status_code_conformance,
-        checks.content_type_conformance,
-        checks.response_schema_conformance,
-    ]
     quick = settings(
         max_examples=5,
         deadline=None,
@@ -185,7 +179,9 @@ def test_the_api_keeps_its_own_description(running: tuple[str, Application]) -> 
         @quick
         @given(case=operation.as_strategy())
         def conforms(case: Any) -> None:
-            case.call_and_validate(checks=kept)
+            # No schema says which bytes are a scan; see schemathesis.toml.
+            loose = [checks.positive_data_acceptance] if case.operation.label == "POST /api/scans" else []
+            case.call_and_validate(excluded_checks=loose)
 
         conforms()
     assert len(names) > 15
