@@ -124,13 +124,18 @@ def main() -> None:
             ]
             with ThreadPoolExecutor(4) as pool:
                 sent = pool.map(lambda n: send(address, f"h{n}.nii.gz", kinds[n % 4]), range(options.hostile))
-                codes = [reply.status_code for reply in sent]
+                replies = list(sent)
+            codes = [reply.status_code for reply in replies]
             counts = ", ".join(f"{codes.count(code)} x {code}" for code in sorted(set(codes)))
             print(f"{options.hostile} hostile uploads ({counts}): peak {memory(process, 'VmHWM')} MB")
+            for reply in replies:
+                if reply.status_code == 201:
+                    httpx.delete(f"{address}/api/scans/{reply.json()['id']}", timeout=PATIENCE)
             started = time.monotonic()
             many_scans(address, options.scans)
-            held = httpx.get(f"{address}/api/health").json()["scans"]
             took = time.monotonic() - started
+            held = httpx.get(f"{address}/api/health").json()["scans"]
+            time.sleep(2)  # the server tidies up once nobody waits
             print(
                 f"{options.scans} scans in {took:.0f} s, {held} held: "
                 f"{memory(process, 'VmRSS')} MB, peak {memory(process, 'VmHWM')} MB"

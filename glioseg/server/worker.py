@@ -101,7 +101,7 @@ class Worker(threading.Thread):
             self._work(job, entry)
             self._running = None
             del job, entry  # a thread that waits would hold the last scan
-            give_back()
+            self._rest()
 
     def _work(self, job: Job, entry: Entry) -> None:
         if job.cancelled:
@@ -125,6 +125,16 @@ class Worker(threading.Thread):
         _give(entry, prediction, how)
         self._seconds = 0.7 * self._seconds + 0.3 * (time.monotonic() - started)
         job.end("done")
+
+    def _rest(self) -> None:
+        """Give the memory of the last segmentation back, if no other one waits for it."""
+        from glioseg.model.runtime import OnnxRuntime
+
+        if not self._waiting:
+            for loaded in self._predictors.values():
+                if isinstance(loaded.runtime, OnnxRuntime):
+                    loaded.runtime.shrink()
+        give_back()
 
     def recall(self, entry: Entry) -> None:
         """Give a bundled scan the mask that the default model made of it before, if it did."""

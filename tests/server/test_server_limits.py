@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -262,3 +266,45 @@ def test_more_requests_than_can_be_answered_are_told_to_come_back(tmp_path: Path
         reply = client.get("/api/health")
         faults(reply, 503)
         assert time.strptime(reply.headers["retry-after"], "%S")
+
+
+# --- memory ---------------------------------------------------------------------------------
+
+
+def test_the_memory_of_a_batch_is_given_back_when_nothing_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from glioseg.model.runtime import OnnxRuntime
+
+    app = serve(tmp_path)
+    with TestClient(app, base_url=BASE) as client:
+        first = upload(client, [volume(tmp_path)])["id"]
+        before = client.post(f"/api/scans/{first}/segment").json()
+        (loaded,) = app.service.worker._predictors.values()
+        assert isinstance(loaded.runtime, OnnxRuntime)
+        for _ in range(200):  # the thread tidies up after the client has its answer
+            if loaded.runtime._size is None:
+                break
+            time.sleep(0.05)
+        assert loaded.runtime._size is None
+        assert client.post(f"/api/scans/{first}/segment").json() == before
+
+
+def pressed(*options: str) -> dict[str, int]:
+    """What ``scripts/press_server.py`` found, in MB."""
+    script = Path(__file__).parents[2] / "scripts" / "press_server.py"
+    run = [sys.executable, str(script), "--port", "8798", *options]
+    printed = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    hostile = re.search(r"hostile uploads \(.*\): peak (\d+) MB", printed)
+    after = re.search(r"scans in .* s, 0 held: (\d+) MB", printed)
+    assert hostile, printed
+    assert after, printed
+    return {"hostile": int(hostile[1]), "after": int(after[1])}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the system tells no memory of a process")
+def test_hostile_uploads_and_many_scans_leave_a_small_server() -> None:
+    found = pressed("--hostile", "40", "--scans", os.environ.get("GLIOSEG_PRESS_SCANS", "30"))
+    assert found["hostile"] < 1000
+    assert found["after"] < 400
