@@ -13,7 +13,7 @@ MOST_WAITING = 200
 """Most connections whose header is not whole yet; for another one the oldest of them is closed."""
 
 
-class PunctualProtocol(H11Protocol):
+class TimedProtocol(H11Protocol):
     """One connection of HTTP/1.1. A request whose header is not whole in time is never answered.
 
     Connections that wait for a header do not count among the requests that a server answers at a time, so
@@ -64,6 +64,6 @@ class PunctualProtocol(H11Protocol):
         self.transport.abort()
 
 
-def punctual(settings: Settings) -> type[PunctualProtocol]:
+def timed_protocol(settings: Settings) -> type[TimedProtocol]:
     """The protocol with the time limit of a server."""
-    return type("Punctual", (PunctualProtocol,), {"header_seconds": settings.header_seconds})
+    return type("TimedProtocol", (TimedProtocol,), {"header_seconds": settings.header_seconds})

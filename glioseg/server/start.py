@@ -13,7 +13,7 @@ import uvicorn
 
 from glioseg.errors import Fault, InputError
 from glioseg.server.app import create_app
-from glioseg.server.connections import punctual
+from glioseg.server.connections import timed_protocol
 from glioseg.server.settings import Settings
 
 
@@ -40,7 +40,7 @@ def start_server(settings: Settings, open_browser: bool, echo: Callable[[str], N
     # No access log: addresses hold ids and names of scans.
     # No limit on connections: half-open ones would use it up; the guard counts requests.
     config = uvicorn.Config(
-        application, log_config=None, access_log=False, server_header=False, http=punctual(settings)
+        application, log_config=None, access_log=False, server_header=False, http=timed_protocol(settings)
     )
     try:
         _Announced(config, announce).run(sockets=[listening])

@@ -147,7 +147,7 @@ def read_upload(
         reserve(promises.of_series(source).reading)
     raise_all(without_image(mask) for mask in source.strays)
     try:
-        scan = held(source.read_as_stored())
+        scan = with_channels(source.read_as_stored())
     except InputError as error:
         if len(source.series) < 2:
             raise
@@ -157,7 +157,7 @@ def read_upload(
     return Upload(scan, source.read_truth(scan.grid), source.series)
 
 
-def held(scan: Scan) -> Scan:
+def with_channels(scan: Scan) -> Scan:
     """The scan with all channels; one sequence that fills the others is held once, not three times."""
     if scan.channels != ("flair",):
         return with_all_channels(scan)

@@ -28,7 +28,7 @@ from glioseg.server import promises, scans
 from glioseg.server.faults import OF_ONE_KIND, gathered
 from glioseg.server.scans import Entry, Store, StoreFull, held_bytes
 from glioseg.server.settings import Settings
-from glioseg.server.uploads import held
+from glioseg.server.uploads import with_channels
 
 pytestmark = pytest.mark.usefixtures("quick_model")
 
@@ -68,7 +68,7 @@ def test_headers_promise_the_bytes_that_are_kept(tmp_path: Path) -> None:
     for name, path in kinds_of_files(tmp_path).items():
         (source,), found = find_scans([path])
         assert not found
-        scan = held(source.read_as_stored())
+        scan = with_channels(source.read_as_stored())
         promise = promises.of_files([path])
         assert held_bytes(scan.voxels) <= promise.kept <= 3 * held_bytes(scan.voxels), name
         assert promise.reading >= 2 * promise.kept, name
@@ -76,7 +76,7 @@ def test_headers_promise_the_bytes_that_are_kept(tmp_path: Path) -> None:
 
 def test_a_sequence_that_fills_the_others_is_held_once(tmp_path: Path) -> None:
     (source,), _ = find_scans([nifti(tmp_path / "a.nii", np.int16)])
-    scan = held(source.read_as_stored())
+    scan = with_channels(source.read_as_stored())
     whole = source.read()
     np.testing.assert_array_equal(scan.voxels, whole.voxels)
     assert (scan.channels, scan.filled, scan.voxels.dtype) == (whole.channels, whole.filled, np.int16)

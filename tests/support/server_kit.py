@@ -106,10 +106,10 @@ def listening(application: Application) -> Iterator[tuple[str, Application]]:
     """The address of a server that really listens, as ``glioseg serve`` starts it."""
     import uvicorn
 
-    from glioseg.server.connections import punctual
+    from glioseg.server.connections import timed_protocol
 
     at = socket.create_server(("127.0.0.1", 0))
-    http = punctual(application.settings)
+    http = timed_protocol(application.settings)
     server = uvicorn.Server(uvicorn.Config(application, log_level="error", access_log=False, http=http))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [at]}, daemon=True)
     thread.start()
