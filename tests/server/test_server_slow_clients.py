@@ -27,7 +27,7 @@ SOCKETS = 300
 
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
-    limits = {"header_seconds": 2.0, "slow_seconds": 1.0, "slow_rate": 1 << 20, "requests": 400}
+    limits = {"header_seconds": 3.0, "slow_seconds": 8.0, "slow_rate": 1 << 20, "requests": 400}
     with listening(serve(tmp_path, **limits)) as (served, _):
         yield served
 
