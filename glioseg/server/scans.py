@@ -102,7 +102,7 @@ class Entry:
     def mask(self) -> Segmentation | None:
         """The corrected mask, or else the predicted one."""
         if self.corrected is not None:
-            return Segmentation.from_mask(self.corrected, self.scan.grid, self.scan.id, "corrected")
+            return self.scan.segmentation(self.corrected, origin="corrected")
         return self.predicted
 
 

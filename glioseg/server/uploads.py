@@ -154,7 +154,7 @@ def read_upload(
         # Sequences that do not fit together: another series, or none, may.
         faults = [SeriesFault(f, source.series) for f in error.faults]
         raise InputError(*faults) from None
-    return Upload(scan, source.read_truth(scan.grid), source.series)
+    return Upload(scan, source.read_truth(scan), source.series)
 
 
 def with_channels(scan: Scan) -> Scan:
@@ -163,7 +163,7 @@ def with_channels(scan: Scan) -> Scan:
         return with_all_channels(scan)
     voxels = np.broadcast_to(scan.voxels, (*scan.voxels.shape[:3], len(CHANNELS)))
     missing = tuple(name for name in CHANNELS if name != "flair")
-    return Scan(voxels, scan.grid, scan.id, CHANNELS, missing)
+    return replace(scan, voxels=voxels, channels=CHANNELS, filled=missing)
 
 
 def _id(source: Source, folder: Path) -> str:
