@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
@@ -115,6 +116,7 @@ def _fastapi(service: Service) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(QueueFull, _come_back)
     app.add_exception_handler(StoreFull, _come_back)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(OSError, _system_error)
     app.add_exception_handler(Exception, _unexpected)
     return app
@@ -145,6 +147,11 @@ async def _bad_input(request: Request, error: Exception) -> Response:
     if any(fault.code == "files.full" for fault in error.faults):
         return fault_reply(507, Fault("server.disk_full"))
     return fault_reply(409 if isinstance(error, UnfitError) else 422, *error.faults)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """A client that hung up is no error of the server's; nobody reads the reply."""
+    return fault_reply(408, Fault("server.slow_request", request.url.path))
 
 
 async def _system_error(request: Request, error: Exception) -> Response:
