@@ -119,6 +119,11 @@ def check(
 
     Raises:
         InputError: the folder cannot be listed, or ``rule`` is not a patient rule.
+
+    >>> import glioseg
+    >>> census = glioseg.check(glioseg.sample_folder())
+    >>> census.patients, census.slices, census.faults
+    (3, 60, ())
     """
     found = survey(folder, rule)
     results: list[_Findings] = []

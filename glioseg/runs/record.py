@@ -195,6 +195,20 @@ class RunRecord:
         return self.evaluation.own["dice"] if protocol == "own" else self.evaluation.reference
 
 
+def read_run(path: str | Path) -> RunRecord:
+    """Read a run folder: recipe, manifest, curves, and the scores if it was evaluated.
+
+    Raises:
+        InputError: it is no run folder, or anything in it is damaged.
+
+    >>> import glioseg
+    >>> run = glioseg.read_run("runs/first")  # doctest: +SKIP
+    >>> run.finished, run.best                # doctest: +SKIP
+    (True, (0.913, 20))
+    """
+    return RunRecord.read(Path(path))
+
+
 def read_runs(paths: Sequence[Path]) -> list[RunRecord]:
     """Read run folders; all that is wrong with any of them in one error."""
     records, faults = read_sound_runs(paths)
