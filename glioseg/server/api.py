@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -17,13 +18,13 @@ from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
 from glioseg.scan import Segmentation
 from glioseg.server import display, downloads, schemas
-from glioseg.server.faults import Refused, without_folder
+from glioseg.server.faults import Refused, UnfitError, without_folder
 from glioseg.server.jobs import Choice, Job
 from glioseg.server.numbers import as_csv, numbers_of
 from glioseg.server.scans import Entry
-from glioseg.server.schemas import BAD, BINARY, FULL, NO_MASK, NO_SCAN, REFUSALS
+from glioseg.server.schemas import BAD, BINARY, FULL, NO_MASK, NO_SCAN, NUMBERS, REFUSALS
 from glioseg.server.service import Serving, info, read_sample
-from glioseg.server.uploads import read_upload, safe_name
+from glioseg.server.uploads import SERIES_CHOICE, read_upload, safe_name
 
 router = APIRouter(prefix="/api", responses=REFUSALS)
 
@@ -84,7 +85,13 @@ async def open_sample(name: str, service: Serving) -> schemas.ScanInfo:
     """Open a bundled scan as if it had been uploaded; segmented already if the server did that before."""
     if name not in {sample.name for sample in list_samples().samples}:
         raise Refused(404, Fault("server.no_sample", ""))
-    entry = await service.new_entry(lambda _: read_sample(name), sample=name)
+
+    def read(id: str, folder: Path) -> Entry:
+        scan, truth = read_sample(name)
+        service.store.reserve(id, scan.voxels.nbytes)
+        return Entry(id, folder, scan, truth, sample=name)
+
+    entry = await service.new_entry(read)
     service.worker.recall(entry)
     return info(entry, service)
 
@@ -110,7 +117,8 @@ async def open_sample(name: str, service: Serving) -> schemas.ScanInfo:
                             },
                             "series": {
                                 "type": "array",
-                                "items": {"type": "string"},
+                                "items": {"type": "string", "pattern": SERIES_CHOICE},
+                                "maxItems": 3,
                                 "description": "of DICOM: flair=SERIES, pre=SERIES, post=SERIES",
                             },
                         },
@@ -130,18 +138,16 @@ async def upload(request: Request, service: Serving) -> schemas.ScanInfo:
     SeriesInstanceUID or `none`. A refusal that such a choice would cure lists the `series` there are.
     """
     settings = service.settings
-    id, folder = service.store.new_folder()
-    try:
-        async with request.form(max_files=settings.files, max_fields=16) as form:
-            uploads = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
-            named = [part for name, part in form.multi_items() if name == "series" and isinstance(part, str)]
-            await service.read(folder, lambda: _keep(uploads, folder))
-        found = await service.read(folder, lambda: read_upload(folder, settings, named))
-        entry = service.store.add(Entry(id, folder, *found))
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return info(entry, service)
+
+    def read(id: str, folder: Path) -> Entry:
+        _keep(uploads, folder)
+        reserve = partial(service.store.reserve, id)
+        return Entry(id, folder, *read_upload(folder, settings, named, reserve))
+
+    async with request.form(max_files=settings.files, max_fields=16) as form:
+        uploads = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
+        named = [part for name, part in form.multi_items() if name == "series" and isinstance(part, str)]
+        return info(await service.new_entry(read), service)
 
 
 def _keep(uploads: list[UploadFile], folder: Path) -> None:
@@ -157,7 +163,7 @@ def _keep(uploads: list[UploadFile], folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as out:
                 shutil.copyfileobj(part.file, out, 1 << 20)
-        except OSError:
+        except (FileExistsError, NotADirectoryError):
             faults.append(Fault("server.file_twice", target.name))
     if faults:
         raise InputError(*faults)
@@ -184,13 +190,14 @@ async def segment(
     body = body or schemas.SegmentBody.model_validate({})
     if body.model not in service.worker.models:
         known = ", ".join(service.worker.models)
-        raise InputError(Fault("server.unknown_model", known=known))
+        raise Refused(404, Fault("server.unknown_model", known=known))
     if entry.job is not None and entry.job.state in ("queued", "running") and not entry.job.cancelled:
         raise Refused(409, Fault("server.being_segmented", ""))
     job = service.worker.submit(entry, Choice(body.model, body.flips, body.threshold))
     await _finished(job, request)
+    service.store.settle()
     if job.faults:
-        raise InputError(*without_folder(job.faults, entry.folder))
+        raise UnfitError(*without_folder(job.faults, entry.folder))
     if job.error is not None:
         raise job.error
     if job.state != "done":
@@ -211,7 +218,7 @@ async def _finished(job: Job, request: Request) -> None:
         raise
 
 
-@router.get("/scans/{id}/numbers", response_model=None, responses=NO_MASK)
+@router.get("/scans/{id}/numbers", response_model=None, responses={**NUMBERS, **NO_MASK})
 def numbers(entry: OneEntry, format: Annotated[str, Query(pattern="^(json|csv)$")] = "json") -> Response:
     """The numbers of the mask, and against the truth if there is one; `format=csv` for a table."""
     _masked(entry)
@@ -258,7 +265,16 @@ def mask(
     return _file(downloads.mask_file(entry, _masked(entry), format, anonymise=anonymise))
 
 
-@router.put("/scans/{id}/mask", responses={**NO_SCAN, **BAD})
+@router.put(
+    "/scans/{id}/mask",
+    responses={**NO_MASK, **BAD},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
 async def correct(request: Request, entry: OneEntry) -> dict[str, Any]:
     """Replace the mask by a corrected one and give its numbers.
 
@@ -273,7 +289,7 @@ async def correct(request: Request, entry: OneEntry) -> dict[str, Any]:
             break
     if len(body) != expected:
         code = "server.mask_too_short" if len(body) < expected else "server.mask_too_long"
-        raise InputError(Fault(code, wanted=f"{expected:,}", size=f"{len(body):,}"))
+        raise UnfitError(Fault(code, wanted=f"{expected:,}", size=f"{len(body):,}"))
 
     def keep() -> dict[str, Any]:
         voxels = np.frombuffer(bytes(body), np.uint8)

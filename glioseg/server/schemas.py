@@ -18,7 +18,9 @@ Which = Literal["current", "true"]
 class SegmentBody(BaseModel):
     """How to segment; everything may be left out."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"model": "default"}]})
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"examples": [{"model": "default"}]}
+    )
 
     model: str = Field("default", description="one of /api/models")
     flips: bool = Field(False, description="average with the mirrored slices; takes twice the time")
@@ -110,14 +112,19 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     421: {"model": Faults, "description": "The request is addressed to another host."},
     422: {"model": Faults, "description": "Something is wrong with what was sent; every fault is listed."},
     500: {"model": Faults, "description": "An error of the server's own."},
+    503: {"model": Faults, "description": "The server answers as many requests as it can."},
 }
 NO_SCAN: dict[int | str, dict[str, Any]] = {404: {"model": Faults, "description": "There is no such scan."}}
 NO_MASK: dict[int | str, dict[str, Any]] = {
     **NO_SCAN,
-    409: {"model": Faults, "description": "It has no mask yet, or is being segmented."},
+    409: {
+        "model": Faults,
+        "description": "It has no mask yet, is being segmented, or what was sent does not fit.",
+    },
 }
 FULL: dict[int | str, dict[str, Any]] = {
-    429: {"model": Faults, "description": "No room; Retry-After says when to come back."}
+    429: {"model": Faults, "description": "No room; Retry-After says when to come back."},
+    507: {"model": Faults, "description": "The disk of the server is full."},
 }
 BAD: dict[int | str, dict[str, Any]] = {
     400: {"model": Faults, "description": "The body is not what its headers say."},
@@ -129,6 +136,15 @@ BINARY: dict[int | str, dict[str, Any]] = {
         "content": {
             kind: {"schema": {"type": "string", "format": "binary"}}
             for kind in ("application/octet-stream", *sorted(set(KINDS.values())))
+        },
+    }
+}
+NUMBERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The numbers; a table with format=csv.",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "text/csv": {"schema": {"type": "string"}},
         },
     }
 }
