@@ -22,6 +22,7 @@ from glioseg.server import api, api_runs
 from glioseg.server.faults import Refused, fault_reply, unexpected
 from glioseg.server.guard import Guard
 from glioseg.server.jobs import QueueFull
+from glioseg.server.packing import Packing
 from glioseg.server.page_words import words_script
 from glioseg.server.scans import StoreFull
 from glioseg.server.service import Service
@@ -49,7 +50,7 @@ class Application:
         self.settings = settings
         self.service = Service(settings)
         self.api = _fastapi(self.service)
-        self._guarded = Guard(self.api, settings)
+        self._guarded = Guard(Packing(self.api), settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection; an error after the reply has begun ends here."""

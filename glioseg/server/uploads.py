@@ -17,11 +17,12 @@ from glioseg.io.dicom.find import parse_series
 from glioseg.io.dicom.match import FoundSeries, SeriesFault
 from glioseg.io.names import is_picture, is_volume, listed, split_number, stem_of, suffix_of
 from glioseg.io.source import Source, without_image
-from glioseg.scan import Scan, Segmentation
+from glioseg.scan import Grid, Scan, Segmentation
 from glioseg.server.settings import Settings
 
 _CHUNK = 1 << 20
 _LONGEST_NAME = 120
+_MOST_LABELS = 16
 
 
 def safe_name(name: str) -> Path:
@@ -125,7 +126,22 @@ def read_upload(folder: Path, settings: Settings, series: Sequence[str] = ()) ->
         # Sequences that do not fit together: another series, or none, may.
         faults = [SeriesFault(f, source.series) for f in error.faults]
         raise InputError(*faults) from None
-    return Upload(scan, source.read_truth(scan.grid), source.series)
+    return Upload(scan, _read_truth(source, scan.grid), source.series)
+
+
+def _read_truth(source: Source, grid: Grid) -> Segmentation | None:
+    """The mask that came with a scan: lesion or not, or a few labels of which a person chooses."""
+    try:
+        return source.read_truth(grid)
+    except InputError as refused:
+        try:
+            labelled = source.read_truth(grid, None)
+        except InputError:
+            raise refused from None
+        # More values are no labels: a mask that was smoothed, or saved as JPEG.
+        if labelled is None or len(labelled.counts) > _MOST_LABELS:
+            raise
+        return replace(labelled, labels={value: labelled.labels[value] for value in labelled.counts})
 
 
 def _id(source: Source, folder: Path) -> str:
@@ -134,7 +150,8 @@ def _id(source: Source, folder: Path) -> str:
         plain = folder.name.removeprefix("in ")
         return source.id if source.id != folder.name else plain if plain != folder.name else "dicom"
     if source.format != "slices" or source.files[0].parent != folder:
-        return source.id
+        # A file whose whole name is a sequence is called after its folder, here a random one.
+        return source.id if source.id != folder.name else stem_of(source.files[0])
     return split_number(stem_of(source.files[0]))[0] or folder.name.removeprefix("in ")
 
 
