@@ -25,7 +25,7 @@ playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright i
 uvicorn = pytest.importorskip("uvicorn", reason="the extra 'serve' is not installed")
 
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-PATIENCE = 180_000
+PATIENCE = int(os.environ.get("GLIOSEG_PATIENCE", 180_000))
 """Milliseconds to wait for what takes a moment; drawing without a graphics card is slow."""
 
 
