@@ -82,12 +82,12 @@ def server(tmp_path_factory: pytest.TempPathFactory, run_folders: Path) -> Itera
 
 
 @contextmanager
-def serving(**settings: Any) -> Iterator[Any]:
-    """A server in a thread, with these settings."""
+def serving(port: int = 0, **settings: Any) -> Iterator[Any]:
+    """A server in a thread, with these settings; port 0 is any that is free."""
     from glioseg.server.app import create_app
     from glioseg.server.settings import Settings
 
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = socket.create_server(("127.0.0.1", port))
     port = listening.getsockname()[1]
     application = create_app(Settings(port=port, threads=1, **settings))
     running = uvicorn.Server(uvicorn.Config(application, log_level="error", access_log=False))
