@@ -75,11 +75,11 @@ def _measure(
 
     from glioseg.augment import Augmentation
     from glioseg.losses import build_loss
-    from glioseg.networks import build_network
+    from glioseg.networks import build_network, find_network
     from glioseg.recipe import load_recipe
 
     recipe = load_recipe(recipe_name, [f"prepare.size={size}"])
-    if "pretrained" in recipe.network.arguments or recipe.network.name == "lite0_unet":
+    if find_network(recipe.network.name).pretrained:
         recipe = load_recipe(recipe_name, [f"prepare.size={size}", "network.arguments.pretrained=none"])
     gather = _resident(recipe, batch, device)
     torch.manual_seed(0)

@@ -26,17 +26,23 @@ __all__ = [
     "TrainingError",
     "WrongKindError",
     "__version__",
+    "check",
     "compare",
+    "contact_sheet",
     "evaluate",
     "find_scans",
     "load_model",
     "load_recipe",
+    "read_run",
     "read_scan",
+    "sample_folder",
     "segment",
     "train",
 ]
 
 if TYPE_CHECKING:
+    from glioseg.dataset.check import check
+    from glioseg.draw.pictures import contact_sheet
     from glioseg.errors import Fault, GliosegError, InputError, TrainingError, WrongKindError
     from glioseg.evaluation.evaluate import evaluate
     from glioseg.io import find_scans, read_scan
@@ -45,6 +51,8 @@ if TYPE_CHECKING:
     from glioseg.prediction import Prediction
     from glioseg.recipe import load_recipe
     from glioseg.runs.compare import compare
+    from glioseg.runs.record import read_run
+    from glioseg.samples import sample_folder
     from glioseg.scan import Grid, Scan, Segmentation
     from glioseg.training.train import train
 
@@ -59,12 +67,16 @@ _HOMES = {
     "Segmentation": "glioseg.scan",
     "TrainingError": "glioseg.errors",
     "WrongKindError": "glioseg.errors",
+    "check": "glioseg.dataset.check",
     "compare": "glioseg.runs.compare",
+    "contact_sheet": "glioseg.draw.pictures",
     "evaluate": "glioseg.evaluation.evaluate",
     "find_scans": "glioseg.io",
     "load_model": "glioseg.model.predictor",
     "load_recipe": "glioseg.recipe",
+    "read_run": "glioseg.runs.record",
     "read_scan": "glioseg.io",
+    "sample_folder": "glioseg.samples",
     "segment": "glioseg.model",
     "train": "glioseg.training.train",
 }

@@ -7,10 +7,14 @@ its ``exit_code``: 1 failed, 2 wrong usage or bad input.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from copy import copy
 
 from glioseg.words import Phrase, as_parameters, catalogue, changed, filled, sentence
+
+FEW = 5
+"""So many faults of one kind are listed one by one if each has its own words."""
 
 PARTS = ("where", "expected", "found", "cure")
 """What the catalogue says of a fault; ``where`` only if the fault names no file, folder or option itself."""
@@ -29,8 +33,8 @@ class Fault:
         code, where, parameters: as given, ``where`` and parameters as text.
         expected, found, cure: in English.
 
-    >>> Fault("extra.missing", extra="train", modules="torch").cure
-    "Install it: pip install 'glioseg[train]'"
+    >>> Fault("files.full", "out").found
+    'a full disk'
     """
 
     def __init__(self, code: str, where: object = None, **parameters: object) -> None:
@@ -183,4 +187,33 @@ def require_extra(extra: str, *modules: str) -> None:
 
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
-        raise InputError(Fault("extra.missing", extra=extra, modules=", ".join(missing)))
+        from glioseg.install import install_command
+
+        command = install_command(extra)
+        raise InputError(Fault("extra.missing", modules=", ".join(missing), extra=extra, command=command))
+
+
+def shared(faults: Iterable[Fault]) -> list[Fault]:
+    """Faults without repetition: what is wrong in the same way in many places is said once, with the count.
+
+    Args:
+        faults: in any order.
+
+    Returns:
+        For each kind (one code, found and mended in the same words, or more than :data:`FEW` of one code) the
+        first of its faults; its place is followed by how many more there are.
+    """
+    kinds: dict[tuple[str, ...], list[Fault]] = {}
+    faults = tuple(faults)
+    codes = Counter(fault.code for fault in faults)
+    for fault in faults:
+        key = (
+            (fault.code,)
+            if codes[fault.code] > FEW
+            else (fault.code, fault.expected, fault.found, fault.cure)
+        )
+        kinds.setdefault(key, []).append(fault)
+    return [
+        first if not others else first.at(Phrase("fault.places", where=first.where, count=len(others)))
+        for first, *others in kinds.values()
+    ]

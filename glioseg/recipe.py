@@ -5,6 +5,8 @@ The tables stand here and say nothing of how they are carried out: what they con
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +28,7 @@ class _Table(BaseModel):
 class PrepareChoice(_Table):
     """How scans are made ready: a name and a size. :class:`glioseg.prepare.Preparation` does it.
 
-    ``default`` finds the head in FLAIR, cuts a square around it, keeps every slice and
+    ``head`` finds the head in FLAIR, cuts a square around it, keeps every slice and
     normalises each channel from its foreground: clipped between background and the 99.8th
     percentile, then z-scored. ``tissue`` does the same in units of brain tissue
     (:mod:`glioseg.prepare.tissue`), ``even_tissue`` takes out the shading of the coils before that
@@ -34,7 +36,7 @@ class PrepareChoice(_Table):
     (:mod:`glioseg.prepare.reference`).
     """
 
-    name: Literal["default", "tissue", "even_tissue", "reference"] = "default"
+    name: Literal["head", "tissue", "even_tissue", "reference"] = "even_tissue"
     size: int = Field(default=128, ge=16, le=1024)
     drop_ends: bool = Field(
         default=False, description="leave out the first and last slice, as the reference protocol does"
@@ -123,7 +125,8 @@ class InputChoice(_Table):
 class SplitChoice(_Table):
     """How to split; :func:`glioseg.dataset.split.split_patients` does it.
 
-    ``reference`` is the published ten validation patients; ``kfold`` deals the patients of each site
+    ``reference`` is the published ten validation patients, and ``holdout`` where they are not among the data;
+    ``kfold`` deals the patients of each site
     over ``folds`` and validates on number ``fold``; ``holdout`` takes ``fraction`` of each site; ``file``
     reads ``{"train": [...], "validation": [...]}`` (JSON), or a text file of validation patients, one a
     line; ``all`` trains on everybody and validates on nobody.
@@ -249,6 +252,10 @@ class TrainChoice(_Table):
         description="stop after so many epochs of all-empty or all-full predictions; 0: never",
     )
     channels_last: bool = False
+    frozen_norms: bool = Field(
+        default=False,
+        description="batch normalisation keeps the statistics that the training starts with (--from)",
+    )
     small_size: int | None = Field(
         default=None, ge=32, description="pixels a side of the first small_epochs; they are quicker"
     )
@@ -328,12 +335,18 @@ def recipe_names() -> list[str]:
     return toml_names(RECIPES)
 
 
-def load_recipe(name_or_path: str | Path, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
+def load_recipe(
+    name_or_path: str | Path,
+    settings: list[str] | tuple[str, ...] = (),
+    base: Mapping[str, Any] | None = None,
+) -> Recipe:
     """Load a shipped recipe by name, or a TOML file, and change single settings.
 
     Args:
         name_or_path: ``"reference"``, ``"default"``, ..., or a path that ends in ``.toml``.
         settings: ``"table.key=value"`` each; the value is TOML, a bare word is taken as text.
+        base: tables for a recipe that does not have them itself, for instance those of the model that a
+            training goes on from.
 
     Raises:
         InputError: every unknown key (with the nearest name) and every value out of range, all at once.
@@ -344,6 +357,8 @@ def load_recipe(name_or_path: str | Path, settings: list[str] | tuple[str, ...] 
     path = find_toml(name_or_path, RECIPES, "recipe")
     content = read_toml(path)
     content.setdefault("name", path.stem)
+    for table, values in (base or {}).items():
+        content.setdefault(table, deepcopy(values))
     faults: list[Fault] = []
     for setting in settings:
         faults += _set(content, setting)

@@ -48,18 +48,12 @@ class Grid:
         affine: 4x4 matrix from voxel indices (slice, row, column, 1) to millimetres in the
             right-anterior-superior (RAS+) frame, or ``None``.
         slice_numbers: number of each slice in the source, ascending.
-        format: name of the format it was read with (the key of its reader in :mod:`glioseg.io`).
-        files: the files it was read from: one a slice for folders, otherwise one a volume or sequence.
-        native: what the writer of ``format`` needs to put a mask back where the scan came from.
     """
 
     shape: tuple[int, int, int]
     spacing: tuple[float, float, float] | None = None
     affine: npt.NDArray[np.float64] | None = None
     slice_numbers: tuple[int, ...] = ()
-    format: str = "array"
-    files: tuple[Path, ...] = ()
-    native: Any = None
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1:
@@ -114,6 +108,25 @@ class Grid:
 
 
 @dataclass(frozen=True, eq=False)
+class Storage:
+    """How a scan is stored, so that its segmentations can be stored likewise.
+
+    Attributes:
+        format: name of the format (the key of its reader in :mod:`glioseg.io`); ``array`` for none.
+        files: the files that hold it: one a slice for folders, otherwise one a volume or sequence.
+        header: what the files say besides: of NIfTI the header as nibabel has it, of DICOM the series.
+    """
+
+    format: str = "array"
+    files: tuple[Path, ...] = ()
+    header: Any = None
+
+
+IN_MEMORY = Storage()
+"""What is stored nowhere."""
+
+
+@dataclass(frozen=True, eq=False)
 class Scan:
     """A brain scan: voxels with named channels on a grid.
 
@@ -123,6 +136,7 @@ class Scan:
         id: name of the patient or scan, used for output names.
         channels: name of each channel; the networks here expect :data:`CHANNELS`.
         filled: channels that the source lacks and that were filled with FLAIR, as the LGG data set does.
+        storage: how the source stores it.
     """
 
     voxels: npt.NDArray[Any]
@@ -130,6 +144,7 @@ class Scan:
     id: str
     channels: tuple[str, ...] = CHANNELS
     filled: tuple[str, ...] = ()
+    storage: Storage = IN_MEMORY
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 4:
@@ -221,10 +236,32 @@ class Scan:
     @property
     def source(self) -> Path | None:
         """The file, or the folder that holds the files, of this scan."""
-        files = self.grid.files
+        files = self.storage.files
         if not files:
             return None
         return files[0] if len(files) == 1 else files[0].parent
+
+    def segmentation(
+        self,
+        voxels: npt.NDArray[np.uint8] | BoolArray,
+        labels: Mapping[int, str] = LESION,
+        origin: Origin = "automatic",
+        id: str | None = None,
+    ) -> Segmentation:
+        """A segmentation of this scan, on its grid and to be stored as it is.
+
+        Args:
+            voxels: uint8 labels or, of lesion or not, a boolean mask; ``(slices, height, width)``.
+            labels: name of each label.
+            origin: where it comes from.
+            id: instead of that of the scan.
+
+        Raises:
+            WrongKindError: the array is of another kind, or holds values that are no labels.
+            ValueError: it does not have the shape of the scan.
+        """
+        stored: Any = voxels.astype(np.uint8) if voxels.dtype == np.bool_ else voxels
+        return Segmentation(stored, self.grid, id or self.id, dict(labels), origin, self.storage)
 
     def channel(self, name: str) -> npt.NDArray[Any]:
         """Voxels ``(slices, height, width)`` of one channel."""
@@ -242,6 +279,7 @@ class Segmentation:
         id: id of the scan.
         labels: name of each label; lesion or not is :data:`LESION`.
         origin: where it comes from.
+        storage: how the scan is stored, or the segmentation itself if it was read without one.
 
     Raises:
         WrongKindError: the array is not uint8, or holds values that are no labels.
@@ -261,6 +299,7 @@ class Segmentation:
     id: str = "segmentation"
     labels: Mapping[int, str] = field(default_factory=lambda: dict(LESION))
     origin: Origin = "automatic"
+    storage: Storage = IN_MEMORY
 
     def __post_init__(self) -> None:
         if self.voxels.dtype != np.uint8:

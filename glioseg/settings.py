@@ -57,6 +57,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except RecursionError:
+        raise InputError(Fault("settings.no_toml", path, reason="lists in lists, too deep")) from None
     except (OSError, ValueError) as error:
         raise InputError(Fault("settings.no_toml", path, reason=error)) from error
 
@@ -65,7 +67,7 @@ def parse_value(text: str) -> Any:
     """A value as TOML has it; a bare word is text."""
     try:
         return tomllib.loads(f"value = {text.strip()}")["value"]
-    except ValueError:
+    except (ValueError, RecursionError):
         return text.strip()
 
 
@@ -79,6 +81,15 @@ def checked(model: type[Model], content: dict[str, Any], where: str) -> Model:
         return model.model_validate(content)
     except ValidationError as error:
         raise InputError(*(_fault(model, where, item) for item in error.errors())) from error
+
+
+def first_error(error: ValidationError) -> str:
+    """The first thing that is wrong with data that a model refused, and how many more there are; one line."""
+    first, *others = error.errors()
+    place = ".".join(map(str, first["loc"]))
+    message = first["msg"].replace("Input should be", "should be")
+    said = f"{place}: {message}" if place else message
+    return f"{said}, and {len(others)} more" if others else said
 
 
 def _fault(model: type[BaseModel], where: str, item: Any) -> Fault:

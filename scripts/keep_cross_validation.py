@@ -164,7 +164,7 @@ def _kept(folder: Path, data: Path) -> Iterator[tuple[Case, npt.NDArray[np.float
                 scan = read_case(cases[patient])[0]
                 flair = partial(_prepared_flair, scan, Preparation.of(recipe.prepare))
                 mask = to_mask(probability, recipe.postprocess, flair)
-                yield cases[patient], probability, Segmentation.from_mask(mask, scan.grid, patient)
+                yield cases[patient], probability, scan.segmentation(mask)
 
 
 def _prepared_flair(scan: Scan, prepare: Preparation) -> npt.NDArray[np.float32]:

@@ -20,7 +20,7 @@ from glioseg.measure import dice
 def main(predicted: Path, truth: Path) -> None:
     """Print the DSC and both sizes."""
     drawn = read_segmentation(truth, labels=None)
-    found = read_segmentation(predicted, like=drawn.grid)
+    found = read_segmentation(predicted, like=drawn)
     score = dice(found.mask, drawn.mask)
     print(f"DSC {score:.3f}; voxels: {found.mask.sum():,} predicted, {drawn.mask.sum():,} drawn")
 

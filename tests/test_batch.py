@@ -132,7 +132,7 @@ def test_everything_that_is_asked_for(scans, predictor, tmp_path) -> None:
         scan = source.read()
         expected = predictor(scan)
         path = out / "masks" / ("slices" if source.id == "slices" else f"{source.id}_mask.nii.gz")
-        np.testing.assert_array_equal(read_segmentation(path, scan.grid).voxels, expected.segmentation.mask)
+        np.testing.assert_array_equal(read_segmentation(path, scan).voxels, expected.segmentation.mask)
         kept = np.load(out / "probability" / f"{source.id}.npy")
         np.testing.assert_array_equal(kept, expected.probability.astype(np.float16))
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))

@@ -31,7 +31,7 @@ from glioseg.report import write_report
 from glioseg.runs.folder import RunFolder
 from glioseg.runs.record import Evaluation
 from glioseg.samples import SAMPLES
-from glioseg.scan import Grid, Segmentation
+from glioseg.scan import Grid, Segmentation, Storage
 
 HEAD, LESION = 3, 7
 TISSUE = Labels(values=(HEAD, LESION), names=("head", "lesion"))
@@ -79,15 +79,14 @@ class TestFiles:
     @pytest.mark.parametrize("kind", ["slices", "image", "nifti"])
     def test_come_back_as_they_were(self, kind: str, tmp_path: Path) -> None:
         voxels = np.random.default_rng(0).choice([0, HEAD, LESION, 255], (4, 9, 7)).astype(np.uint8)
-        labels = Segmentation(
-            voxels, Grid(voxels.shape, format=kind), "scan", {HEAD: "head", LESION: "lesion", 255: "all"}
-        )
+        names = {HEAD: "head", LESION: "lesion", 255: "all"}
+        labels = Segmentation(voxels, Grid(voxels.shape), "scan", names, storage=Storage(kind))
         written = write_segmentation(labels, tmp_path)
         source = written[0].parent if kind == "slices" else written[0]
         back = read_segmentation(source, labels=None)
         np.testing.assert_array_equal(back.voxels, voxels)
         if kind != "slices":  # its grid would name the images, and there are masks alone
-            assert read_segmentation(source, back.grid, None).grid is back.grid
+            assert read_segmentation(source, back, None).grid is back.grid
         with pytest.raises(InputError, match=r"labels 0, 3, 7.*found 255"):
             read_segmentation(source, labels=TISSUE.named)
         with pytest.raises(InputError, match=r"labels\.values"):
@@ -102,12 +101,12 @@ class TestFiles:
         scan = read_scan(tmp_path / "flair.nii.gz")
         voxels = (scan.channel("flair") // 100).astype(np.uint8)
         (path,) = write_segmentation(
-            Segmentation(voxels, scan.grid, "scan", dict.fromkeys(range(1, 5), "some")), tmp_path / "out"
+            scan.segmentation(voxels, dict.fromkeys(range(1, 5), "some")), tmp_path / "out"
         )
         stored = nibabel.load(path)
         np.testing.assert_array_equal(np.asarray(stored.dataobj), values // 100)
         np.testing.assert_allclose(stored.affine, affine)
-        np.testing.assert_array_equal(read_segmentation(path, scan.grid, None).voxels, voxels)
+        np.testing.assert_array_equal(read_segmentation(path, scan, None).voxels, voxels)
 
 
 @given(
@@ -133,7 +132,7 @@ def test_components_are_kept_for_each_class() -> None:
 
 
 class TestDataSet:
-    @pytest.mark.parametrize("name", ["default", "reference"])
+    @pytest.mark.parametrize("name", ["head", "reference"])
     def test_targets_are_the_shares_of_the_classes(self, tissue: Path, tmp_path: Path, name: str) -> None:
         case = find_cases(tissue)[0]
         preparation = Preparation(name=name, size=48)  # type: ignore[arg-type]

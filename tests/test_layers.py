@@ -16,7 +16,7 @@ import glioseg
 
 ROOT = Path(glioseg.__file__).parent
 LEVELS = (
-    {"words"},
+    {"words", "install"},
     {"_version", "errors"},
     {"files", "settings", "scan", "environment"},
     {"recipe", "prediction"},

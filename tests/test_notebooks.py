@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+import glioseg
+
 nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
 pytest.importorskip("ipykernel")
@@ -58,6 +60,24 @@ def test_is_kept_without_outputs(name: str) -> None:
         if cell.cell_type == "code":
             assert cell.outputs == []
             assert cell.execution_count is None
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_only_public_names_are_used(name: str) -> None:
+    for cell in read(name).cells:
+        if cell.cell_type != "code":
+            continue
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.ImportFrom):
+                assert not str(node.module).startswith("glioseg"), cell.source
+            if isinstance(node, ast.Import):
+                assert not any(alias.name.startswith("glioseg.") for alias in node.names), cell.source
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "glioseg"
+            ):
+                assert node.attr in glioseg.__all__, node.attr
 
 
 @pytest.mark.parametrize("name", TINY)

@@ -96,9 +96,7 @@ def test_what_a_segmentation_says() -> None:
 
 def test_representations_are_short() -> None:
     scan = glioseg.read_scan(SAMPLE)
-    prediction = Prediction(
-        Segmentation.from_mask(scan.channel("flair") > 99, scan.grid), np.zeros(scan.grid.shape, "f4")
-    )
+    prediction = Prediction(scan.segmentation(scan.channel("flair") > 99), np.zeros(scan.grid.shape, "f4"))
     for noun in (scan, scan.grid, prediction, prediction.segmentation):
         assert len(repr(noun)) < 200
 
@@ -116,7 +114,7 @@ def test_a_segmentation_is_saved_as_it_is_called(name: str, tmp_path: Path) -> N
 
 def test_a_segmentation_is_saved_in_the_kind_of_its_scan_or_refused(tmp_path: Path) -> None:
     scan = glioseg.read_scan(SAMPLE)
-    one = Segmentation.from_mask(scan.channel("flair") > 150, scan.grid, scan.id)
+    one = scan.segmentation(scan.channel("flair") > 150)
     written = one.save(tmp_path / "folder")
     assert len(written) == 20
     assert written[0] == tmp_path / "folder" / scan.id / f"{scan.id}_1_mask.tif"

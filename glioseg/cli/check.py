@@ -20,12 +20,16 @@ def check(
         str | None, typer.Option(help="Labels of masks with several classes, such as 1,2,3.")
     ] = None,
 ) -> None:
-    """List all faults of a data set with their cure; count it. Exit code 2 if anything is wrong."""
+    """List all faults of a data set with their cure; count it.
+
+    A fault that many files share is said once. Exit code 2 if anything is wrong.
+    """
     from glioseg.dataset.check import check as check_data
+    from glioseg.errors import shared
 
     census = check_data(data, patient_rule, labels=_labels(labels))
     typer.echo(census.summary())
-    for fault in census.faults:
+    for fault in shared(census.faults):
         typer.echo(f"error: {fault}", err=True)
     if census.faults:
         raise typer.Exit(2)

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from glioseg.runs.compare import RowComparison
+    from glioseg.runs.compare import Overview
     from glioseg.runs.record import ProtocolName
-    from glioseg.runs.rows import Row
 
 
 def compare(
@@ -37,105 +36,93 @@ def compare(
     require_train()
     if protocol not in ("own", "reference"):
         raise InputError(Fault("cli.protocol", "--protocol", protocol=protocol))
-    if len(runs) < 2:
-        raise InputError(Fault("cli.compare_one", "glioseg compare"))
-    from glioseg.runs.compare import compare_rows, pairs_of, scores_of
-    from glioseg.runs.record import read_runs
-    from glioseg.runs.rows import group_runs
-
-    kind: ProtocolName = "own" if protocol == "own" else "reference"
-    rows = group_runs(read_runs(runs))
-    # Before anything is measured or written: scores that do not belong together are refused.
-    compared = compare_rows(pairs_of(rows, every), kind)
-    table = [_line(row, kind, threads) for row in rows]
-    _print(table)
-    typer.echo(f"\n{scores_of(rows[0], kind).protocol.describe()}\n")
-    for one in compared:
-        typer.echo(one.sentence)
-    if out is not None:
-        _write(out, rows, kind, table, compared)
-        typer.echo(f"\nWritten to {out}: table.csv, comparison.json, curves.png, patients.png, patients.csv")
-
-
-def _line(row: Row, kind: ProtocolName, threads: int | None) -> dict[str, Any]:
-    """One row of the table."""
+    from glioseg.cli.columns import paragraph, table
     from glioseg.evaluation.cost import measure_cost
-    from glioseg.runs.compare import scores_of
+    from glioseg.runs.compare import overview
     from glioseg.runs.folder import RunFolder
 
-    scores = scores_of(row, kind)
-    best = row.best
-    seeds = row.seed_means(kind)
-    cost = measure_cost(row.recipe, RunFolder(row.runs[0].path).model, threads)
-    low, high = scores.interval()
-    return {
-        "experiment": row.name,
-        "runs": len(row.runs),
-        "best_val_dsc": max((dsc for dsc, _ in best), default=None),
-        "epoch": max(best)[1] if best else None,
-        "dsc_mean": scores.mean,
-        "dsc_low": low,
-        "dsc_high": high,
-        "dsc_median": scores.median,
-        "seed_lowest": min(seeds),
-        "seed_highest": max(seeds),
-        "parameters": cost.parameters,
-        "gmacs": cost.gmacs,
-        "seconds_per_slice": cost.seconds,
-        "threads": cost.threads,
-    }
+    kind: ProtocolName = "own" if protocol == "own" else "reference"
+    found = overview(runs, kind, every)
+    lines: list[dict[str, Any]] = []
+    for row in found.rows:
+        cost = measure_cost(row.recipe, RunFolder(row.runs[0].path).model, threads)
+        more = {"parameters": cost.parameters, "gmacs": cost.gmacs, "seconds_per_slice": cost.seconds}
+        lines.append({**found.facts(row), **more, "threads": cost.threads})
+    typer.echo(table(SCORES, [_scores(line) for line in lines]))
+    typer.echo(table(COSTS, [_cost(line) for line in lines]))
+    for text in _differences(found):
+        typer.echo(text)
+    typer.echo(f"\n{paragraph(found.scores(found.rows[0]).protocol.describe())}\n")
+    typer.echo("\n\n".join(paragraph(one.sentence) for one in found.comparisons))
+    if out is not None:
+        _write(out, found, lines)
+        written = "table.csv, comparison.json, curves.png, patients.png, patients.csv"
+        typer.echo(f"\nWritten to {out}: {written}")
 
 
-def _print(table: list[dict[str, Any]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    titles = (
-        "runs",
-        "best val DSC",
-        "epoch",
-        "DSC (95 % interval)",
-        "seeds",
-        "parameters",
-        "GMAC",
-        "ms/slice",
-    )
-    shown = Table(box=box.SIMPLE)
-    shown.add_column("experiment", overflow="fold")
-    for title in titles:
-        shown.add_column(title, justify="right")
-    for line in table:
-        several = line["runs"] > 1
-        shown.add_row(
-            line["experiment"],
-            str(line["runs"]),
-            "" if line["best_val_dsc"] is None else f"{line['best_val_dsc']:.4f}",
-            str(line["epoch"] or ""),
-            f"{line['dsc_mean']:.3f} ({line['dsc_low']:.3f}-{line['dsc_high']:.3f})",
-            f"{line['seed_lowest']:.3f}-{line['seed_highest']:.3f}" if several else "one",
-            f"{line['parameters'] / 1e6:.1f} M",
-            f"{line['gmacs']:.2f}",
-            "" if line["seconds_per_slice"] is None else f"{1000 * line['seconds_per_slice']:.1f}",
-        )
-    Console().print(shown)
+SCORES = ("experiment", "runs", "best val", "epoch", "DSC (95 % interval)", "seeds")
+COSTS = ("experiment", "parameters", "GMAC", "ms a slice")
 
 
-def _write(
-    out: Path,
-    rows: list[Row],
-    kind: ProtocolName,
-    table: list[dict[str, Any]],
-    compared: list[RowComparison],
-) -> None:
+def _scores(line: dict[str, Any]) -> list[str]:
+    several = line["runs"] > 1
+    return [
+        line["experiment"],
+        str(line["runs"]),
+        "" if line["best_val_dsc"] is None else f"{line['best_val_dsc']:.4f}",
+        str(line["epoch"] or ""),
+        f"{line['dsc_mean']:.3f} ({line['dsc_low']:.3f}-{line['dsc_high']:.3f})",
+        f"{line['seed_lowest']:.3f}-{line['seed_highest']:.3f}" if several else "one",
+    ]
+
+
+def _cost(line: dict[str, Any]) -> list[str]:
+    seconds = line["seconds_per_slice"]
+    return [
+        line["experiment"],
+        f"{line['parameters'] / 1e6:.1f} M",
+        f"{line['gmacs']:.2f}",
+        "" if seconds is None else f"{1000 * seconds:.1f}",
+    ]
+
+
+def _differences(found: Overview) -> list[str]:
+    """Which runs each experiment is, and what its settings are that the first one's are not."""
+    from glioseg.cli.columns import paragraph
+    from glioseg.runs.rows import differences
+    from glioseg.words import sentence
+
+    base = found.rows[0]
+    said = []
+    for row in found.rows:
+        folders = ", ".join(run.path.as_posix() for run in row.runs)
+        said.append(paragraph(f"{row.name}: {folders}"))
+        if row is base:
+            said.append("  " + sentence("sentences", "compare.is_baseline"))
+            continue
+        changed = differences(row.recipe, base.recipe)
+        lines = [
+            sentence("sentences", "compare.setting", setting=name, value=_value(own), base=_value(other))
+            for name, own, other in changed
+        ] or [sentence("sentences", "compare.no_setting")]
+        said += [paragraph(line, "  ") for line in lines]
+    return said
+
+
+def _value(value: Any) -> str:
+    from glioseg.words import sentence
+
+    return sentence("sentences", "compare.not_set") if value is None else str(value)
+
+
+def _write(out: Path, found: Overview, lines: list[dict[str, Any]]) -> None:
     from glioseg.draw import patients_plot
     from glioseg.draw.curves import run_curves_plot
     from glioseg.files import make_folder, write_json, write_text
-    from glioseg.runs.compare import scores_of
 
     make_folder(out)
-    scores = {row.name: scores_of(row, kind) for row in rows}
-    write_text(out / "table.csv", _as_csv(table))
+    scores = {row.name: found.scores(row) for row in found.rows}
+    write_text(out / "table.csv", _as_csv(lines))
     patients = list(next(iter(scores.values())).values)
     write_text(
         out / "patients.csv",
@@ -147,13 +134,13 @@ def _write(
         ),
     )
     content = {
-        "table": table,
+        "table": lines,
         "scores": {name: each.to_dict() for name, each in scores.items()},
-        "comparisons": [one.to_dict() for one in compared],
+        "comparisons": [one.to_dict() for one in found.comparisons],
     }
     write_json(out / "comparison.json", content)
     patients_plot(scores, out / "patients.png")
-    run_curves_plot({row.name: [run.curves for run in row.runs] for row in rows}, out / "curves.png")
+    run_curves_plot({row.name: [run.curves for run in row.runs] for row in found.rows}, out / "curves.png")
 
 
 def _as_csv(lines: list[dict[str, Any]]) -> str:

@@ -12,13 +12,25 @@ import typer
 def train(
     data: Annotated[Path | None, typer.Argument(help="Folder of labelled scans.")] = None,
     recipe: Annotated[
-        str, typer.Option(help="Name of a recipe (see glioseg recipes), or a .toml file.")
-    ] = "default",
+        str | None,
+        typer.Option(
+            help="Name of a recipe (see glioseg recipes), or a .toml file.",
+            show_default="default; with --from finetune",
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Change a setting: table.key=value. May be repeated.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Run folder. Default: runs/<recipe>-<time>.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Learn on from a model that ships (see glioseg models), a run folder, .onnx or .safetensors "
+            "file, and say by how much that changed it.",
+        ),
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 (the second GPU) or mps.")] = "auto",
@@ -45,22 +57,32 @@ def train(
 ) -> None:
     """Train a network on labelled scans. Can be killed at any time and continued with --resume."""
     from glioseg.errors import Fault, InputError
+    from glioseg.training.hardware import Hardware, check_device
 
     # Before anything heavy: wrong usage should be told at once.
     require_train()
     if data is None and resume is None:
         raise InputError(Fault("cli.train_nothing", "glioseg train"))
-    if resume is not None and (settings or out is not None):
-        raise InputError(
-            Fault("cli.resume_with", "glioseg train --resume", option="--set" if settings else "--out")
-        )
+    given = {"--set": settings, "--out": out, "--from": start, "--recipe": recipe}
+    beside = [option for option, value in given.items() if value]
+    if resume is not None and beside:
+        raise InputError(Fault("cli.resume_with", "glioseg train --resume", option=beside[0]))
     check_device(device)
     from glioseg.recipe import load_recipe
     from glioseg.runs.folder import RunFolder
 
-    chosen = load_recipe(recipe, settings or []) if resume is None else RunFolder.open(resume).recipe
-    from glioseg.training.train import Hardware, default_run_folder
+    if resume is None and start is None:
+        chosen = load_recipe(recipe or "default", settings or [])
+    elif resume is not None:
+        chosen = RunFolder.open(resume).recipe
+    from glioseg.training.train import default_run_folder
     from glioseg.training.train import train as run_training
+
+    if start is not None:
+        from glioseg.training.start import read_start
+
+        weights = read_start(start)
+        chosen = load_recipe(recipe or "finetune", settings or [], weights.tables)
 
     hardware = Hardware(device, devices, nodes, strategy, precision, threads, compiled, workers)
     if out is None and resume is None:
@@ -71,6 +93,21 @@ def train(
     if resume is not None:
         run_training(
             data, None, resume, resume=True, hardware=hardware, cache=cache, minutes=minutes, echo=typer.echo
+        )
+        return
+    if start is not None and data is not None and out is not None:
+        from glioseg.studies.finetune import finetune
+
+        finetune(
+            data,
+            chosen,
+            out,
+            weights,
+            hardware=hardware,
+            cache=cache,
+            patient_rule=patient_rule,
+            minutes=minutes,
+            echo=typer.echo,
         )
         return
     run_training(
@@ -92,22 +129,3 @@ def require_train() -> None:
     require_extra(
         "train", "torch", "pytorch_lightning", "tensorboard", "safetensors", "filelock", "onnx", "onnxscript"
     )
-
-
-def check_device(device: str) -> None:
-    """Refuse a device that there is not."""
-    from glioseg.errors import Fault, InputError
-
-    known = ("auto", "cpu", "cuda", "gpu", "mps")
-    kind, colon, number = device.partition(":")
-    if kind not in known or (colon and not (kind == "cuda" and number.isdecimal())):
-        raise InputError(Fault("cli.device", "--device", known=", ".join(known), device=device))
-    if kind in ("auto", "cpu"):
-        return
-    import torch
-
-    there = torch.backends.mps.is_available() if kind == "mps" else torch.cuda.is_available()
-    if not there:
-        raise InputError(Fault("cli.no_device", "--device", kind=kind))
-    if number and int(number) >= torch.cuda.device_count():
-        raise InputError(Fault("cli.no_gpu", "--device", device=device, count=torch.cuda.device_count()))

@@ -47,8 +47,9 @@ def make_workers(
     ahead: int | None = None,
 ) -> Workers:
     """What the options say, after the extra that training needs was found."""
-    from glioseg.cli.train import check_device, require_train
+    from glioseg.cli.train import require_train
     from glioseg.studies.queue import Workers
+    from glioseg.training.hardware import check_device
 
     require_train()
     check_device(device)

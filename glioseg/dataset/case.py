@@ -65,7 +65,7 @@ def read_case(case: Case, labels: Mapping[int, str] | None = LESION) -> tuple[Sc
             the case at once.
     """
     scan = case.source.read()
-    return scan, case.source.read_truth(scan.grid, labels)
+    return scan, case.source.read_truth(scan, labels)
 
 
 def site_of(id: str) -> str | None:

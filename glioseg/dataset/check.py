@@ -119,6 +119,11 @@ def check(
 
     Raises:
         InputError: the folder cannot be listed, or ``rule`` is not a patient rule.
+
+    >>> import glioseg
+    >>> census = glioseg.check(glioseg.sample_folder())
+    >>> census.patients, census.slices, census.faults
+    (3, 60, ())
     """
     found = survey(folder, rule)
     results: list[_Findings] = []
@@ -215,7 +220,7 @@ def _lesion(case: Case, scan: Scan | None, labels: Labels) -> npt.NDArray[np.boo
         return read_masks_alone(masks, size, threads=1, labels=labels.named) > 0
     if scan is None or len(masks) > 1:
         return None
-    truth = case.source.read_truth(scan.grid, labels.named)
+    truth = case.source.read_truth(scan, labels.named)
     return None if truth is None else truth.mask
 
 

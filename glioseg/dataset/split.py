@@ -13,7 +13,7 @@ import numpy as np
 from glioseg.errors import Fault, InputError
 from glioseg.io.names import listed
 from glioseg.recipe import SplitChoice
-from glioseg.words import Joined
+from glioseg.words import Joined, Phrase
 
 REFERENCE_VALIDATION = (
     "TCGA_CS_4944_20010208",
@@ -37,11 +37,13 @@ class Split:
     Attributes:
         train, validation: ids, sorted; no id stands in both.
         name: how the split was made, for the record.
+        note: what a reader should be told about it; empty if it is the one that was asked for.
     """
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
     name: str
+    note: str = ""
 
     def __post_init__(self) -> None:
         both = sorted(set(self.train) & set(self.validation))
@@ -53,6 +55,10 @@ def split_patients(
     choice: SplitChoice, patients: Sequence[str], sites: Sequence[str | None] | None = None
 ) -> Split:
     """Split patients.
+
+    The patients of the split ``reference`` are those of one public data set. On other data, or where some of
+    them are missing, patients are held out instead as ``holdout`` does it; the name and the note of the split
+    say so.
 
     Args:
         choice: how.
@@ -66,6 +72,9 @@ def split_patients(
         raise ValueError("a patient is listed twice")
     if choice.name == "all":
         return Split(tuple(sorted(patients)), (), "all")
+    absent = set(REFERENCE_VALIDATION) - set(patients)
+    if choice.name == "reference" and absent:
+        return _instead_of_reference(choice, patients, sites, len(absent))
     if choice.name == "reference":
         validation: set[str] = set(REFERENCE_VALIDATION)
         label = "reference"
@@ -83,6 +92,18 @@ def split_patients(
         code = "dataset.no_validation_patient" if chosen else "dataset.no_training_patient"
         raise InputError(Fault(code, split=label, count=len(patients)))
     return Split(tuple(sorted(chosen)), tuple(sorted(validation)), label)
+
+
+def _instead_of_reference(
+    choice: SplitChoice, patients: Sequence[str], sites: Sequence[str | None] | None, absent: int
+) -> Split:
+    """Patients held out where those that the reference split names are not there."""
+    held_out = split_patients(choice.model_copy(update={"name": "holdout"}), patients, sites)
+    name = f"{held_out.name}-instead-of-reference"
+    counts = {"validation": len(held_out.validation), "patients": len(patients)}
+    named = len(REFERENCE_VALIDATION)
+    note = Phrase("split.instead_of_reference", absent=absent, named=named, split=name, **counts)
+    return Split(held_out.train, held_out.validation, name, note)
 
 
 def _deal(

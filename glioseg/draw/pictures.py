@@ -96,7 +96,7 @@ def contact_sheet(
     scan: Scan,
     predicted: Segmentation | None,
     truth: Segmentation | None,
-    path: Path,
+    path: str | Path,
     channel: str = "flair",
     positions: Sequence[int] | None = None,
     size: int = 192,
@@ -117,8 +117,15 @@ def contact_sheet(
 
     Raises:
         InputError: the scan has no such channel, or the file cannot be written.
+
+    >>> import glioseg
+    >>> scan = glioseg.read_scan("scan.nii.gz")                                  # doctest: +SKIP
+    >>> found = glioseg.segment(scan).segmentation                               # doctest: +SKIP
+    >>> contact_sheet(scan, found, None, "scan.png").name                        # doctest: +SKIP
+    'scan.png'
     """
-    return write_png(tile(list(frames(scan, predicted, truth, channel, size, positions, crop=True))), path)
+    pictures = list(frames(scan, predicted, truth, channel, size, positions, crop=True))
+    return write_png(tile(pictures), Path(path))
 
 
 def write_png(picture: Pixels, path: Path) -> Path:

@@ -45,6 +45,7 @@ def measure_cost(recipe: Recipe, model: Path, threads: int | None = None) -> Cos
     from torch.utils.flop_counter import FlopCounterMode
 
     from glioseg.model.runtime import OnnxRuntime, usable_cores
+    from glioseg.model.trial import check_model
     from glioseg.networks import build_network, without_pretrained
 
     channels = len(neighbour_channels(recipe.input.sequences, recipe.input.neighbours))
@@ -58,6 +59,7 @@ def measure_cost(recipe: Recipe, model: Path, threads: int | None = None) -> Cos
     threads = threads or usable_cores()
     seconds = None
     if model.is_file():
+        check_model(model)
         runtime = OnnxRuntime(model, threads)
         images = np.zeros((BATCH, channels, size, size), np.float32)
         runtime(images)

@@ -49,7 +49,8 @@ def evaluate(
     cases: Sequence[Case] | str | Path,
     out: str | Path | None = None,
     *,
-    checkpoint: str = "given",
+    patients: str = "all",
+    checkpoint: str | None = None,
     command: str = "",
     flair_alone: bool = False,
     pictures: bool = True,
@@ -63,7 +64,9 @@ def evaluate(
         cases: labelled scans, or the folder that holds them.
         out: folder for ``metrics.csv``, ``metrics.json``, ``dsc.png``, ``outlines/``, ``gifs/``,
             ``masks/``; nothing is written without it.
-        checkpoint: who picked the weights, for the protocol.
+        patients: which of a folder's: ``all``, ``validation`` (those of the model's own split), or a text
+            file with one a line.
+        checkpoint: who picked the weights, for the protocol; by default what the model says of itself.
         command: what repeats this, for the record.
         flair_alone: leave the other sequences out, as if they had never been taken.
         pictures: draw a PNG a slice and a GIF a patient.
@@ -81,7 +84,8 @@ def evaluate(
     if isinstance(predictor, str | Path):
         predictor = load_model(predictor)
     if isinstance(cases, str | Path):
-        cases = find_cases(cases)
+        cases = choose_patients(find_cases(cases), patients, predictor.description)
+    checkpoint = picked_by(predictor.description, cases) if checkpoint is None else checkpoint
     out = None if out is None else Path(out)
     if not cases:
         raise InputError(Fault("evaluation.no_patients"))

@@ -15,7 +15,7 @@ from glioseg.io.names import holds_slices, listed, name_of
 from glioseg.io.registry import READERS, Reader, reader_for, register
 from glioseg.io.sequences import read_sequences, with_all_channels
 from glioseg.io.source import Source
-from glioseg.scan import CHANNELS, LESION, Grid, Scan, Segmentation
+from glioseg.scan import CHANNELS, LESION, Scan, Segmentation
 from glioseg.words import Joined, Phrase
 
 __all__ = [
@@ -89,7 +89,9 @@ def _only_scan(folder: Path, id: str | None, series: Mapping[str, str] | None = 
 
 
 def read_segmentation(
-    source: str | Path, like: Grid | None = None, labels: Mapping[int, str] | None = LESION
+    source: str | Path,
+    like: Scan | Segmentation | None = None,
+    labels: Mapping[int, str] | None = LESION,
 ) -> Segmentation:
     """Read a segmentation.
 
@@ -97,11 +99,11 @@ def read_segmentation(
         source: a folder with ``<slice>_mask`` images, one mask image, a multi-page TIFF or a NIfTI volume,
             of lesion or not with the values 0 and 1, or 0 and 255, otherwise with labels from 0 (background)
             to 255; or a DICOM SEG.
-        like: grid of the scan that it belongs to.
+        like: the scan that it belongs to, or another segmentation of that.
         labels: names of the labels that there may be besides 0; ``None`` for any.
 
     Raises:
-        InputError: it cannot be read, has other values, or does not lie on ``like``.
+        InputError: it cannot be read, has other values, or does not lie on the grid of ``like``.
     """
     path = Path(source)
     return reader_for(path).read_segmentation(path, like, labels)
@@ -129,7 +131,7 @@ def write_segmentation(
     Raises:
         InputError: the folder cannot be written, or ``name`` is not a plain name.
     """
-    reader = READERS.get(segmentation.grid.format, READERS["nifti"])
+    reader = READERS.get(segmentation.storage.format, READERS["nifti"])
     where = Path(folder), plain_name(name or segmentation.id)
     return reader.write_segmentation(segmentation, *where, anonymise=anonymise)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,7 @@ from glioseg.files import written_whole
 from glioseg.io.labels import read_label_pages, segmentation_of, stored_as_image
 from glioseg.io.names import split_number, stem_of, suffix_of
 from glioseg.io.pictures import read_pages
-from glioseg.scan import CHANNELS, Grid, Scan, Segmentation
+from glioseg.scan import CHANNELS, Grid, Scan, Segmentation, Storage
 
 
 def read(path: Path, id: str) -> Scan:
@@ -24,29 +23,29 @@ def read(path: Path, id: str) -> Scan:
         InputError: see :func:`glioseg.io.pictures.read_pages`.
     """
     voxels = read_pages(path)
-    return Scan(voxels, _grid(path, voxels.shape), id, CHANNELS if voxels.shape[3] == 3 else ("flair",))
+    channels = CHANNELS if voxels.shape[3] == 3 else ("flair",)
+    return Scan(voxels, _grid(path, voxels.shape), id, channels, storage=Storage("image", (path,)))
 
 
-def read_segmentation(path: Path, like: Grid | None, labels: Mapping[int, str] | None) -> Segmentation:
+def read_segmentation(
+    path: Path, like: Scan | Segmentation | None, labels: Mapping[int, str] | None
+) -> Segmentation:
     """Read a mask of one or more pages.
 
     Raises:
         InputError: see :func:`glioseg.io.labels.read_label_pages`; or its size is not that of ``like``.
     """
     voxels = read_label_pages(path, labels)
-    return segmentation_of(voxels, _grid_of(path, voxels, like), stem_of(path), labels)
-
-
-def _grid_of(path: Path, voxels: npt.NDArray[Any], like: Grid | None) -> Grid:
-    if like is not None and voxels.shape != like.shape:
+    if like is not None and voxels.shape != like.grid.shape:
         found = Grid((voxels.shape[0], voxels.shape[1], voxels.shape[2])).describe()
-        raise InputError(Fault("io.mask_of_other_size", path, grid=like.describe(), own=found))
-    return like or _grid(path, voxels.shape)
+        raise InputError(Fault("io.mask_of_other_size", path, grid=like.grid.describe(), own=found))
+    place = like or _grid(path, voxels.shape)
+    return segmentation_of(voxels, place, Storage("image", (path,)), stem_of(path), labels)
 
 
 def write_segmentation(segmentation: Segmentation, folder: Path, name: str) -> list[Path]:
     """Write ``folder/<name>_mask.tif`` (or ``.png``), uint8, one page a slice; lesion or not as 0 and 255."""
-    files = segmentation.grid.files
+    files = segmentation.storage.files
     suffix = suffix_of(files[0]) if files else ".tif"
     return [write_picture(folder / f"{name}_mask", suffix, stored_as_image(segmentation))]
 
@@ -77,4 +76,4 @@ def write_picture(stem: Path, suffix: str, voxels: npt.NDArray[np.uint8]) -> Pat
 def _grid(path: Path, shape: tuple[int, ...]) -> Grid:
     first = split_number(stem_of(path))[1] if shape[0] == 1 else None
     numbers = (first,) if first is not None else ()
-    return Grid((shape[0], shape[1], shape[2]), slice_numbers=numbers, format="image", files=(path,))
+    return Grid((shape[0], shape[1], shape[2]), slice_numbers=numbers)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.io.pictures import as_labels, as_mask, read_mask_values
-from glioseg.scan import LESION, Grid, Segmentation
+from glioseg.scan import LESION, Grid, Scan, Segmentation, Storage
 
 
 def labels_of(
@@ -38,13 +38,26 @@ def read_label_pages(path: Path, labels: Mapping[int, str] | None = LESION) -> n
 
 
 def segmentation_of(
-    voxels: npt.NDArray[np.uint8], grid: Grid, id: str, labels: Mapping[int, str] | None = LESION
+    voxels: npt.NDArray[np.uint8],
+    like: Scan | Segmentation | Grid,
+    own: Storage,
+    id: str,
+    labels: Mapping[int, str] | None = LESION,
 ) -> Segmentation:
-    """The segmentation of labels that were read. Without names, values name themselves."""
+    """The segmentation of labels that were read.
+
+    Args:
+        voxels: the labels.
+        like: the scan that they belong to, which says how the segmentation is stored, or their own grid.
+        own: how they are stored themselves.
+        id: name of the segmentation.
+        labels: names of the labels; without, values name themselves.
+    """
     if labels is None:
         there = np.unique(voxels).tolist()
         labels = {value: f"label {value}" for value in there if value}
-    return Segmentation(voxels, grid, id, dict(labels), "given")
+    grid, storage = (like, own) if isinstance(like, Grid) else (like.grid, like.storage)
+    return Segmentation(voxels, grid, id, dict(labels), "given", storage)
 
 
 def stored_as_image(segmentation: Segmentation) -> npt.NDArray[np.uint8]:

@@ -12,7 +12,6 @@ import gzip
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +25,7 @@ from glioseg.io.names import stem_of, suffix_of
 from glioseg.io.pictures import check_finite, reason_of
 from glioseg.io.refuse import MAX_EXPANSION, check_size, quiet, reading
 from glioseg.io.turn import Affine, Turn, orient
-from glioseg.scan import CHANNELS, Grid, Scan, Segmentation
-
-
-@dataclass(frozen=True, eq=False)
-class Native(Turn):
-    """How a grid stands in its file, and what else the file says.
-
-    Attributes:
-        header: nibabel's header of the file.
-    """
-
-    header: Any
+from glioseg.scan import CHANNELS, Grid, Scan, Segmentation, Storage
 
 
 def read(path: Path, id: str) -> Scan:
@@ -51,20 +39,31 @@ def read(path: Path, id: str) -> Scan:
 
 
 def _scan(path: Path, image: Any, id: str, files: tuple[Path, ...]) -> Scan:
-    grid, channels = _grid(path, image, files)
-    voxels = grid.native.presented(_values(path, image, grid.native.shape, channels))
+    grid, turn, channels = _grid(path, image, in_file=bool(files))
+    voxels = turn.presented(_values(path, image, turn.shape, channels))
     check_finite(path, voxels)
-    return Scan(voxels, grid, id, CHANNELS if channels == 3 else ("flair",))
+    storage = Storage("nifti", files, image.header.copy())
+    return Scan(voxels, grid, id, CHANNELS if channels == 3 else ("flair",), storage=storage)
 
 
-def read_segmentation(path: Path, like: Grid | None, labels: Mapping[int, str] | None) -> Segmentation:
+def read_segmentation(
+    path: Path, like: Scan | Segmentation | None, labels: Mapping[int, str] | None
+) -> Segmentation:
     """Read a mask; its axes may be in another order than the scan's.
 
     Raises:
         InputError: as :func:`read`; other values; or its voxels do not lie on those of ``like``.
     """
-    voxels, grid, id = _on_grid(path, like)
-    return segmentation_of(labels_of(path, voxels, labels), grid, id, labels)
+    image = _load(path)
+    grid, turn, channels = _grid(path, image)
+    if channels != 1:
+        raise InputError(Fault("nifti.mask_channels", path, channels=channels))
+    if like is not None and not like.grid.lies_on(grid):
+        said = {"grid": like.grid.describe(), "own": grid.describe(like.grid)}
+        raise InputError(Fault("io.mask_on_other_grid", path, **said))
+    voxels = labels_of(path, turn.presented(_values(path, image, turn.shape, 1))[..., 0], labels)
+    storage = Storage("nifti", (path,), image.header.copy())
+    return segmentation_of(voxels, like or grid, storage, stem_of(path), labels)
 
 
 def from_image(image: Any, id: str) -> Scan:
@@ -82,19 +81,6 @@ def from_image(image: Any, id: str) -> Scan:
     return _scan(where, image, id, files=(where,) if stored else ())
 
 
-def _on_grid(path: Path, like: Grid | None) -> tuple[npt.NDArray[Any], Grid, str]:
-    """The stored values of a mask, its grid and its name."""
-
-    image = _load(path)
-    grid, channels = _grid(path, image, (path,))
-    if channels != 1:
-        raise InputError(Fault("nifti.mask_channels", path, channels=channels))
-    if like is not None and not like.lies_on(grid):
-        raise InputError(Fault("io.mask_on_other_grid", path, grid=like.describe(), own=grid.describe(like)))
-    voxels = grid.native.presented(_values(path, image, grid.native.shape, 1))[..., 0]
-    return voxels, like or grid, stem_of(path)
-
-
 def write_segmentation(segmentation: Segmentation, folder: Path, name: str) -> list[Path]:
     """Write ``folder/<name>_mask.nii.gz``, see :func:`write_file`."""
     return [write_file(segmentation, folder / f"{name}_mask.nii.gz")]
@@ -103,29 +89,41 @@ def write_segmentation(segmentation: Segmentation, folder: Path, name: str) -> l
 def write_file(segmentation: Segmentation, path: Path) -> Path:
     """Write one file, uint8 labels, with the shape, sform and qform of the scan's file.
 
-    A grid that does not come from a file is written as presented, with its affine, or with its spacing alone.
+    A segmentation of a scan of another format is written as presented, with its affine, or with its spacing
+    alone.
     """
     what, highest = "lesion mask", 1
     if not segmentation.lesion_or_not:
         what, highest = "labels", int(segmentation.voxels.max())
-    return _write(segmentation.voxels, segmentation.grid, path, highest, what)
+    return _write(segmentation.voxels, segmentation.grid, segmentation.storage, path, highest, what)
 
 
-def write_probability(probability: npt.NDArray[np.float32], grid: Grid, path: Path) -> Path:
-    """Write a probability map, float32 ``(slices, height, width)``, as :func:`write_file` writes labels."""
-    return _write(probability, grid, path, 1, "lesion probability")
+def write_probability(probability: npt.NDArray[np.float32], like: Scan | Segmentation, path: Path) -> Path:
+    """Write a probability map, float32 ``(slices, height, width)``, as :func:`write_file` writes labels.
+
+    Args:
+        probability: on the grid of ``like``.
+        like: the scan that it belongs to, or a segmentation of that.
+        path: the file.
+    """
+    return _write(probability, like.grid, like.storage, path, 1, "lesion probability")
 
 
 def _write(
-    voxels: npt.NDArray[np.uint8 | np.float32], grid: Grid, path: Path, highest: int, description: str
+    voxels: npt.NDArray[np.uint8 | np.float32],
+    grid: Grid,
+    storage: Storage,
+    path: Path,
+    highest: int,
+    description: str,
 ) -> Path:
     import nibabel
 
-    native = grid.native
-    if isinstance(native, Native):
-        header = native.header.copy()
+    if storage.format == "nifti" and storage.header is not None:
+        header = storage.header.copy()
+        turn = _turn(_affine(path, header), header.get_data_shape())
         header.extensions.clear()
-        header.set_data_shape(native.shape)
+        header.set_data_shape(turn.shape)
         header.set_data_dtype(voxels.dtype)
         header.set_slope_inter(1, 0)
         header.set_intent("none")
@@ -136,7 +134,7 @@ def _write(
             "",
         )
         kind = nibabel.Nifti2Image if isinstance(header, nibabel.Nifti2Header) else nibabel.Nifti1Image
-        image = kind(native.stored(voxels), None, header)
+        image = kind(turn.stored(voxels), None, header)
     else:
         image = nibabel.Nifti1Image(voxels.transpose(2, 1, 0), _affine_for_writing(grid))
         image.header.set_xyzt_units("mm")
@@ -150,11 +148,9 @@ def _write(
     return path
 
 
-def _grid(path: Path, image: Any, files: tuple[Path, ...]) -> tuple[Grid, int]:
-    """The grid of an image and its number of channels, all checked; ``files`` are empty for one in memory."""
-    shape = tuple(int(size) for size in image.shape)
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
+def _grid(path: Path, image: Any, in_file: bool = True) -> tuple[Grid, Turn, int]:
+    """The grid of an image, how it stands in the file and its number of channels, all checked."""
+    shape = _without_trailing(image.shape)
     dtype = image.get_data_dtype()
     colour = dtype.names is not None
     channels = 3 if colour else shape[3] if len(shape) == 4 else 1
@@ -168,21 +164,27 @@ def _grid(path: Path, image: Any, files: tuple[Path, ...]) -> tuple[Grid, int]:
     volume = (shape[0], shape[1], shape[2] if len(shape) > 2 else 1)
     if min(shape) < 1:
         check_size(path, (volume[2], volume[1], volume[0], channels))
-    affine = _affine(path, image)
-    native = Native(shape[:3], orient(affine, volume), image.header.copy())
-    sizes = native.sizes
-    check_size(path, (*sizes, channels), stored_bytes=_room(path, image, dtype) if files else None)
-    presented = native.presented_affine(affine)
+    affine = _affine(path, image.header)
+    turn = _turn(affine, shape)
+    check_size(path, (*turn.sizes, channels), stored_bytes=_room(path, image, dtype) if in_file else None)
+    presented = turn.presented_affine(affine)
     spacing = np.linalg.norm(presented[:3, :3], axis=0)
-    grid = Grid(
-        sizes,
-        (float(spacing[0]), float(spacing[1]), float(spacing[2])),
-        presented,
-        format="nifti",
-        files=files,
-        native=native,
-    )
-    return grid, channels
+    grid = Grid(turn.sizes, (float(spacing[0]), float(spacing[1]), float(spacing[2])), presented)
+    return grid, turn, channels
+
+
+def _turn(affine: Affine, shape: tuple[int, ...]) -> Turn:
+    """How a volume of some shape, with channels or without, stands in its file."""
+    spatial = _without_trailing(shape)[:3]
+    return Turn(spatial, orient(affine, (*spatial, *[1] * (3 - len(spatial)))))  # type: ignore[arg-type]
+
+
+def _without_trailing(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Sizes without the axes of size 1 after the third."""
+    sizes = tuple(int(size) for size in shape)
+    while len(sizes) > 3 and sizes[-1] == 1:
+        sizes = sizes[:-1]
+    return sizes
 
 
 def _load(path: Path) -> Any:
@@ -213,7 +215,7 @@ def _another_kind(path: Path, image: Any) -> Fault:
     return Fault("nifti.other_image", path, kind=type(image).__name__)
 
 
-def _affine(path: Path, image: Any) -> Affine:
+def _affine(path: Path, header: Any) -> Affine:
     """The file's affine in millimetres.
 
     Raises:
@@ -221,10 +223,10 @@ def _affine(path: Path, image: Any) -> Affine:
     """
     units = {"meter": 1000.0, "micron": 0.001}
     try:
-        scale = units.get(image.header.get_xyzt_units()[0], 1.0)
+        scale = units.get(header.get_xyzt_units()[0], 1.0)
     except KeyError:  # an unknown code of unit: millimetres, as everyone assumes
         scale = 1.0
-    affine: Affine = np.array(image.affine, dtype=np.float64)
+    affine: Affine = np.array(header.get_best_affine(), dtype=np.float64)
     affine[:3] *= scale
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
     if (

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from glioseg.errors import Fault, InputError
 from glioseg.io.plain_tiff import read_plain
 from glioseg.io.refuse import MAX_EXPANSION, check_size, quiet, reading, without_warnings
+from glioseg.io.tiff_pages import check_directories
 from glioseg.words import Joined, Phrase
 
 Pages = npt.NDArray[Any]
@@ -172,6 +173,7 @@ def _decode_tiff(path: Path) -> Pages:
     import tifffile
 
     try:
+        check_directories(path)
         with quiet("tifffile"), tifffile.TiffFile(path, _multifile=False) as file:
             if not file.pages:
                 raise InputError(_damaged(path, "TIFF", Phrase("pictures.no_page")))

@@ -3,10 +3,10 @@
 A reader's module is imported on its first use. It provides
 
 * ``read(path, id) -> Scan`` with the one channel ``flair`` or all of :data:`glioseg.scan.CHANNELS`,
-* ``read_segmentation(path, like, labels) -> Segmentation`` where ``like`` is the grid that it must have, or
+* ``read_segmentation(path, like, labels) -> Segmentation`` where ``like`` is the scan that it belongs to, or
   ``None``, and ``labels`` are the names of the values that there may be besides 0: those of
   :data:`glioseg.scan.LESION` for lesion or not, or ``None`` for any,
-* ``write_segmentation(segmentation, folder, name) -> list[Path]`` for one whose ``grid.format`` is the
+* ``write_segmentation(segmentation, folder, name) -> list[Path]`` for one whose ``storage.format`` is the
   reader's name; with the keyword ``anonymise`` too if the files of this kind name a patient,
 
 and raises :class:`glioseg.errors.InputError` on whatever is wrong with the file.
@@ -26,7 +26,7 @@ from glioseg.errors import Fault, InputError
 from glioseg.io.dicom.detect import takes as takes_dicom
 from glioseg.io.names import is_picture, is_volume, suffix_of
 from glioseg.io.refuse import check_exists
-from glioseg.scan import LESION, Grid, Scan, Segmentation
+from glioseg.scan import LESION, Scan, Segmentation
 from glioseg.words import Phrase, catalogue
 
 
@@ -35,7 +35,7 @@ class Reader:
     """One kind of scan.
 
     Attributes:
-        name: the ``format`` of the grids that it makes.
+        name: the ``format`` of the :class:`~glioseg.scan.Storage` of its scans.
         title: what people call it.
         takes: whether a path, which exists, is of this kind; decided by its name or its first bytes.
         home: the module with ``read``, ``read_segmentation`` and ``write_segmentation``.
@@ -61,9 +61,9 @@ class Reader:
         return scan
 
     def read_segmentation(
-        self, path: Path, like: Grid | None, labels: Mapping[int, str] | None = LESION
+        self, path: Path, like: Scan | Segmentation | None, labels: Mapping[int, str] | None = LESION
     ) -> Segmentation:
-        """Read the mask at ``path``, on the grid ``like`` if given."""
+        """Read the mask at ``path``, on the grid of ``like`` if given."""
         segmentation: Segmentation = self.module.read_segmentation(path, like, labels)
         return segmentation
 

@@ -40,7 +40,7 @@ def write_both(
 ) -> list[Path]:
     """Write a segmentation as its scan was read, and in the kind for programs that cannot open that one."""
     written = write_segmentation(segmentation, folder, name, anonymise=anonymise)
-    reader = READERS.get(segmentation.grid.format)
+    reader = READERS.get(segmentation.storage.format)
     if reader is not None and reader.beside is not None:
         written += READERS[reader.beside].write_segmentation(segmentation, folder, name or segmentation.id)
     return written
@@ -54,7 +54,7 @@ def save_prediction(prediction: Prediction, folder: Path, anonymise: bool = Fals
     name = plain_name(segmentation.id)
     written = write_both(segmentation, folder, anonymise=anonymise)
     probability = folder / f"{name}_probability.nii.gz"
-    written.append(write_probability(prediction.probability, segmentation.grid, probability))
+    written.append(write_probability(prediction.probability, segmentation, probability))
     facts = {
         "id": segmentation.id,
         "origin": segmentation.origin,

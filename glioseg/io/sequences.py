@@ -11,7 +11,7 @@ import numpy as np
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io.names import scan_of_sequence
 from glioseg.io.registry import reader_for
-from glioseg.scan import CHANNELS, Grid, Scan
+from glioseg.scan import CHANNELS, Scan
 from glioseg.words import Joined, Phrase
 
 
@@ -52,7 +52,7 @@ def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan
         scans[channel] = scan
     if "flair" in scans:
         grid = scans["flair"].grid
-        if grid.format == "dicom":
+        if scans["flair"].storage.format == "dicom":
             scans, apart = _on_dicom(scans)
             faults += apart
         faults += [
@@ -68,18 +68,11 @@ def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan
         ]
     raise_all(faults)
     voxels = np.concatenate([scans[channel].voxels for channel in names], axis=-1)
-    flair = scans["flair"].grid
-    files = tuple(file for channel in ("flair", *names) for file in scans[channel].grid.files)
-    grid = Grid(
-        flair.shape,
-        flair.spacing,
-        flair.affine,
-        flair.slice_numbers,
-        flair.format,
-        tuple(dict.fromkeys(files)) if flair.format == "nifti" else flair.files,
-        flair.native,
-    )
-    return Scan(voxels, grid, name, tuple(names))
+    storage = scans["flair"].storage
+    if storage.format == "nifti":
+        files = [file for channel in ("flair", *names) for file in scans[channel].storage.files]
+        storage = replace(storage, files=tuple(dict.fromkeys(files)))
+    return Scan(voxels, grid, name, tuple(names), storage=storage)
 
 
 def _on_dicom(scans: dict[str, Scan]) -> tuple[dict[str, Scan], list[Fault]]:
@@ -91,12 +84,12 @@ def _on_dicom(scans: dict[str, Scan]) -> tuple[dict[str, Scan], list[Fault]]:
     faults: list[Fault] = []
     for name, scan in scans.items():
         moved[name] = scan
-        if scan.grid.format != "dicom" or len(scan.channels) > 1:
+        if scan.storage.format != "dicom" or len(scan.channels) > 1:
             continue
-        series = scan.grid.native, flair.grid.native
+        series = scan.storage.header, flair.storage.header
         try:
             voxels = onto(scan.voxels[..., 0], scan.grid, flair.grid, *series)
-            moved[name] = Scan(voxels[..., None], flair.grid, scan.id, scan.channels)
+            moved[name] = replace(scan, voxels=voxels[..., None], grid=flair.grid, storage=flair.storage)
         except InputError as error:
             faults += error.faults
             moved.pop(name)
@@ -118,4 +111,4 @@ def with_all_channels(scan: Scan) -> Scan:
         return replace(scan, filled=same) if same else scan
     missing = tuple(name for name in CHANNELS if name not in scan.channels)
     parts = [scan.channel(name if name in scan.channels else "flair") for name in CHANNELS]
-    return Scan(np.stack(parts, axis=-1), scan.grid, scan.id, CHANNELS, missing)
+    return Scan(np.stack(parts, axis=-1), scan.grid, scan.id, CHANNELS, missing, scan.storage)

@@ -26,7 +26,7 @@ from glioseg.io.names import (
 )
 from glioseg.io.pictures import read_pages
 from glioseg.io.refuse import check_size, reading
-from glioseg.scan import CHANNELS, LESION, Grid, Scan, Segmentation
+from glioseg.scan import CHANNELS, LESION, Grid, Scan, Segmentation, Storage
 from glioseg.words import Phrase
 
 THREADS = 4
@@ -45,40 +45,33 @@ def read(path: Path, id: str) -> Scan:
     return read_slices(*_images(path), id=id)
 
 
-def read_segmentation(path: Path, like: Grid | None, labels: Mapping[int, str] | None) -> Segmentation:
+def read_segmentation(
+    path: Path, like: Scan | Segmentation | None, labels: Mapping[int, str] | None
+) -> Segmentation:
     """Read the ``<slice>_mask`` files of a folder.
 
-    Raises:
-        InputError: a slice has no mask, a mask no slice, or a mask cannot be read.
-    """
-    return segmentation_of(*_on_grid(path, like, partial(read_label_pages, labels=labels)), labels)
-
-
-def _on_grid(
-    path: Path, like: Grid | None, decode: Callable[[Path], npt.NDArray[Any]]
-) -> tuple[npt.NDArray[Any], Grid, str]:
-    """The decoded masks of a folder, their grid and name.
-
-    With ``like``, the grid of a scan read from slices, each mask is found by the name of its slice.
-    Without, the folder's own images give the grid, or the masks themselves when there are none.
+    With ``like``, a scan read from slices, each mask is found by the name of its slice. Without, the folder's
+    own images give the grid, or the masks themselves when there are none.
 
     Raises:
         InputError: a slice has no mask, a mask no slice, or a mask cannot be read.
     """
+    decode = partial(read_label_pages, labels=labels)
     masks = {slice_of_mask(file): file for file in _files(path, masks=True)}
     if not masks:
         raise InputError(Fault("slices.no_masks", path))
     id = path.name
     if like is None:
         if _files(path, masks=False):
-            like = read(path, id).grid
+            like = read(path, id)
         else:
             files, numbers = in_order(path, list(masks.values()), slice_of_mask)
             voxels = _stacked(files, decode, "mask", None, THREADS)
-            return voxels, Grid(voxels.shape, slice_numbers=numbers, format="slices", files=files), id
-    if len(like.files) != like.shape[0]:
+            own = Storage("slices", files)
+            return segmentation_of(voxels, Grid(voxels.shape, slice_numbers=numbers), own, id, labels)
+    if len(like.storage.files) != like.grid.shape[0]:
         raise InputError(Fault("slices.mask_of_other_kind", path))
-    wanted = {stem_of(file).casefold(): file for file in like.files}
+    wanted = {stem_of(file).casefold(): file for file in like.storage.files}
     faults = [
         Fault("slices.slice_without_mask", path / (stem_of(file) + "_mask"))
         for key, file in wanted.items()
@@ -87,7 +80,8 @@ def _on_grid(
     faults += [Fault("slices.mask_without_slice", file) for key, file in masks.items() if key not in wanted]
     raise_all(faults)
     in_turn = [masks[key] for key in wanted]
-    return _stacked(in_turn, decode, "mask", like.shape[1:], THREADS), like, id
+    voxels = _stacked(in_turn, decode, "mask", like.grid.shape[1:], THREADS)
+    return segmentation_of(voxels, like, like.storage, id, labels)
 
 
 def write_segmentation(segmentation: Segmentation, folder: Path, name: str) -> list[Path]:
@@ -97,9 +91,9 @@ def write_segmentation(segmentation: Segmentation, folder: Path, name: str) -> l
     """
     from glioseg.io.image import write_picture
 
-    grid = segmentation.grid
-    if len(grid.files) == grid.shape[0]:
-        names = [(stem_of(file), suffix_of(file)) for file in grid.files]
+    grid, files = segmentation.grid, segmentation.storage.files
+    if len(files) == grid.shape[0]:
+        names = [(stem_of(file), suffix_of(file)) for file in files]
     else:
         names = [(f"{name}_{number}", ".tif") for number in grid.slice_numbers]
     written: list[Path] = []
@@ -133,19 +127,20 @@ def read_slices(
     voxels = _stacked(files, read_pages, "image", None, threads)
     channels = CHANNELS if voxels.shape[3] == 3 else ("flair",)
     shape = (voxels.shape[0], voxels.shape[1], voxels.shape[2])
-    grid = Grid(shape, slice_numbers=tuple(slice_numbers), format="slices", files=tuple(files))
-    return Scan(voxels, grid, id, channels)
+    grid = Grid(shape, slice_numbers=tuple(slice_numbers))
+    return Scan(voxels, grid, id, channels, storage=Storage("slices", tuple(files)))
 
 
 def read_slice_masks(
-    files: Sequence[Path], grid: Grid, id: str, labels: Mapping[int, str] | None = LESION
+    files: Sequence[Path], scan: Scan, id: str, labels: Mapping[int, str] | None = LESION
 ) -> Segmentation:
-    """Read one mask a slice onto ``grid``; ``files`` are in the order of its slices.
+    """Read the mask of each slice of a scan; ``files`` are in the order of its slices.
 
     Raises:
-        InputError: masks cannot be read, or have another size than the grid; all faults at once.
+        InputError: masks cannot be read, or have another size than the slices; all faults at once.
     """
-    return segmentation_of(read_masks_alone(files, grid.shape[1:], labels=labels), grid, id, labels)
+    voxels = read_masks_alone(files, scan.grid.shape[1:], labels=labels)
+    return segmentation_of(voxels, scan, scan.storage, id, labels)
 
 
 def read_masks_alone(

@@ -12,7 +12,7 @@ from glioseg.io.names import listed, stem_of
 from glioseg.io.registry import READERS, reader_for
 from glioseg.io.sequences import read_sequences, with_all_channels
 from glioseg.io.slices import read_slice_masks, read_slices
-from glioseg.scan import LESION, Grid, Scan, Segmentation
+from glioseg.scan import LESION, Scan, Segmentation
 
 if TYPE_CHECKING:
     from glioseg.io.dicom.match import FoundSeries
@@ -82,11 +82,11 @@ class Source:
             return read_slices(self.files, self.slice_numbers, id=self.id, **options)
         return READERS[self.format].read(self.files[0], self.id)
 
-    def read_truth(self, grid: Grid, labels: Mapping[int, str] | None = LESION) -> Segmentation | None:
+    def read_truth(self, scan: Scan, labels: Mapping[int, str] | None = LESION) -> Segmentation | None:
         """Read the mask beside the scan; ``None`` when there is none.
 
         Args:
-            grid: that of the scan.
+            scan: the scan.
             labels: those that there may be besides 0: lesion or not, named ones, or ``None`` for any.
 
         Raises:
@@ -97,9 +97,9 @@ class Source:
         if not files:
             return None
         if self.format == "slices":
-            return read_slice_masks(files, grid, self.id, labels)
-        found = reader_for(files[0]).read_segmentation(files[0], grid, labels)
-        return replace(found, grid=grid, id=self.id)
+            return read_slice_masks(files, scan, self.id, labels)
+        found = reader_for(files[0]).read_segmentation(files[0], scan, labels)
+        return replace(found, id=self.id)
 
     def _truth_files(self) -> list[Path]:
         files = [file for file in self.truth if file is not None]

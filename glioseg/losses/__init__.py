@@ -92,5 +92,5 @@ def build_loss(name: str, **arguments: Any) -> SegmentationLoss:
         raise InputError(Fault("losses.name", name=name, names=Joined(REGISTRY)))
     try:
         return REGISTRY[name](**arguments)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise InputError(Fault("losses.arguments", name=name, reason=error)) from error

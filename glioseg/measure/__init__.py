@@ -9,55 +9,16 @@
 
 from __future__ import annotations
 
-from glioseg.measure.metrics import (
-    METRICS,
-    EmptyCases,
-    EmptyRule,
-    Metric,
-    Unit,
-    dice,
-    dice_by_slice,
-    hd95,
-    iou,
-    lesion_precision,
-    lesion_sensitivity,
-    measure,
-    nsd,
-    precision,
-    sensitivity,
-    slice_dice,
-    slice_false_positive_rate,
-    slice_sensitivity,
-    surface_distances,
-    volume_difference,
-)
+from glioseg.measure import metrics
+from glioseg.measure.metrics import *  # noqa: F403  what the metrics export stands there once
 from glioseg.measure.protocol import Protocol, Scores, check_same_protocol
 from glioseg.measure.statistics import Interval, bootstrap_interval
 
 __all__ = [
-    "METRICS",
-    "EmptyCases",
-    "EmptyRule",
     "Interval",
-    "Metric",
     "Protocol",
     "Scores",
-    "Unit",
     "bootstrap_interval",
     "check_same_protocol",
-    "dice",
-    "dice_by_slice",
-    "hd95",
-    "iou",
-    "lesion_precision",
-    "lesion_sensitivity",
-    "measure",
-    "nsd",
-    "precision",
-    "sensitivity",
-    "slice_dice",
-    "slice_false_positive_rate",
-    "slice_sensitivity",
-    "surface_distances",
-    "volume_difference",
+    *metrics.__all__,
 ]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any, Literal
@@ -152,6 +152,11 @@ class Scores:
         if tuple(values) != self.protocol.patients:
             different = sorted(set(values) ^ set(self.protocol.patients))
             raise InputError(Fault("measure.values_differ", patients=listed(different, 5)))
+
+    def of_patients(self, patients: Iterable[str]) -> Scores:
+        """The scores of some of the patients."""
+        values = {patient: self.values[patient] for patient in sorted(patients)}
+        return Scores(replace(self.protocol, patients=tuple(values)), values, self.command)
 
     @property
     def counted(self) -> dict[str, float]:

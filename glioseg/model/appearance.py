@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 SIDE = 20
 """Pixels along each side of the coarse image that the tests look at."""
@@ -42,14 +42,21 @@ class Appearance(BaseModel):
         least_contrast: its least value.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    mean: tuple[float, ...]
+    mean: tuple[float, ...] = Field(min_length=SIDE * SIDE, max_length=SIDE * SIDE)
     least_likeness: float
-    upright: tuple[float, ...]
+    upright: tuple[float, ...] = Field(min_length=SIDE * SIDE, max_length=SIDE * SIDE)
     most_turned: float
     contrast: tuple[float, ...] = ()
     least_contrast: float = 0.0
+
+    @field_validator("contrast")
+    @classmethod
+    def _whole(cls, contrast: tuple[float, ...]) -> tuple[float, ...]:
+        if len(contrast) not in (0, SIDE * SIDE):
+            raise ValueError(f"{len(contrast)} numbers, not {SIDE * SIDE}")
+        return contrast
 
     def doubts(self, flair: npt.NDArray[Any]) -> tuple[str, ...]:
         """What is unlike the training scans.

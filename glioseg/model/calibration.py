@@ -46,7 +46,7 @@ class Calibration(BaseModel):
         patients: how many it was fitted on.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     intercept: float = 0.0
     slope: float = 1.0
@@ -56,7 +56,9 @@ class Calibration(BaseModel):
     def __call__(self, evidence: Evidence) -> float:
         """DSC to expect, in 0..1."""
         score = self.intercept + self.slope * log_odds(evidence.certainty)
-        return 1 / (1 + math.exp(-score - self.border_slope * evidence.border))
+        score += self.border_slope * evidence.border
+        # Beyond this the exponential leaves the range of a float.
+        return 1 / (1 + math.exp(-min(max(score, -700), 700)))
 
 
 def log_odds(share: float) -> float:

@@ -14,11 +14,12 @@ from glioseg.errors import Fault, InputError
 from glioseg.model.calibration import doubts, evidence
 from glioseg.model.description import ModelDescription, read_description
 from glioseg.model.runtime import Greatest, OnnxRuntime, OpenVino, Runtime, openvino_is_there
+from glioseg.model.trial import check_model
 from glioseg.model.weights import find_model
 from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
 from glioseg.prediction import Prediction
-from glioseg.prepare import Frame, choose_sequences, neighbour_channels, stack_neighbours
-from glioseg.scan import CHANNELS, Scan, Segmentation
+from glioseg.prepare import Frame, choose_sequences, stack_neighbours
+from glioseg.scan import CHANNELS, Scan
 
 BATCH = 8
 """Slices per call of the network; more is not faster on a CPU and costs memory."""
@@ -69,9 +70,9 @@ class Predictor:
         labels, choice = description.labels, description.postprocess
         if labels.given:
             voxels = to_labels(each, choice, labels.values, on_own_grid)
-            found = Segmentation(voxels, scan.grid, scan.id, labels.named)
+            found = scan.segmentation(voxels, labels.named)
         else:
-            found = Segmentation.from_mask(to_mask(each[0], choice, on_own_grid), scan.grid, scan.id)
+            found = scan.segmentation(to_mask(each[0], choice, on_own_grid))
         probability, mask = _of_any(each), found.mask
         clues = evidence(probability, mask)
         expected = None if clues is None else description.calibration(clues)
@@ -139,7 +140,7 @@ def load_model(
         best: both networks of a model that ships with two, in twice the time.
 
     Raises:
-        InputError: there is no such model, or its input is not what it says.
+        InputError: there is no such model, or it cannot be used: see :func:`glioseg.model.trial.check_model`.
 
     >>> import glioseg
     >>> model = glioseg.load_model(threshold=0.9)
@@ -149,6 +150,7 @@ def load_model(
     if fast and best:
         raise InputError(Fault("model.fast_and_best"))
     path = find_model(model, "fast" if fast else "file")
+    check_model(path)
     runtime: OnnxRuntime
     if best:
         runtime = Greatest(path, find_model(model, "second"), threads)
@@ -157,21 +159,9 @@ def load_model(
     else:
         runtime = OnnxRuntime(path, threads)
     description = read_description(path, runtime.metadata)
-    size = description.prepare.size
-    expected = (len(neighbour_channels(description.sequences, description.neighbours)), size, size)
-    found = tuple(runtime.input.shape[1:])
-    # A size that the file leaves free stands there as text.
-    if len(found) != 3 or any(
-        isinstance(own, int) and own != said for own, said in zip(found, expected, strict=True)
-    ):
-        raise InputError(Fault("model.input_size", path, wanted=_sizes(expected), size=_sizes(found)))
     if threshold is not None:
         if not 0 < threshold < 1:
             raise InputError(Fault("model.threshold", threshold=threshold))
         own = description.postprocess.model_copy(update={"threshold": threshold})
         description = description.model_copy(update={"postprocess": own})
     return Predictor(runtime, description, flips, fingerprint=runtime.fingerprint)
-
-
-def _sizes(shape: tuple[Any, ...]) -> str:
-    return " x ".join(str(one) for one in shape)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from glioseg.errors import Fault, InputError, require_extra
+from glioseg.errors import Fault, GliosegError, InputError, require_extra
 from glioseg.words import Joined
 
 if TYPE_CHECKING:
@@ -64,8 +64,14 @@ REGISTRY: dict[str, NetworkEntry] = {
         "glioseg.networks.keras_unet:KerasUNet", "U-Net of the Keras tutorials: no batch norm, dropout"
     ),
     "lite0_unet": NetworkEntry(
-        "glioseg.networks.lite0_unet:Lite0UNet",
+        "glioseg.networks.lite_unet:Lite0UNet",
         "EfficientNet-Lite0 encoder, ImageNet weights, light decoder",
+        multiple=32,
+        pretrained=True,
+    ),
+    "lite2_unet": NetworkEntry(
+        "glioseg.networks.lite_unet:Lite2UNet",
+        "EfficientNet-Lite2 encoder, ImageNet weights, light decoder",
         multiple=32,
         pretrained=True,
     ),
@@ -112,8 +118,11 @@ def build_network(name: str, in_channels: int, out_channels: int = 1, **argument
     module, _, attribute = entry.home.partition(":")
     try:
         network: nn.Module = getattr(import_module(module), attribute)(in_channels, out_channels, **arguments)
-    except (TypeError, ValueError) as error:
-        raise InputError(Fault("networks.arguments", name=name, reason=error)) from error
+    except GliosegError:
+        raise
+    except Exception as error:  # arguments of the wrong kind or size fail in many ways
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(Fault("networks.arguments", name=name, reason=reason)) from error
     return network
 
 

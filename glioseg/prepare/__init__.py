@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from glioseg.prepare.blas import one_blas_thread
-from glioseg.prepare.default import default_frame, prepare_default, prepare_even_tissue, prepare_tissue
 from glioseg.prepare.frame import Array, Frame
+from glioseg.prepare.head import head_frame, prepare_even_tissue, prepare_head, prepare_tissue
 from glioseg.prepare.neighbours import choose_sequences, neighbour_channels, stack_neighbours
 from glioseg.prepare.reference import prepare_reference, reference_frame
 from glioseg.recipe import PrepareChoice
@@ -33,7 +33,7 @@ PREPARATION_VERSION = 2
 """Raised whenever the arrays that a preparation makes change, so that caches are made anew."""
 
 PREPARATIONS = {
-    "default": prepare_default,
+    "head": prepare_head,
     "tissue": prepare_tissue,
     "even_tissue": prepare_even_tissue,
     "reference": prepare_reference,
@@ -84,13 +84,13 @@ class Preparation(PrepareChoice):
         count = scan.voxels.shape[0]
         first, last = self._kept(count)
         voxels = scan.voxels[first:last]
-        find = reference_frame if self.name == "reference" else default_frame
+        find = reference_frame if self.name == "reference" else head_frame
         return self._in_scan(find(scan, voxels, self.size), count, first)
 
     def target(self, mask: BoolArray, frame: Frame) -> Array:
         """What the network is to learn: ``(slices, size, size)`` float32, 0..1.
 
-        ``reference`` has the mask by nearest neighbour, as published; ``default`` the share of lesion.
+        ``reference`` has the mask by nearest neighbour, as published; the others the share of lesion.
         """
         if self.name == "reference":
             return frame.to_prepared(mask).astype(np.float32)

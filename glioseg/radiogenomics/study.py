@@ -94,7 +94,7 @@ class AssociationStudy:
         scan, truth = _read(self.cases[patient])
         if not self.predicted:
             return scan, truth, None
-        return scan, read_segmentation(self.mask_files[patient], scan.grid), truth
+        return scan, read_segmentation(self.mask_files[patient], scan), truth
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers and how they came about, as plain JSON types."""
@@ -192,7 +192,7 @@ def radiogenomics(
             if masks is None:
                 manual[id] = measure_lesion(truth, scan)
             elif id in files:
-                mask = read_segmentation(files[id], scan.grid)
+                mask = read_segmentation(files[id], scan)
                 manual[id], predicted[id] = measure_lesion(truth, scan), measure_lesion(mask, scan)
                 if truth.mask.any():
                     overlap[id] = float(dice(mask.mask, truth.mask))

@@ -129,7 +129,13 @@ def _verdict(page: Page, row: Row) -> str:
     one = page.comparisons.get((row.name, page.baseline.name))
     if one is None or one.verdict == "few":
         return word["verdict_unscored"]
-    return word[f"verdict_{one.verdict}"]
+    return word[f"verdict_{_shown(one)}"]
+
+
+def _shown(one: RowComparison) -> str:
+    """The verdict; ``higher`` or ``lower`` where it cannot be put down to a change."""
+    unknown = {} if one.attributed else {"better": "higher", "worse": "lower"}
+    return unknown.get(one.verdict, one.verdict)
 
 
 def _sentence(page: Page, one: RowComparison) -> str:
@@ -137,7 +143,8 @@ def _sentence(page: Page, one: RowComparison) -> str:
     word = page.words
     patients = one.patients
     numbers = numbers_of(page, one)
-    verdict = {"better": "helped", "worse": "harmed", "equal": "equal", "few": "few"}[one.verdict]
+    shown = _shown(one)
+    verdict = {"better": "helped", "worse": "harmed"}.get(shown, shown)
     seeds = ""
     if patients.better is not None and one.verdict == "equal" and not one.same_recipe:
         seeds = word["equal_seeds"].format(spread=number(one.seed_spread)) + page.gap

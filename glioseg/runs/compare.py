@@ -12,7 +12,7 @@ from glioseg.errors import Fault, InputError, raise_all
 from glioseg.measure import Scores
 from glioseg.measure.comparison import Comparison, compare_pairs
 from glioseg.runs.record import ProtocolName, read_runs
-from glioseg.runs.rows import Row, differences, group_runs
+from glioseg.runs.rows import Row, changes, differences, group_runs
 from glioseg.words import sentence
 
 Verdict = Literal["better", "worse", "equal", "few"]
@@ -54,12 +54,41 @@ class RowComparison:
         return "better" if self.patients.better == self.first.name else "worse"
 
     @property
+    def changes(self) -> list[str]:
+        """What the first has changed in the recipe of the second; see :func:`glioseg.runs.rows.changes`."""
+        return changes(self.first.recipe, self.second.recipe)
+
+    @property
+    def attributed(self) -> bool:
+        """Whether a difference can be put down to a change: exactly one was made, and neither collapsed."""
+        return len(self.changes) == 1 and self.first.collapse is None and self.second.collapse is None
+
+    @property
     def sentence(self) -> str:
         """What was found, in plain English."""
         return self.text("en")
 
     def text(self, language: str) -> str:
-        """What was found, in a language."""
+        """What was found, and what that does not show, in a language."""
+        return " ".join((self._found(language), *self._reservations(language)))
+
+    def _reservations(self, language: str) -> list[str]:
+        """Why a difference beyond noise does not show that a change helped or harmed."""
+        said = [
+            sentence("sentences", f"compare.collapsed_{row.collapse}", language, row=row.name)
+            for row in (self.first, self.second)
+            if row.collapse is not None
+        ]
+        if self.verdict not in ("better", "worse"):
+            return said
+        if said:
+            said.append(sentence("sentences", "compare.collapsed_shows_nothing", language))
+        elif len(self.changes) > 1:
+            key, several = "compare.several_changes", ", ".join(self.changes)
+            said.append(sentence("sentences", key, language, count=len(self.changes), changes=several))
+        return said
+
+    def _found(self, language: str) -> str:
         if self.patients.better is None and not self.same_recipe:
             return self.patients.text(language)
         if not self.within_seeds:
@@ -83,6 +112,8 @@ class RowComparison:
             "larger_than_noise": better is not None,
             "better": better,
             "verdict": self.verdict,
+            "attributed": self.attributed,
+            "changes": self.changes,
             "sentence": self.sentence,
         }
 
@@ -134,6 +165,54 @@ def _spread(row: Row, protocol: ProtocolName) -> float:
     return max(means) - min(means) if means else 0.0
 
 
+@dataclass(frozen=True)
+class Overview:
+    """Runs side by side under one protocol.
+
+    Attributes:
+        rows: the first is the baseline.
+        protocol: which DSC.
+        comparisons: of each row with the first, or of every pair.
+    """
+
+    rows: tuple[Row, ...]
+    protocol: ProtocolName
+    comparisons: tuple[RowComparison, ...]
+
+    def scores(self, row: Row) -> Scores:
+        """DSC by patient of a row."""
+        return scores_of(row, self.protocol)
+
+    def facts(self, row: Row) -> dict[str, Any]:
+        """A row as a line of a table: plain values under names that stay the same."""
+        scores, best, seeds = self.scores(row), row.best, row.seed_means(self.protocol)
+        low, high = scores.interval()
+        return {
+            "experiment": row.name,
+            "folders": " ".join(run.path.as_posix() for run in row.runs),
+            "runs": len(row.runs),
+            "best_val_dsc": max((dsc for dsc, _ in best), default=None),
+            "epoch": max(best)[1] if best else None,
+            "dsc_mean": scores.mean,
+            "dsc_low": low,
+            "dsc_high": high,
+            "dsc_median": scores.median,
+            "seed_lowest": min(seeds),
+            "seed_highest": max(seeds),
+        }
+
+
+def overview(runs: Sequence[str | Path], protocol: ProtocolName, every: bool = False) -> Overview:
+    """Read runs and compare them; arguments and errors as :func:`compare` has them."""
+    paths = list({Path(run).resolve(): Path(run) for run in runs}.values())
+    if len(paths) < 2:
+        raise InputError(Fault("runs.one_to_compare"))
+    rows = group_runs(read_runs(paths))
+    # Before anything is measured or written: scores that do not belong together are refused.
+    compared = compare_rows(pairs_of(rows, every), protocol)
+    return Overview(tuple(rows), protocol, tuple(compared))
+
+
 def compare(
     runs: Sequence[str | Path], protocol: ProtocolName = "reference", every: bool = False
 ) -> list[RowComparison]:
@@ -155,6 +234,4 @@ def compare(
     >>> for one in glioseg.compare(["runs/first", "runs/second"]):  # doctest: +SKIP
     ...     print(one.sentence)
     """
-    if len(runs) < 2:
-        raise InputError(Fault("runs.one_to_compare"))
-    return compare_rows(pairs_of(group_runs(read_runs([Path(run) for run in runs])), every), protocol)
+    return list(overview(runs, protocol, every).comparisons)

@@ -7,14 +7,15 @@
 
 from __future__ import annotations
 
-import json
+import os
 from pathlib import Path
 from typing import Any
 
 from glioseg.environment import environment
-from glioseg.errors import Fault, InputError
+from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import make_folder, write_json
 from glioseg.recipe import Recipe, load_recipe
+from glioseg.runs.manifest import read_manifest
 
 
 class RunFolder:
@@ -53,11 +54,18 @@ class RunFolder:
         """Open a run that exists.
 
         Raises:
-            InputError: it is not a run folder.
+            InputError: it is not a run folder, or its manifest or its recipe is damaged.
         """
         run = cls(path)
         if not run.manifest_file.is_file() or not run.recipe_file.is_file():
             raise InputError(Fault("runs.not_a_run", path))
+        faults: list[Fault] = []
+        for name in ("manifest", "recipe"):
+            try:
+                getattr(run, name)
+            except InputError as error:
+                faults += error.faults
+        raise_all(faults)
         return run
 
     @property
@@ -69,11 +77,36 @@ class RunFolder:
     def manifest(self) -> dict[str, Any]:
         """What was recorded."""
         try:
-            content: dict[str, Any] = json.loads(self.manifest_file.read_text(encoding="utf-8"))
-            return content
-        except (OSError, ValueError) as error:
+            return read_manifest(self.manifest_file)
+        except ValueError as error:
             raise InputError(Fault("runs.manifest", self.manifest_file, reason=error)) from error
+
+    def sweep(self) -> None:
+        """Remove what a killed process left half-written; only for who holds the lock of the run."""
+        for part in self.path.glob(".part-*"):
+            part.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Remove what a training has written here before its first checkpoint."""
+        self.sweep()
+        for path in (self.recipe_file, self.manifest_file, self.metrics_file, *self.path.glob("events.*")):
+            path.unlink(missing_ok=True)
 
     def note(self, **facts: Any) -> None:
         """Add facts to the manifest."""
         write_json(self.manifest_file, {**self.manifest, **facts})
+
+
+def missing_folders(path: Path) -> list[Path]:
+    """A folder and those above it that are not there yet, the innermost first."""
+    return [folder for folder in (path, *path.parents) if not folder.exists()]
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that nothing can be written into.
+
+    Raises:
+        InputError: it says why.
+    """
+    if not os.access(folder, os.W_OK):
+        raise InputError(Fault("files.no_permission", folder))

@@ -12,6 +12,7 @@ from glioseg.io import read_segmentation
 from glioseg.model.calibration import doubts
 from glioseg.model.description import read_description
 from glioseg.model.runtime import OnnxRuntime
+from glioseg.model.trial import check_model
 from glioseg.recipe import PostprocessChoice
 from glioseg.runs.folder import RunFolder
 from glioseg.runs.record import read_evaluation
@@ -37,7 +38,7 @@ def stored_mask(run: RunFolder, scan: Scan) -> Segmentation | None:
     folder = run.evaluation / "masks" / scan.id
     if not folder.is_dir():
         return None
-    stored = read_segmentation(folder, scan.grid, run.recipe.labels.named)
+    stored = read_segmentation(folder, scan, run.recipe.labels.named)
     return replace(stored, id=scan.id, origin="automatic")
 
 
@@ -63,6 +64,7 @@ def stored_trust(run: RunFolder, scan: Scan, mask: Segmentation) -> Trust | None
     if evaluation is None or scan.id not in evaluation.expected_dice or not run.model.is_file():
         return None
     expected = evaluation.expected_dice[scan.id]
+    check_model(run.model)
     model = read_description(run.model, OnnxRuntime(run.model, threads=1).metadata)
     images = model.prepare(scan).images
     found = doubts(scan, mask.mask, expected, model.appearance, images[..., images.shape[-1] // 2])

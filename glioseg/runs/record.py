@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.measure import Scores
 from glioseg.model.calibration import Evidence
 from glioseg.recipe import Recipe
 from glioseg.runs.folder import RunFolder
+from glioseg.runs.manifest import read_json, read_text
+from glioseg.settings import first_error
 
 ProtocolName = Literal["own", "reference"]
 """``own``: each scan's own grid; ``reference``: the published protocol's."""
+
+NEEDED = ("dice", "sensitivity", "precision")
+"""Metrics on the scans' own grids without which an evaluation says too little."""
+MOST_EPOCHS = 10**9
 
 FULL_SENSITIVITY, FULL_PRECISION = 0.95, 0.2
 
@@ -74,19 +82,39 @@ class Evaluation:
 
         Raises:
             InputError: a part of its scores is missing or does not fit.
+            ValueError, KeyError, TypeError, AttributeError: another part is none of an evaluation.
         """
-        slices = content["false_positive_slices"]["by_patient"]
+        judged = _Judged.model_validate(content)
         return cls(
-            {name: Scores.from_dict(scores) for name, scores in content["own"].items()},
-            Scores.from_dict(content["reference"]),
-            {patient: (hits, free) for patient, (hits, free) in slices.items()},
-            {name: Scores.from_dict(scores) for name, scores in content.get("classes", {}).items()},
-            {
-                patient: None if found is None else Evidence(**found)
-                for patient, found in content.get("evidence", {}).items()
-            },
-            dict(content.get("expected_dice", {})),
+            {name: _scores(content["own"][name]) for name in dict.fromkeys([*NEEDED, *content["own"]])},
+            _scores(content["reference"]),
+            judged.false_positive_slices.by_patient,
+            {name: _scores(scores) for name, scores in content.get("classes", {}).items()},
+            judged.evidence,
+            judged.expected_dice,
         )
+
+
+class _Slices(BaseModel):
+    by_patient: dict[str, tuple[NonNegativeInt, NonNegativeInt]]
+
+
+class _Judged(BaseModel):
+    """What an evaluation stores beside its scores."""
+
+    false_positive_slices: _Slices
+    evidence: dict[str, Evidence | None] = {}
+    expected_dice: dict[str, Annotated[float, Field(ge=0, le=1)] | None] = {}
+
+
+def _scores(content: Any) -> Scores:
+    """Scores of a metric that lies in 0..1."""
+    scores = Scores.from_dict(content)
+    if not all(0 <= value <= 1 for value in scores.counted.values()):
+        raise ValueError(f"a {scores.protocol.metric} beyond 0..1")
+    if not isinstance(scores.command, str):
+        raise ValueError("a command that is no text")
+    return scores
 
 
 @dataclass(frozen=True)
@@ -112,10 +140,22 @@ class RunRecord:
         """Read a run folder.
 
         Raises:
-            InputError: it is no run folder, or its recipe, manifest or scores are damaged.
+            InputError: it is no run folder, or its recipe, manifest, curves or scores are damaged.
         """
         run = RunFolder.open(path)
-        return cls(path, run.recipe, run.manifest, read_curves(run), read_evaluation(run))
+        faults: list[Fault] = []
+        curves: dict[str, list[float]] = {}
+        evaluation = None
+        try:
+            curves = read_curves(run)
+        except InputError as error:
+            faults += error.faults
+        try:
+            evaluation = read_evaluation(run)
+        except InputError as error:
+            faults += error.faults
+        raise_all(faults)
+        return cls(path, run.recipe, run.manifest, curves, evaluation)
 
     @property
     def finished(self) -> bool:
@@ -155,31 +195,81 @@ class RunRecord:
         return self.evaluation.own["dice"] if protocol == "own" else self.evaluation.reference
 
 
+def read_run(path: str | Path) -> RunRecord:
+    """Read a run folder: recipe, manifest, curves, and the scores if it was evaluated.
+
+    Raises:
+        InputError: it is no run folder, or anything in it is damaged.
+
+    >>> import glioseg
+    >>> run = glioseg.read_run("runs/first")  # doctest: +SKIP
+    >>> run.finished, run.best                # doctest: +SKIP
+    (True, (0.913, 20))
+    """
+    return RunRecord.read(Path(path))
+
+
 def read_runs(paths: Sequence[Path]) -> list[RunRecord]:
     """Read run folders; all that is wrong with any of them in one error."""
-    records: list[RunRecord] = []
-    faults: list[Fault] = []
+    records, faults = read_sound_runs(paths)
+    raise_all(fault for found in faults.values() for fault in found)
+    return list(records.values())
+
+
+def read_sound_runs(paths: Iterable[Path]) -> tuple[dict[Path, RunRecord], dict[Path, tuple[Fault, ...]]]:
+    """Read run folders; one that is damaged never hides the others.
+
+    Returns:
+        The runs that could be read, and what is wrong with each of the others.
+    """
+    records: dict[Path, RunRecord] = {}
+    faults: dict[Path, tuple[Fault, ...]] = {}
     for path in paths:
         try:
-            records.append(RunRecord.read(path))
+            records[path] = RunRecord.read(path)
         except InputError as error:
-            faults += error.faults
-    raise_all(faults)
-    return records
+            faults[path] = error.faults
+    return records, faults
 
 
 def read_curves(run: RunFolder) -> dict[str, list[float]]:
-    """``metrics.csv`` by column; what is no number becomes NaN, a missing file an empty table."""
-    columns: dict[str, list[float]] = {"epoch": []}
+    """``metrics.csv`` by column; what is not finite or not there becomes NaN, a missing file no rows.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    if not run.metrics_file.exists():
+        return {"epoch": []}
     try:
-        with run.metrics_file.open(encoding="utf-8", newline="") as handle:
-            for row in csv.DictReader(handle):
-                for key, value in row.items():
-                    if key is not None:
-                        columns.setdefault(key, []).append(_parsed(value))
-    except (OSError, UnicodeDecodeError):
-        return columns
+        return _columns(read_text(run.metrics_file))
+    except (ValueError, csv.Error) as error:
+        raise InputError(Fault("runs.curves", run.metrics_file, reason=error)) from error
+
+
+def _columns(text: str) -> dict[str, list[float]]:
+    """Columns of the table; ``ValueError`` says what is none."""
+    rows = csv.reader(io.StringIO(text))
+    header = next(rows, [])
+    if "epoch" not in header or len(set(header)) < len(header):
+        raise ValueError("no heading with each column once and 'epoch' among them")
+    columns: dict[str, list[float]] = {name: [] for name in header}
+    for row in rows:
+        if len(row) != len(header):
+            raise ValueError(f"line {rows.line_num}: {len(row)} values for {len(header)} columns")
+        for name, cell in zip(header, row, strict=True):
+            columns[name].append(_number(cell, f"line {rows.line_num}, {name}"))
+    if not all(epoch.is_integer() and 1 <= epoch < MOST_EPOCHS for epoch in columns["epoch"]):
+        raise ValueError("epochs that are not counted from 1")
     return columns
+
+
+def _number(cell: str, place: str) -> float:
+    try:
+        value = float(cell) if cell.strip() else math.nan
+    except ValueError:
+        raise ValueError(f"{place}: {cell[:40]!r} is no number") from None
+    # A training that diverged has written inf or nan before it stopped.
+    return value if math.isfinite(value) else math.nan
 
 
 def read_evaluation(run: RunFolder) -> Evaluation | None:
@@ -188,18 +278,15 @@ def read_evaluation(run: RunFolder) -> Evaluation | None:
     Raises:
         InputError: it is damaged.
     """
-    try:
-        text = run.metrics.read_text(encoding="utf-8")
-    except OSError:
+    if not run.metrics.exists():
         return None
     try:
-        return Evaluation.from_dict(json.loads(text))
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(Fault("runs.scores_unreadable", run.metrics, reason=repr(error))) from error
-
-
-def _parsed(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return math.nan
+        return Evaluation.from_dict(read_json(run.metrics))
+    except InputError as error:
+        found = error.faults[0].found
+        raise InputError(Fault("runs.scores_unreadable", run.metrics, reason=found)) from error
+    except ValidationError as error:
+        raise InputError(Fault("runs.scores_unreadable", run.metrics, reason=first_error(error))) from error
+    except Exception as error:  # whatever stands in the place of numbers and tables
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise InputError(Fault("runs.scores_unreadable", run.metrics, reason=reason)) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -35,6 +35,11 @@ class Row:
     def folds(self) -> bool:
         """Whether the runs are folds of a cross-validation."""
         return self.recipe.split.name == "kfold" and len({run.recipe.split.fold for run in self.runs}) > 1
+
+    @property
+    def collapse(self) -> Literal["empty", "full"] | None:
+        """Whether the network of any run marks nothing at all, or nearly everything."""
+        return next((run.collapse for run in self.runs if run.collapse), None)
 
     @property
     def best(self) -> list[tuple[float, int]]:
@@ -87,10 +92,20 @@ def group_runs(records: Sequence[RunRecord], names: Mapping[str, str] | None = N
     rows = [Row(name, tuple(runs)) for (name, _), runs in groups.items()]
     if len(rows) == 1 and len(records) > 1 and not rows[0].folds:
         rows = [Row(record.path.name, (record,)) for record in records]
-    return [
-        replace(row, name=row.runs[0].path.name) if sum(other.name == row.name for other in rows) > 1 else row
-        for row in rows
-    ]
+    for rename in (_folder_name, _folder_path):
+        rows = [
+            replace(row, name=rename(row)) if sum(other.name == row.name for other in rows) > 1 else row
+            for row in rows
+        ]
+    return rows
+
+
+def _folder_name(row: Row) -> str:
+    return row.runs[0].path.name
+
+
+def _folder_path(row: Row) -> str:
+    return row.runs[0].path.as_posix()
 
 
 def differences(recipe: Recipe, base: Recipe) -> list[tuple[str, Any, Any]]:
@@ -103,6 +118,17 @@ def differences(recipe: Recipe, base: Recipe) -> list[tuple[str, Any, Any]]:
         for key in keys
         if key not in aside and own.get(key) != other.get(key)
     ]
+
+
+def changes(recipe: Recipe, base: Recipe) -> list[str]:
+    """What was changed, counted as a person would: another network or loss with its arguments is one change.
+
+    A setting that only says when to give up is left out.
+    """
+    keys = [key for key, _, _ in differences(recipe, base) if key != "train.stuck_epochs"]
+    named = {key.removesuffix(".name") for key in keys if key.endswith(".name")}
+    tables = ((key.split(".")[0], key) for key in keys)
+    return list(dict.fromkeys(table if table in named else key for table, key in tables))
 
 
 def _without_seed(recipe: Recipe) -> str:

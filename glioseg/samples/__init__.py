@@ -17,3 +17,12 @@ def sample_cases() -> list[Case]:
     from glioseg.dataset.find import find_cases
 
     return find_cases(SAMPLES)
+
+
+def sample_folder() -> Path:
+    """The folder of the three scans with their truth that ship, in the layout of the public data set.
+
+    >>> sorted(path.name for path in sample_folder().iterdir() if path.is_dir())
+    ['TCGA_CS_4944_20010208', 'TCGA_CS_6667_20011105', 'TCGA_HT_7692_19960724']
+    """
+    return SAMPLES

@@ -15,7 +15,7 @@ from glioseg.scan import Scan, Segmentation
 from glioseg.server import schemas
 from glioseg.server.faults import Refused
 from glioseg.server.runs import compare as compare_runs
-from glioseg.server.runs import detail, figures, find_runs, summary
+from glioseg.server.runs import detail, figures, find_runs, table
 from glioseg.server.schemas import BINARY, FULL, NO_RUN, REFUSALS
 from glioseg.server.service import Serving, info
 
@@ -24,9 +24,8 @@ router = APIRouter(prefix="/api", responses=REFUSALS)
 
 @router.get("/runs")
 def runs(service: Serving) -> dict[str, Any]:
-    """The run folders that the server was given."""
-    found = find_runs(service.settings.runs)
-    return {"runs": [summary(name, run) for name, run in found.items()]}
+    """The run folders that the server was given; what is wrong with one stands beside it."""
+    return {"runs": table(service.settings.runs)}
 
 
 def _run(name: str, service: Serving) -> tuple[str, Any]:

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
-from glioseg.scan import Segmentation
 from glioseg.server.faults import Refused
 from glioseg.server.scans import Entry
 
@@ -93,7 +92,7 @@ def _keep(entry: Entry, voxels: npt.NDArray[np.uint8]) -> None:
     if predicted is not None and np.array_equal(voxels, predicted.voxels):
         entry.corrected = None  # everything was taken back: it is the network's mask again
     else:
-        entry.corrected = Segmentation(voxels, entry.scan.grid, entry.scan.id, origin="corrected")
+        entry.corrected = entry.scan.segmentation(voxels, origin="corrected")
     entry.revision += 1
 
 

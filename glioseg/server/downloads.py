@@ -19,7 +19,7 @@ from glioseg.files import written_whole
 from glioseg.io import write_segmentation
 from glioseg.io.nifti import write_probability
 from glioseg.io.registry import READERS
-from glioseg.scan import Grid, Scan, Segmentation
+from glioseg.scan import Scan, Segmentation, Storage
 from glioseg.server.scans import Entry
 
 
@@ -53,18 +53,17 @@ def mask_file(
         InputError: a SEG is asked for and the scan was not read from DICOM.
     """
     name = plain_name(entry.scan.id)
-    if format == "dicom" and mask.grid.format != "dicom":
-        raise InputError(Fault("server.not_dicom", format=mask.grid.format))
-    grid = mask.grid
+    if format == "dicom" and mask.storage.format != "dicom":
+        raise InputError(Fault("server.not_dicom", format=mask.storage.format))
     if format in ("tif", "png"):
-        files = tuple(Path(f"{name}_{number}.{format}") for number in grid.slice_numbers)
-        grid = Grid(grid.shape, slice_numbers=grid.slice_numbers, format="slices", files=files)
+        files = tuple(Path(f"{name}_{number}.{format}") for number in mask.grid.slice_numbers)
+        mask = replace(mask, storage=Storage("slices", files))
     with tempfile.TemporaryDirectory(dir=entry.folder) as made:
         folder = Path(made)
         if format == "nifti":
             paths = READERS["nifti"].write_segmentation(mask, folder, name)
         else:
-            paths = write_segmentation(replace(mask, grid=grid), folder, name, anonymise=anonymise)
+            paths = write_segmentation(mask, folder, name, anonymise=anonymise)
         return _as_download(paths, folder, f"{name}_{what}.zip")
 
 
@@ -73,7 +72,7 @@ def probability_file(entry: Entry) -> Download:
     assert entry.probability is not None
     name = f"{plain_name(entry.scan.id)}_probability.nii.gz"
     with tempfile.TemporaryDirectory(dir=entry.folder) as made:
-        path = write_probability(entry.probability, entry.scan.grid, Path(made) / name)
+        path = write_probability(entry.probability, entry.scan, Path(made) / name)
         return Download(path.name, KINDS[".gz"], path.read_bytes())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -12,59 +13,91 @@ from glioseg.errors import Fault, InputError, raise_all
 from glioseg.measure import Scores, check_same_protocol
 from glioseg.runs.compare import compare_rows, pairs_of, scores_of
 from glioseg.runs.folder import RunFolder
-from glioseg.runs.record import ProtocolName, read_curves, read_evaluation, read_runs
+from glioseg.runs.record import ProtocolName, RunRecord, read_sound_runs
 from glioseg.runs.rows import Row, group_runs
 from glioseg.server.faults import as_dict
 
 
 def find_runs(root: Path | None) -> dict[str, RunFolder]:
-    """The run folders in a folder and one level below, by their path as a name, newest first."""
+    """The run folders in a folder and one level below, by their path as a name, newest first.
+
+    Damaged ones are among them: what is wrong is told when they are read.
+    """
     found: dict[str, RunFolder] = {}
     if root is None or not root.is_dir():
         return found
     for manifest in sorted([*root.glob("*/manifest.json"), *root.glob("*/*/manifest.json")]):
-        try:
-            run = RunFolder.open(manifest.parent)
-            run.manifest  # noqa: B018  a damaged one is left out
-        except InputError:
-            continue
-        found[manifest.parent.relative_to(root).as_posix().replace("/", "~")] = run
-    return dict(sorted(found.items(), key=lambda item: str(item[1].manifest.get("time", "")), reverse=True))
+        found[manifest.parent.relative_to(root).as_posix().replace("/", "~")] = RunFolder(manifest.parent)
+    return dict(sorted(found.items(), key=lambda item: _time(item[1]), reverse=True))
 
 
-def summary(name: str, run: RunFolder) -> dict[str, Any]:
-    """One line of the table of runs."""
-    facts = run.manifest
-    scores = evaluation(run)
+def _time(run: RunFolder) -> str:
     try:
-        network = run.recipe.network.name
+        return str(run.manifest.get("time", ""))
     except InputError:
-        network = None
-    rows = read_curves(run)
+        return ""
+
+
+def table(root: Path | None) -> list[dict[str, Any]]:
+    """The table of runs. A damaged one has a line that says so, and never hides the others."""
+    found = find_runs(root)
+    records, faults = read_sound_runs(run.path for run in found.values())
+    return [
+        _summary(name, records[run.path]) if run.path in records else _damaged(name, faults[run.path])
+        for name, run in found.items()
+    ]
+
+
+def _summary(name: str, record: RunRecord) -> dict[str, Any]:
+    facts, scores = record.manifest, _scores(record)
     return {
         "name": name,
         "recipe": facts.get("recipe"),
-        "network": network,
+        "network": record.recipe.network.name,
         "status": facts.get("status"),
         "time": facts.get("time"),
-        "epochs": len(rows["epoch"]),
-        "best_val_dsc": facts.get("best_val_dsc", _best(rows)),
-        "split": facts.get("split", {}).get("name"),
+        "epochs": len(record.curves["epoch"]),
+        "best_val_dsc": facts.get("best_val_dsc", _best(record.curves)),
+        "split": (facts.get("split") or {}).get("name"),
         "own": _line(scores.get("own/dice")),
         "reference": _line(scores.get("reference")),
+        "faults": [],
     }
 
 
+def _damaged(name: str, faults: Sequence[Fault]) -> dict[str, Any]:
+    """The line of a run that cannot be read."""
+    absent = ("recipe", "network", "time", "best_val_dsc", "split", "own", "reference")
+    told = [as_dict(fault) for fault in _named(name, faults)]
+    return {"name": name, "status": "damaged", "epochs": 0, **dict.fromkeys(absent), "faults": told}
+
+
+def _named(name: str, faults: Iterable[Fault]) -> list[Fault]:
+    """The faults of a run with its name in the place of its folder on this machine."""
+    return [fault.at(f"{name}/{Path(fault.where).name}") for fault in faults]
+
+
+def _read(name: str, run: RunFolder) -> RunRecord:
+    try:
+        return RunRecord.read(run.path)
+    except InputError as error:
+        raise InputError(*_named(name, error.faults)) from error
+
+
 def detail(name: str, run: RunFolder) -> dict[str, Any]:
-    """Everything about one run: summary, curves, scores by patient with their protocols, figures."""
-    scores = evaluation(run)
+    """Everything about one run: summary, curves, scores by patient with their protocols, figures.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    record = _read(name, run)
+    scores, rows = _scores(record), record.curves
     patients = sorted({patient for each in scores.values() for patient in each.values})
-    rows = read_curves(run)
     if not patients:
         # Not evaluated yet: the last validation during the training says which patients there are.
         patients = sorted(key.removeprefix("dsc:") for key in rows if key.startswith("dsc:"))
     return {
-        **summary(name, run),
+        **_summary(name, record),
         "curves": {
             key: [_number(value) for value in values]
             for key, values in rows.items()
@@ -76,12 +109,12 @@ def detail(name: str, run: RunFolder) -> dict[str, Any]:
             {
                 "patient": patient,
                 "scores": {key: _number(each.values.get(patient, math.nan)) for key, each in scores.items()},
-                "training_dsc": _number(rows.get(f"dsc:{patient}", [math.nan])[-1]),
+                "training_dsc": _number(next(reversed(rows.get(f"dsc:{patient}", [])), math.nan)),
             }
             for patient in patients
         ],
         "figures": [path.name for path in figures(run)],
-        "command": run.manifest.get("command"),
+        "command": record.manifest.get("command"),
     }
 
 
@@ -90,12 +123,9 @@ def figures(run: RunFolder) -> list[Path]:
     return sorted([*run.figures.glob("*.png"), *run.evaluation.glob("*.png")])
 
 
-def evaluation(run: RunFolder) -> dict[str, Scores]:
+def _scores(record: RunRecord) -> dict[str, Scores]:
     """Scores of ``glioseg evaluate``: ``own/<metric>`` and ``reference``; empty when it was not run."""
-    try:
-        found = read_evaluation(run)
-    except InputError:
-        return {}
+    found = record.evaluation
     if found is None:
         return {}
     return {**{f"own/{name}": scores for name, scores in found.own.items()}, "reference": found.reference}
@@ -114,7 +144,7 @@ def compare(runs: dict[str, RunFolder], protocol: ProtocolName) -> dict[str, Any
     names = {run.path: name for name, run in runs.items()}
     rows = [
         replace(row, name=names[row.runs[0].path]) if len(row.runs) == 1 else row
-        for row in group_runs(read_runs(list(names)))
+        for row in group_runs([_read(name, run) for name, run in runs.items()])
     ]
     raise_all(
         Fault("runs.not_evaluated", names[record.path], run="RUN", data="DATA")
@@ -183,7 +213,7 @@ def _line(scores: Scores | None) -> dict[str, Any] | None:
     }
 
 
-def _best(rows: dict[str, list[float]]) -> float | None:
+def _best(rows: Mapping[str, list[float]]) -> float | None:
     return max((value for value in rows.get("val_dsc", []) if not math.isnan(value)), default=None)
 
 

@@ -89,7 +89,7 @@ class Entry:
         """Say which labels of the mask that came with the scan are the lesion; needs ``labelled``."""
         assert self.labelled is not None
         mask = np.isin(self.labelled.voxels, labels)
-        self.truth = Segmentation.from_mask(mask, self.labelled.grid, self.labelled.id, self.labelled.origin)
+        self.truth = self.scan.segmentation(mask, origin=self.labelled.origin)
         self.chosen_labels = labels
 
 

@@ -130,7 +130,7 @@ def info(entry: Entry, service: Service) -> schemas.ScanInfo:
         channels=list(scan.channels),
         filled=list(scan.filled),
         windows={name: schemas.Window(low=low, high=high) for name, (low, high) in windows.items()},
-        format=scan.grid.format,
+        format=scan.storage.format,
         series=[SeriesModel.model_validate(asdict(each)) for each in entry.series],
         truth=entry.truth is not None,
         state=state,  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from glioseg.io.dicom.find import parse_series
 from glioseg.io.dicom.match import FoundSeries, SeriesFault
 from glioseg.io.names import is_picture, is_volume, listed, split_number, stem_of, suffix_of
 from glioseg.io.source import Source, without_image
-from glioseg.scan import Grid, Scan, Segmentation
+from glioseg.scan import Scan, Segmentation
 from glioseg.server.settings import Settings
 
 _CHUNK = 1 << 20
@@ -126,16 +126,16 @@ def read_upload(folder: Path, settings: Settings, series: Sequence[str] = ()) ->
         # Sequences that do not fit together: another series, or none, may.
         faults = [SeriesFault(f, source.series) for f in error.faults]
         raise InputError(*faults) from None
-    return Upload(scan, _read_truth(source, scan.grid), source.series)
+    return Upload(scan, _read_truth(source, scan), source.series)
 
 
-def _read_truth(source: Source, grid: Grid) -> Segmentation | None:
+def _read_truth(source: Source, scan: Scan) -> Segmentation | None:
     """The mask that came with a scan: lesion or not, or a few labels of which a person chooses."""
     try:
-        return source.read_truth(grid)
+        return source.read_truth(scan)
     except InputError as refused:
         try:
-            labelled = source.read_truth(grid, None)
+            labelled = source.read_truth(scan, None)
         except InputError:
             raise refused from None
         # More values are no labels: a mask that was smoothed, or saved as JPEG.

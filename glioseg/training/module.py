@@ -16,10 +16,10 @@ from glioseg.augment import Augmentation
 from glioseg.errors import TrainingError
 from glioseg.losses import build_loss
 from glioseg.measure import dice
-from glioseg.networks import build_network
 from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
 from glioseg.prepare import choose_sequences, neighbour_channels
 from glioseg.recipe import PostprocessChoice, Recipe
+from glioseg.training.start import network_of
 
 LOG_EVERY = 10
 FIRST_DIVISOR = 25.0
@@ -43,8 +43,7 @@ class SegmentationModule(lightning.LightningModule):
         channels = neighbour_channels(recipe.input.sequences, recipe.input.neighbours)
         # The first weights depend on the seed alone, not on what was drawn before.
         torch.manual_seed(recipe.train.seed)
-        arguments = {"out_channels": recipe.labels.channels, **recipe.network.arguments}
-        self.network = build_network(recipe.network.name, len(channels), **arguments)
+        self.network = network_of(recipe)
         if recipe.train.channels_last:
             self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = build_loss(recipe.loss.name, **recipe.loss.arguments)
@@ -72,6 +71,13 @@ class SegmentationModule(lightning.LightningModule):
         if batch["image"].device == device:
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+    def on_train_epoch_start(self) -> None:
+        """Keep the statistics of batches that the training starts with, if the recipe says so."""
+        if self.recipe.train.frozen_norms:
+            for module in self.network.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
 
     def on_fit_start(self) -> None:
         """Lay the weights out as the device reads them fastest; the numbers stay what they are."""

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from glioseg.dataset.cache import PreparedCase
-from glioseg.networks import build_network, without_pretrained
 from glioseg.prepare import neighbour_channels
 from glioseg.recipe import Recipe
 from glioseg.runs.folder import RunFolder
+from glioseg.training.start import network_of
 
 
 def save_result(
@@ -69,11 +69,7 @@ def export_model(
 def trained_network(recipe: Recipe, checkpoint: Path) -> nn.Module:
     """The network of a checkpoint, on the CPU, ready to predict."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    arguments = without_pretrained(recipe.network.name, recipe.network.arguments)
-    channels = neighbour_channels(recipe.input.sequences, recipe.input.neighbours)
-    network = build_network(
-        recipe.network.name, len(channels), **{"out_channels": recipe.labels.channels, **arguments}
-    )
+    network = network_of(recipe, pretrained=False)
     own = {key.removeprefix("network."): value for key, value in state.items() if key.startswith("network.")}
     network.load_state_dict(own)
     return network.eval()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,10 +21,10 @@ from glioseg.dataset.cache import PreparedCase, fingerprint, prepare_cases
 from glioseg.dataset.find import Case, find_cases
 from glioseg.dataset.split import Split, split_patients
 from glioseg.errors import Fault, InputError, TrainingError, raise_all
-from glioseg.losses import build_loss
-from glioseg.networks import find_network
+from glioseg.files import make_folder
+from glioseg.networks import without_pretrained
 from glioseg.recipe import Recipe, load_recipe
-from glioseg.runs.folder import RunFolder
+from glioseg.runs.folder import RunFolder, check_writable, missing_folders
 from glioseg.training.allocator import keep_freed_memory
 from glioseg.training.callbacks import (
     Averaging,
@@ -38,48 +36,15 @@ from glioseg.training.callbacks import (
     TimeLimit,
     WholeCheckpointIO,
 )
+from glioseg.training.checkpoint import check_checkpoint, step_of
 from glioseg.training.data import EpochBatches
 from glioseg.training.graphed import Graphs, is_small
+from glioseg.training.hardware import Hardware, rank
 from glioseg.training.module import SegmentationModule, log_every
+from glioseg.training.rehearsal import recipe_faults
 from glioseg.training.result import save_result
+from glioseg.training.start import Start, load_start, network_of, read_start
 from glioseg.training.supply import SuppliedData
-
-
-@dataclass(frozen=True)
-class Hardware:
-    """Where to train; passed through to Lightning. None of it changes what the recipe says.
-
-    Attributes:
-        device, devices, nodes, strategy, precision, threads: as ``glioseg train`` has them.
-        compiled: let PyTorch fuse kernels first.
-        workers: processes that load ahead when the data set does not fit on the GPU; up to 8 if not given.
-    """
-
-    device: str = "auto"
-    devices: int = 1
-    nodes: int = 1
-    strategy: str = "auto"
-    precision: str = "auto"
-    threads: int | None = None
-    compiled: bool = False
-    workers: int | None = None
-
-    @property
-    def on_cuda(self) -> bool:
-        """Whether a CUDA GPU does the work."""
-        return self.device.partition(":")[0] in ("auto", "cuda", "gpu") and torch.cuda.is_available()
-
-    @property
-    def accelerator(self) -> str:
-        """Lightning's name of the kind of device."""
-        kind = self.device.partition(":")[0]
-        return "gpu" if kind == "cuda" else kind
-
-    @property
-    def chosen(self) -> int | list[int]:
-        """How many devices, or which one: ``cuda:1`` is the second GPU."""
-        number = self.device.partition(":")[2]
-        return [int(number)] if number else self.devices
 
 
 def train(
@@ -92,6 +57,7 @@ def train(
     cache: Path | None = None,
     patient_rule: str | None = None,
     minutes: float | None = None,
+    start: str | Path | Start | None = None,
     echo: Callable[[str], None] = print,
 ) -> RunFolder:
     """Train, or go on with a training.
@@ -108,6 +74,8 @@ def train(
         cache: folder for prepared slices.
         patient_rule: regular expression that finds the patient in a file name (layout images/ and masks/).
         minutes: stop between two epochs in this time; the run can then be resumed.
+        start: go on from these weights: what :func:`glioseg.load_model` takes, or a ``.safetensors`` file.
+            Without a recipe it is ``finetune``, which takes the network and the preparation over.
         echo: where lines for the reader go.
 
     Returns:
@@ -124,8 +92,12 @@ def train(
     """
     hardware = hardware or Hardware()
     data = None if data is None else Path(data)
+    if start is not None and not isinstance(start, Start):
+        start = read_start(start)
     if not isinstance(recipe, Recipe) and not resume:
-        recipe = load_recipe("default" if recipe is None else recipe)
+        recipe = load_recipe(
+            recipe or ("default" if start is None else "finetune"), base=start.tables if start else None
+        )
     if out is None:
         if resume or hardware.devices * hardware.nodes > 1 or not isinstance(recipe, Recipe):
             raise InputError(Fault("train.out"))
@@ -135,11 +107,17 @@ def train(
     torch.set_num_threads(hardware.threads or torch.get_num_threads())
     keep_freed_memory()
     given = recipe if isinstance(recipe, Recipe) else None
-    run, recipe, data = _begin(data, given, out, resume)
+    _quiet_lightning()
+    run, recipe, data = _begin(data, given, out, resume, hardware)
+    if start is not None:
+        # Wrong weights are told of before the data are prepared.
+        load_start(network_of(recipe, pretrained=False), recipe, start)
     if resume and patient_rule is None:
         patient_rule = run.manifest.get("patient_rule")
     cases = find_cases(data, patient_rule, cache)
     split = split_patients(recipe.split, [case.id for case in cases], [case.site for case in cases])
+    if split.note and rank() == 0:
+        echo(split.note)
     print_hash = fingerprint(cases, cache)
     started = time.monotonic()
     prepared = _prepare(cases, split, recipe, cache, echo)
@@ -151,40 +129,99 @@ def train(
         "patient_rule": patient_rule,
         "split": {"name": split.name, "train": list(split.train), "validation": list(split.validation)},
         "seed": recipe.train.seed,
+        "start": {"model": start.name, "fingerprint": start.fingerprint} if start else None,
         "training_slices": sum(len(case.lesion) for case in train_cases),
         "lesion_slices": int(sum((case.lesion >= 0.5).sum() for case in train_cases)),
     }
-    if _rank() == 0:
-        if resume:
-            _same_data(run, facts)
-            run.note(data=str(data))
-        else:
-            RunFolder.create(out, recipe, facts)
-        echo(
-            f"{len(train_cases)} patients train, {len(validation_cases)} validate; ready after "
-            f"{time.monotonic() - started:.1f} s. Run folder: {run.path}"
-        )
-    with _alone(run):
-        try:
-            _fit(run, recipe, train_cases, validation_cases, resume, hardware, limit, echo)
-        except TrainingError as error:
-            if _rank() == 0:
-                run.note(status="failed", failure=str(error))
-            raise
+    begun = _resumed(run, facts) if resume else _created(run, recipe, facts)
+    with _removed_if_new(run), _locked(run), begun:
+        if rank() == 0:
+            echo(
+                f"{len(train_cases)} patients train, {len(validation_cases)} validate; ready after "
+                f"{time.monotonic() - started:.1f} s. Run folder: {run.path}"
+            )
+        _fit(run, recipe, train_cases, validation_cases, resume, hardware, limit, start, echo)
     return run
 
 
 @contextmanager
-def _alone(run: RunFolder) -> Iterator[None]:
-    """Keep a second process from training in the same folder; the lock ends with the process."""
-    if _rank() != 0:
+def _removed_if_new(run: RunFolder) -> Iterator[None]:
+    """Make the folder of a run, and remove again what is empty in the end: a failed start leaves nothing."""
+    if rank() != 0:
         yield
         return
+    missing = missing_folders(run.path)
+    make_folder(run.path)
     try:
-        with FileLock(run.path / ".lock", timeout=0):
+        yield
+    finally:
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+@contextmanager
+def _created(run: RunFolder, recipe: Recipe, facts: dict[str, Any]) -> Iterator[None]:
+    """A new run. Unless it fails with a diagnosis, a failure before its first checkpoint removes it."""
+    if rank() != 0:
+        yield
+        return
+    run.sweep()
+    RunFolder.create(run.path, recipe, facts)
+    try:
+        with _diagnosed(run, recipe):
             yield
+    except Exception:
+        if not run.last.is_file() and run.manifest.get("status") == "started":
+            run.discard()
+        raise
+
+
+@contextmanager
+def _resumed(run: RunFolder, facts: dict[str, Any]) -> Iterator[None]:
+    """A run that goes on, on the same data."""
+    if rank() != 0:
+        yield
+        return
+    run.sweep()
+    _same_data(run, facts)
+    run.note(data=facts["data"])
+    with _diagnosed(run, run.recipe):
+        yield
+
+
+@contextmanager
+def _diagnosed(run: RunFolder, recipe: Recipe) -> Iterator[None]:
+    """Record a diagnosis in the manifest; a device without enough memory is none of the network's faults."""
+    try:
+        yield
+    except TrainingError as error:
+        run.note(status="failed", failure=str(error))
+        raise
+    except torch.OutOfMemoryError as error:
+        half = max(1, recipe.train.batch_size // 2)
+        raise InputError(
+            Fault("training.out_of_memory", "train.batch_size", size=recipe.train.batch_size, half=half)
+        ) from error
+
+
+@contextmanager
+def _locked(run: RunFolder) -> Iterator[None]:
+    """Keep a second process from training in the same folder; the lock ends with the process."""
+    if rank() != 0:
+        yield
+        return
+    lock = FileLock(run.path / ".lock")
+    try:
+        lock.acquire(timeout=0)
     except Timeout:
         raise InputError(Fault("training.being_trained", run.path)) from None
+    try:
+        yield
+    finally:
+        lock.release()
+        if not run.manifest_file.is_file():
+            Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def default_run_folder(recipe: Recipe) -> Path:
@@ -193,7 +230,7 @@ def default_run_folder(recipe: Recipe) -> Path:
 
 
 def _begin(
-    data: Path | None, recipe: Recipe | None, out: Path, resume: bool
+    data: Path | None, recipe: Recipe | None, out: Path, resume: bool, hardware: Hardware
 ) -> tuple[RunFolder, Recipe, Path]:
     """Settle run folder, recipe and data before anything costs time."""
     if resume:
@@ -207,29 +244,20 @@ def _begin(
         run = RunFolder(out)
         if recipe is None or data is None:
             raise ValueError("a new training needs data and a recipe")
-        if run.manifest_file.exists() and _rank() == 0:
+        if run.manifest_file.exists() and rank() == 0:
             raise InputError(Fault("runs.exists", out))
-    multiple = find_network(recipe.network.name).multiple
-    faults = []
-    if recipe.prepare.size % multiple:
-        near = max(multiple, round(recipe.prepare.size / multiple) * multiple)
-        faults.append(
-            Fault(
-                "training.prepare_size",
-                "prepare.size",
-                multiple=multiple,
-                network=recipe.network.name,
-                size=recipe.prepare.size,
-                near=near,
-            )
+        with _removed_if_new(run):
+            check_writable(out)
+    hardware.check()
+    if resume and run.last.is_file():
+        # The weights come from the checkpoint, not from where the recipe took them at first.
+        network = recipe.network.model_copy(
+            update={"arguments": without_pretrained(recipe.network.name, recipe.network.arguments)}
         )
-    if recipe.split.name == "all" and recipe.train.checkpoint == "best":
-        faults.append(Fault("training.nobody_validates", "train.checkpoint"))
-    categorical = build_loss(recipe.loss.name, **recipe.loss.arguments).categorical
-    if categorical != recipe.labels.given:
-        code = "training.loss_of_classes" if recipe.labels.given else "training.loss_of_lesion"
-        faults.append(Fault(code, "loss.name", loss=recipe.loss.name))
-    raise_all(faults)
+        recipe = recipe.model_copy(update={"network": network})
+    raise_all(recipe_faults(recipe))
+    if resume and run.last.is_file():
+        check_checkpoint(run, SegmentationModule(recipe, (), 1))
     return run, recipe, data.resolve()
 
 
@@ -260,9 +288,9 @@ def _fit(
     resume: bool,
     hardware: Hardware,
     limit: TimeLimit | None,
+    start: Start | None,
     echo: Callable[[str], None],
 ) -> None:
-    _quiet_lightning()
     world = hardware.devices * hardware.nodes
     steps = len(EpochBatches(recipe, train_cases, 0, 0, 1))
     module = SegmentationModule(
@@ -270,10 +298,15 @@ def _fit(
     )
     if hardware.compiled:
         module.network.compile(dynamic=False)
-    start = getattr(module.network, "start", None)
-    if start is not None and not resume and _rank() == 0:
-        run.note(network_start=start)
-        echo(start)
+    if not resume:
+        if start is not None:
+            said = [f"The training goes on from {start.name}.", *load_start(module.network, recipe, start)]
+        else:
+            said = [str(module.network.start)] if hasattr(module.network, "start") else []
+        if said and rank() == 0:
+            run.note(network_start=" ".join(said))
+            for sentence in said:
+                echo(sentence)
     data = SuppliedData(recipe, train_cases, validation_cases, world, echo, hardware.workers)
     table = MetricsTable(run.metrics_file)
     callbacks: list[Callback] = [LearningRate(), table, Progress(table, echo)]
@@ -292,14 +325,15 @@ def _fit(
     if limit is not None:
         callbacks.append(limit)
     checkpoint = run.last if resume and run.last.is_file() else None
-    step = _step_of(checkpoint)
+    # TensorBoard drops what a killed run logged after the steps of its checkpoint.
+    step = None if checkpoint is None else step_of(checkpoint) + 1
     device = torch.device("cuda" if hardware.on_cuda else "cpu")
     trainer = lightning.Trainer(
         accelerator=hardware.accelerator,
         devices=hardware.chosen,
         num_nodes=hardware.nodes,
         strategy=hardware.strategy,
-        precision=_precision(hardware),
+        precision=hardware.lightning_precision,  # type: ignore[arg-type]
         sync_batchnorm=world > 1 and hardware.on_cuda,
         max_epochs=recipe.train.epochs,
         gradient_clip_val=recipe.optimizer.clip_norm,
@@ -344,27 +378,6 @@ def _wants_graphs(hardware: Hardware, module: SegmentationModule) -> bool:
     """Whether the host would be what the device waits for."""
     alone = hardware.devices * hardware.nodes == 1
     return hardware.on_cuda and alone and not hardware.compiled and is_small(module.network)
-
-
-def _step_of(checkpoint: Path | None) -> int | None:
-    """Optimiser steps in a checkpoint: TensorBoard drops what a killed run logged after them."""
-    if checkpoint is None:
-        return None
-    content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    return int(content["global_step"]) + 1
-
-
-def _precision(hardware: Hardware) -> Any:
-    """Mixed precision only where the hardware is made for it."""
-    if hardware.precision != "auto":
-        return hardware.precision
-    if hardware.on_cuda:
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
-    return "32-true"
-
-
-def _rank() -> int:
-    return int(os.environ.get("LOCAL_RANK", "0")) + int(os.environ.get("NODE_RANK", "0"))
 
 
 def _quiet_lightning() -> None:

@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from glioseg.io import read_scan, read_segmentation, write_segmentation
 from glioseg.samples import SAMPLES, sample_cases
-from glioseg.scan import Segmentation
 
 from .conftest import keep, ready, refused, until, welcome
 from .test_pages import check, fits
@@ -55,11 +54,11 @@ def test_a_dicom_study_gives_the_masks_of_the_command_line(make_page: Any, tmp_p
     done = CliRunner().invoke(app, ["predict", str(tmp_path / "study"), "-o", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
     masks = tmp_path / "out" / "masks"
-    grid = read_scan(tmp_path / "study").grid
-    expected = read_segmentation(masks / "study_mask.dcm", grid).voxels
+    scan = read_scan(tmp_path / "study")
+    expected = read_segmentation(masks / "study_mask.dcm", scan).voxels
     assert expected.any()
     for path in (seg, nifti, masks / "study_mask.nii.gz"):
-        np.testing.assert_array_equal(read_segmentation(path, grid).voxels, expected)
+        np.testing.assert_array_equal(read_segmentation(path, scan).voxels, expected)
     assert pydicom.dcmread(seg).SegmentSequence[0].SegmentAlgorithmType == "AUTOMATIC"
 
 
@@ -118,7 +117,7 @@ def test_a_seg_beside_its_series_is_the_true_outline(make_page: Any, tmp_path: P
     study(tmp_path, flair="Ax T2 FLAIR")
     scan, (_, truth) = read_scan(tmp_path), read_case(SAMPLE)
     assert truth is not None
-    write_segmentation(Segmentation.from_mask(truth.mask, scan.grid, "expert"), tmp_path)
+    write_segmentation(scan.segmentation(truth.mask, id="expert"), tmp_path)
     page = make_page()
     welcome(page)
     page.set_input_files("#files", sorted(tmp_path.glob("*.dcm")))

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.sound_scans import labelled, mask_of, patient, save, slice_rgb
+from typer.testing import CliRunner
 
+from glioseg.cli import app
 from glioseg.dataset.check import check
-from glioseg.errors import InputError
+from glioseg.errors import FEW, Fault, InputError, shared
 
 
 def test_census_of_a_sound_data_set(tmp_path: Path) -> None:
@@ -133,3 +135,31 @@ def test_the_public_data_set_has_no_fault() -> None:
     full = census.patients == 110
     assert (census.slices, census.lesion_slices) == ((3929, 1373) if full else (3528, 1216))
     assert (len(census.missing["post"]), len(census.missing["pre"])) == ((10, 6) if full else (8, 4))
+
+
+def test_the_command_says_once_what_36_files_share(tmp_path: Path) -> None:
+    grey = mask_of(1).copy()
+    grey[0, 0] = 7
+    for number in range(1, 37):
+        save(tmp_path / "images" / f"a_{number}.png", slice_rgb(number))
+        save(tmp_path / "masks" / f"a_{number}.png", grey)
+    census = check(tmp_path)
+    assert len(census.faults) == 36
+    done = CliRunner().invoke(app, ["check", str(tmp_path)])
+    assert done.exit_code == 2
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1
+    assert "a_1.png and 35 more places: expected" in errors[0]
+    assert "36 faults" in done.stdout
+
+
+def test_faults_of_different_kinds_stand_apart() -> None:
+    same = [Fault("pictures.empty", f"a_{number}.png") for number in range(36)]
+    few = [Fault("dataset.gaps", f"p{number}", last=number, numbers=number) for number in range(FEW)]
+    many = [Fault("dataset.mask_twice", f"p{number}", image=number, other=0) for number in range(FEW + 1)]
+    lines = [str(fault) for fault in shared([*same, *few, *many])]
+    assert len(lines) == 1 + FEW + 1
+    assert lines[0].startswith("a_0.png and 35 more places:")
+    assert lines[1].startswith("p0: expected slices 1 to 0")
+    assert lines[-1].startswith(f"p0 and {FEW} more places: expected one mask for 0")
+    assert shared([]) == []

@@ -19,7 +19,6 @@ from glioseg.dataset.find import site_of, survey
 from glioseg.errors import InputError
 from glioseg.io import read_scan, write_segmentation
 from glioseg.prepare import Preparation
-from glioseg.scan import Segmentation
 
 
 def test_patients_in_order_and_slices_by_number(tmp_path: Path) -> None:
@@ -181,9 +180,7 @@ def test_scans_that_predict_reads_are_labelled_scans_if_they_have_a_mask(tmp_pat
             save(tmp_path / "singular" / "mask" / f"{id}_{slice}.png", mask_of(slice))
         dicom_kit.series(tmp_path / "dicom" / id, volume(seed=number), study=id)
         scan = read_scan(tmp_path / "dicom" / id)
-        write_segmentation(
-            Segmentation.from_mask(scan.channel("flair") > 400, scan.grid, id), tmp_path / "dicom" / id
-        )
+        write_segmentation(scan.segmentation(scan.channel("flair") > 400, id=id), tmp_path / "dicom" / id)
     for data in ("beside", "folders", "flat", "singular", "dicom"):
         cases = find_cases(tmp_path / data)
         assert [case.id for case in cases] == ["p1", "p2"]
@@ -197,7 +194,7 @@ def test_scans_that_predict_reads_are_labelled_scans_if_they_have_a_mask(tmp_pat
         assert census.faults == ()
         assert census.patients == 2
         assert census.slices == sum(census.counts) == (6 if data in ("flat", "singular") else 12)
-        (prepared, _) = prepare_cases(cases, Preparation(name="default", size=32), tmp_path / "cache")
+        (prepared, _) = prepare_cases(cases, Preparation(name="head", size=32), tmp_path / "cache")
         assert prepared.targets.any()
 
 

@@ -121,12 +121,11 @@ def test_dicom_is_packed_with_its_truth(tmp_path: Path) -> None:
     from support.dicom_kit import series
 
     from glioseg.io import read_scan, write_segmentation
-    from glioseg.scan import Segmentation
 
     voxels = np.arange(5 * 6 * 7, dtype=np.uint16).reshape(5, 6, 7)
     series(tmp_path / "data" / "p1", voxels, study="p1")
     scan = read_scan(tmp_path / "data" / "p1")
-    truth = Segmentation.from_mask(scan.channel("flair") > 100, scan.grid, "p1")
+    truth = scan.segmentation(scan.channel("flair") > 100, id="p1")
     write_segmentation(truth, tmp_path / "data" / "p1")
     pack(tmp_path / "data", tmp_path / "p.glioseg", 10_000)
     (case,), (original,) = find_cases(tmp_path / "p.glioseg"), find_cases(tmp_path / "data")

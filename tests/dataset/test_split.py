@@ -142,15 +142,30 @@ def test_the_reference_of_the_patients_that_there_are(data_folder) -> None:
     assert split.name == "reference"
 
 
-def test_reference_patients_that_are_missing_are_named() -> None:
+@given(patients_and_sites, seeds)
+def test_other_data_than_the_public_ones_hold_patients_out(known, seed) -> None:
+    patients, sites = known
+    split = split_patients(SplitChoice(seed=seed), patients, sites)
+    held_out = split_patients(SplitChoice(name="holdout", seed=seed), patients, sites)
+    check_split(split, patients)
+    assert (split.train, split.validation) == (held_out.train, held_out.validation)
+    assert split.name == f"{held_out.name}-instead-of-reference"
+    assert "10 patients and 10 of them are not in this data set" in split.note
+    assert f"{len(split.validation)} of the {len(patients)} patients" in split.note
+    assert held_out.note == ""
+
+
+def test_a_part_of_the_public_data_holds_patients_out_and_says_so() -> None:
     patients = [*REFERENCE_VALIDATION[2:], "TCGA_XX_0001_20000101"]
-    with pytest.raises(InputError) as caught:
-        split_patients(SplitChoice(), patients)
-    text = str(caught.value)
-    assert all(id in text for id in REFERENCE_VALIDATION[:2])
-    assert "--set split.name=kfold" in text
+    split = split_patients(SplitChoice(), patients)
+    check_split(split, patients)
+    assert "10 patients and 2 of them are not in this data set" in split.note
+    assert "--set split.name=kfold" in split.note
+    assert split.name == "holdout-0.1-seed0-instead-of-reference"
     with pytest.raises(InputError, match="no training patient among 10"):
         split_patients(SplitChoice(), REFERENCE_VALIDATION)
+    with pytest.raises(InputError, match="no training patient among 1"):
+        split_patients(SplitChoice(), ["p1"])
 
 
 # ---------------------------------------------------------------- file and all

@@ -28,7 +28,7 @@ from glioseg.draw import (
 )
 from glioseg.errors import InputError, WrongKindError
 from glioseg.measure import Protocol, Scores
-from glioseg.scan import Grid, Scan, Segmentation
+from glioseg.scan import Grid, Scan
 
 RED, GREEN, YELLOW = (255, 0, 0), (0, 255, 0), (255, 255, 0)
 
@@ -48,7 +48,7 @@ def head(slices=3, height=48, width=40, spacing=None, dtype=np.uint8, numbers=()
 def lesion(scan, top=20, left=12, size=8):
     voxels = np.zeros(scan.grid.shape, dtype=bool)
     voxels[1:, top : top + size, left : left + size] = True
-    return Segmentation.from_mask(voxels, scan.grid)
+    return scan.segmentation(voxels)
 
 
 def where(picture, colour):
@@ -253,7 +253,7 @@ def test_a_sheet_is_cropped_to_the_head_but_never_cuts_a_lesion(tmp_path):
     assert cropped.shape[1] < 70
     corner = np.zeros(scan.grid.shape, dtype=bool)
     corner[0, 95, 95] = True
-    picture = next(frames(scan, Segmentation.from_mask(corner, scan.grid), size=96, crop=True))
+    picture = next(frames(scan, scan.segmentation(corner), size=96, crop=True))
     assert where(picture, RED).any()
     path = contact_sheet(scan, lesion(scan), None, tmp_path / "sheet.png", positions=[0, 2], size=64)
     with Image.open(path) as image:
@@ -263,7 +263,7 @@ def test_a_sheet_is_cropped_to_the_head_but_never_cuts_a_lesion(tmp_path):
 
 def test_one_slice_and_a_flat_scan_are_drawn(tmp_path):
     flat = Scan(np.zeros((1, 9, 9, 3)), Grid((1, 9, 9)), "flat")
-    empty = Segmentation.from_mask(np.zeros((1, 9, 9), dtype=bool), flat.grid)
+    empty = flat.segmentation(np.zeros((1, 9, 9), dtype=bool))
     assert len(draw_slices(flat, empty, empty, tmp_path)) == 1
     assert draw_gif(flat, empty, None, tmp_path / "flat.gif").exists()
     assert contact_sheet(flat, None, None, tmp_path / "sheet.png").exists()

@@ -53,7 +53,7 @@ def test_every_voxel_lands_where_it_was(name: str, make: Any, tmp_path: Path) ->
     np.testing.assert_array_equal(scan.channel("flair"), values_in_place(scan, affine, voxels))
     mask = some(scan)
     (path,) = write_segmentation(mask, tmp_path / "out")
-    np.testing.assert_array_equal(read_segmentation(path, scan.grid).voxels, mask.voxels)
+    np.testing.assert_array_equal(read_segmentation(path, scan).voxels, mask.voxels)
 
     # As others see it: highdicom orders slices its own way, so its volume is compared by affine.
     seen = highdicom.seg.segread(path).get_volume(combine_segments=True)
@@ -75,10 +75,10 @@ def test_the_scan_is_shown_as_the_same_volume_in_nifti(tmp_path: Path) -> None:
     assert scan.grid.affine is not None
     np.testing.assert_allclose(scan.grid.affine, other.grid.affine, atol=1e-5)
     mask = some(scan)
-    (path,) = write_segmentation(Segmentation.from_mask(mask.mask, other.grid, "p1"), tmp_path / "nifti")
-    np.testing.assert_array_equal(read_segmentation(path, scan.grid).voxels, mask.voxels)
+    (path,) = write_segmentation(other.segmentation(mask.mask, id="p1"), tmp_path / "nifti")
+    np.testing.assert_array_equal(read_segmentation(path, scan).voxels, mask.voxels)
     (path,) = write_segmentation(mask, tmp_path / "dicom")
-    np.testing.assert_array_equal(read_segmentation(path, other.grid).voxels, mask.voxels)
+    np.testing.assert_array_equal(read_segmentation(path, other).voxels, mask.voxels)
 
 
 def test_a_real_scan_survives_the_way_through_dicom(
@@ -89,7 +89,7 @@ def test_a_real_scan_survives_the_way_through_dicom(
         series(tmp_path / "p1" / name, scan.channel(name).transpose(2, 1, 0).astype(np.uint16), name=words)
     again = read_scan(tmp_path / "p1")
     np.testing.assert_array_equal(again.voxels, scan.voxels)
-    (path,) = write_segmentation(Segmentation.from_mask(truth.mask, again.grid, "p1"), tmp_path / "out")
+    (path,) = write_segmentation(again.segmentation(truth.mask, id="p1"), tmp_path / "out")
     np.testing.assert_array_equal(read_segmentation(path).voxels, truth.mask)
 
 
@@ -155,7 +155,7 @@ def test_files_that_pydicom_ships(name: str, tmp_path: Path) -> None:
     assert scan.id == path.stem
     mask = some(scan)
     (written,) = write_segmentation(mask, tmp_path)
-    np.testing.assert_array_equal(read_segmentation(written, scan.grid).voxels, mask.voxels)
+    np.testing.assert_array_equal(read_segmentation(written, scan).voxels, mask.voxels)
 
 
 def test_a_directory_as_scanners_burn_it_is_read(tmp_path: Path) -> None:
@@ -278,5 +278,5 @@ def test_a_seg_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     scan = read_scan(tmp_path / "p1")
     (path,) = write_segmentation(some(scan), tmp_path / "out")
     counts = opened(monkeypatch)
-    read_segmentation(path, scan.grid)
+    read_segmentation(path, scan)
     assert counts[str(path)] == 1

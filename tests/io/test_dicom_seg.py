@@ -24,7 +24,7 @@ from glioseg.io import (
     read_segmentation,
     write_segmentation,
 )
-from glioseg.scan import Grid, Scan, Segmentation
+from glioseg.scan import Grid, Scan, Segmentation, Storage
 
 
 @pytest.mark.parametrize("make", [series, enhanced], ids=["series", "enhanced"])
@@ -56,9 +56,9 @@ def test_an_empty_mask_is_a_seg_too(tmp_path: Path) -> None:
     series(tmp_path / "p1", volume())
     scan = read_scan(tmp_path / "p1")
     (path,) = write_segmentation(
-        Segmentation.from_mask(np.zeros(scan.grid.shape, bool), scan.grid, "p1"), tmp_path / "out"
+        scan.segmentation(np.zeros(scan.grid.shape, bool), id="p1"), tmp_path / "out"
     )
-    assert not read_segmentation(path, scan.grid).voxels.any()
+    assert not read_segmentation(path, scan).voxels.any()
     assert read_segmentation(path).grid.shape == scan.grid.shape
 
 
@@ -69,16 +69,16 @@ def test_labels_keep_their_values(tmp_path: Path) -> None:
     series(tmp_path / "p1", volume(), ORIENTATIONS["coronal"])
     scan = read_scan(tmp_path / "p1")
     values = np.random.default_rng(0).choice([0, 1, 4, 200], scan.grid.shape).astype(np.uint8)
-    (path,) = write_segmentation(Segmentation(values, scan.grid, "p1", NAMES), tmp_path / "out")
-    np.testing.assert_array_equal(read_segmentation(path, scan.grid, None).voxels, values)
+    (path,) = write_segmentation(scan.segmentation(values, NAMES), tmp_path / "out")
+    np.testing.assert_array_equal(read_segmentation(path, scan, None).voxels, values)
     np.testing.assert_array_equal(read_segmentation(path, labels=NAMES).voxels, values)
     with pytest.raises(InputError):
-        read_segmentation(path, scan.grid, {1: "a", 4: "b"})
+        read_segmentation(path, scan, {1: "a", 4: "b"})
     with pytest.raises(InputError, match="3 values"):
-        read_segmentation(path, scan.grid)
-    empty = Segmentation(np.zeros_like(values), scan.grid, "none", NAMES)
+        read_segmentation(path, scan)
+    empty = scan.segmentation(np.zeros_like(values), NAMES, id="none")
     (path,) = write_segmentation(empty, tmp_path / "out")
-    assert not read_segmentation(path, scan.grid, None).voxels.any()
+    assert not read_segmentation(path, scan, None).voxels.any()
 
 
 def test_a_seg_of_other_programs_is_placed(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_seg_of_other_programs_is_placed(tmp_path: Path) -> None:
     scan = read_scan(tmp_path / "p1")
     voxels = np.zeros(scan.grid.shape, bool)
     voxels[2, 3:9, 4:7] = voxels[3, 5, 5] = voxels[6, 1:3, 2] = True
-    (path,) = write_segmentation(Segmentation.from_mask(voxels, scan.grid, "p1"), tmp_path / "out")
+    (path,) = write_segmentation(scan.segmentation(voxels, id="p1"), tmp_path / "out")
     stored = pydicom.dcmread(path)
     pixels, groups = stored.pixel_array, list(stored.PerFrameFunctionalGroupsSequence)
     kept = [number for number in reversed(range(len(pixels))) if pixels[number].any()]
@@ -96,7 +96,7 @@ def test_a_seg_of_other_programs_is_placed(tmp_path: Path) -> None:
     bits = np.packbits(pixels[kept].reshape(-1), bitorder="little").tobytes()
     stored.PixelData = bits + bytes(len(bits) % 2)
     stored.save_as(tmp_path / "other.dcm")
-    np.testing.assert_array_equal(read_segmentation(tmp_path / "other.dcm", scan.grid).voxels, voxels)
+    np.testing.assert_array_equal(read_segmentation(tmp_path / "other.dcm", scan).voxels, voxels)
     alone = read_segmentation(tmp_path / "other.dcm")
     assert alone.grid.shape == (5, *scan.grid.shape[1:])
     np.testing.assert_array_equal(alone.voxels, voxels[2:7])
@@ -107,7 +107,7 @@ def test_a_seg_of_other_programs_is_placed(tmp_path: Path) -> None:
     stored.PixelData = bits + bytes(len(bits) % 2)
     stored.save_as(tmp_path / "one.dcm")
     voxels[:6] = False
-    np.testing.assert_array_equal(read_segmentation(tmp_path / "one.dcm", scan.grid).voxels, voxels)
+    np.testing.assert_array_equal(read_segmentation(tmp_path / "one.dcm", scan).voxels, voxels)
 
 
 @pytest.mark.parametrize("between", [None, "4.9", "100"])
@@ -125,7 +125,7 @@ def test_a_seg_of_slices_that_are_not_quite_even_is_read(between: str | None, tm
     measures = stored.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
     measures.SpacingBetweenSlices = between or measures.SpacingBetweenSlices
     stored.save_as(path)
-    np.testing.assert_array_equal(read_segmentation(path, scan.grid).voxels, mask.voxels)
+    np.testing.assert_array_equal(read_segmentation(path, scan).voxels, mask.voxels)
     assert read_segmentation(path).grid.lies_on(scan.grid)
 
 
@@ -135,7 +135,7 @@ def test_a_seg_of_another_scan_is_refused(tmp_path: Path) -> None:
     one, other = read_scan(tmp_path / "p1"), read_scan(tmp_path / "p2")
     (path,) = write_segmentation(some(one), tmp_path / "out")
     with pytest.raises(InputError, match="the grid of its scan"):
-        read_segmentation(path, other.grid)
+        read_segmentation(path, other)
     with pytest.raises(InputError, match="a mask as DICOM SEG"):
         read_segmentation(next((tmp_path / "p1").iterdir()))
     with pytest.raises(InputError, match="DICOM SEG"):
@@ -156,9 +156,9 @@ def test_a_seg_that_promises_too_much_is_refused(keyword: str, tmp_path: Path) -
 
 
 def test_a_mask_of_no_dicom_is_not_written_as_one(tmp_path: Path) -> None:
-    grid = Grid((2, 3, 4), format="dicom")
+    mask = Segmentation(np.ones((2, 3, 4), np.uint8), Grid((2, 3, 4)), "a", storage=Storage("dicom"))
     with pytest.raises(InputError, match="Write it as NIfTI"):
-        write_segmentation(Segmentation.from_mask(np.ones((2, 3, 4), bool), grid, "a"), tmp_path)
+        write_segmentation(mask, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -183,7 +183,7 @@ def test_an_anonymised_seg_holds_nothing_of_the_patient(make: Any, tmp_path: Pat
     assert stored.PatientIdentityRemoved == "YES"
     referred = stored.ReferencedSeriesSequence[0].ReferencedInstanceSequence
     assert len({item.ReferencedSOPInstanceUID for item in referred}) == (1 if make is enhanced else 6)
-    np.testing.assert_array_equal(read_segmentation(path, scan.grid).voxels, mask.voxels)
+    np.testing.assert_array_equal(read_segmentation(path, scan).voxels, mask.voxels)
     (again,) = write_segmentation(mask, tmp_path / "again", anonymise=True)
     assert pydicom.dcmread(again).StudyInstanceUID != stored.StudyInstanceUID, "nothing leads back"
 
@@ -247,10 +247,10 @@ def test_predict_from_a_study_to_seg_and_nifti(
     assert "no pre, FLAIR instead" in done.stdout
     masks = tmp_path / "out" / "masks"
     assert sorted(path.name for path in masks.iterdir()) == ["p1_mask.dcm", "p1_mask.nii.gz"]
-    grid = read_scan(tmp_path / "p1").grid
-    lesion = read_segmentation(masks / "p1_mask.dcm", grid).voxels
+    again = read_scan(tmp_path / "p1")
+    lesion = read_segmentation(masks / "p1_mask.dcm", again).voxels
     assert lesion.any()
-    np.testing.assert_array_equal(read_segmentation(masks / "p1_mask.nii.gz", grid).voxels, lesion)
+    np.testing.assert_array_equal(read_segmentation(masks / "p1_mask.nii.gz", again).voxels, lesion)
     for path in (tmp_path / "out").rglob("*"):
         if path.is_file():
             content = path.read_bytes()

@@ -96,10 +96,10 @@ class ReaderContract:
 
     def test_grid(self, made: Made, scan: Scan) -> None:
         grid = scan.grid
-        assert grid.format == self.format
+        assert scan.storage.format == self.format
         assert grid.shape == made.voxels.shape[:3]
         assert grid.slice_numbers == (made.numbers or tuple(range(1, grid.shape[0] + 1)))
-        assert all(file.is_file() for file in grid.files)
+        assert all(file.is_file() for file in scan.storage.files)
         if made.spacing is None:
             assert grid.spacing is None
             assert grid.affine is None
@@ -122,18 +122,18 @@ class ReaderContract:
         np.testing.assert_array_equal(again.voxels, scan.voxels)
 
     def test_mask_comes_back_bit_for_bit(self, made: Made, scan: Scan, tmp_path: Path) -> None:
-        mask = Segmentation.from_mask(disc(scan.grid.shape), scan.grid, scan.id)
+        mask = scan.segmentation(disc(scan.grid.shape))
         paths = write_segmentation(mask, tmp_path / "out")
         stored = self.stored(made)
         assert [path.relative_to(tmp_path / "out").as_posix() for path in paths] == stored.names
         source = paths[0].parent if len(paths) > 1 else paths[0]
-        np.testing.assert_array_equal(read_segmentation(source, scan.grid).voxels, mask.voxels)
-        assert read_segmentation(source, scan.grid).grid is scan.grid
+        np.testing.assert_array_equal(read_segmentation(source, scan).voxels, mask.voxels)
+        assert read_segmentation(source, scan).grid is scan.grid
         np.testing.assert_array_equal(read_segmentation(source).voxels, mask.voxels)
 
     def test_mask_is_stored_in_the_kind_that_was_read(self, made: Made, scan: Scan, tmp_path: Path) -> None:
         stored = self.stored(made)
-        mask = Segmentation.from_mask(disc(scan.grid.shape), scan.grid, scan.id)
+        mask = scan.segmentation(disc(scan.grid.shape))
         for path in write_segmentation(mask, tmp_path / "out"):
             if path.name.endswith(".nii.gz"):
                 image = nib.load(path)
@@ -150,22 +150,23 @@ class ReaderContract:
             assert set(np.unique(values)) <= {0, stored.lesion}
 
     def test_writing_twice_gives_the_same_bytes(self, scan: Scan, tmp_path: Path) -> None:
-        mask = Segmentation.from_mask(disc(scan.grid.shape), scan.grid, scan.id)
+        mask = scan.segmentation(disc(scan.grid.shape))
         first = {path: path.read_bytes() for path in write_segmentation(mask, tmp_path / "out")}
         assert {path: path.read_bytes() for path in write_segmentation(mask, tmp_path / "out")} == first
         assert sorted(path for path in (tmp_path / "out").rglob("*") if path.is_file()) == sorted(first)
 
     def test_a_mask_of_another_size_is_refused(self, scan: Scan, tmp_path: Path) -> None:
-        mask = Segmentation.from_mask(disc(scan.grid.shape), scan.grid, scan.id)
+        mask = scan.segmentation(disc(scan.grid.shape))
         paths = write_segmentation(mask, tmp_path / "out")
         source = paths[0].parent if len(paths) > 1 else paths[0]
         slices, height, width = scan.grid.shape
-        other = Grid((slices, height, width + 1), format=self.format, files=scan.grid.files)
+        wider = np.zeros((slices, height, width + 1), np.uint8)
+        other = Segmentation(wider, Grid(wider.shape), storage=scan.storage)
         with pytest.raises(InputError, match=str(width + 1)):
             read_segmentation(source, other)
 
     def test_one_name_for_the_mask(self, scan: Scan, tmp_path: Path) -> None:
-        mask = Segmentation.from_mask(disc(scan.grid.shape), scan.grid, scan.id)
+        mask = scan.segmentation(disc(scan.grid.shape))
         for path in write_segmentation(mask, tmp_path / "out", "Zoë, 1"):
             assert path.relative_to(tmp_path / "out").as_posix().startswith("Zoë, 1")
         for name in ("../up", "a/b", "..", "/etc/a"):
@@ -550,7 +551,7 @@ def test_masks_of_some_slices_only_are_refused(tmp_path: Path) -> None:
     (folder / "p1_2_mask.tif").unlink()
     save(folder / "p1_9_mask.tif", np.zeros((32, 32), np.uint8))
     with pytest.raises(InputError) as caught:
-        read_segmentation(folder, read_scan(folder).grid)
+        read_segmentation(folder, read_scan(folder))
     assert len(caught.value.faults) == 2
     assert "p1_2_mask" in str(caught.value)
     assert "p1_9_mask" in str(caught.value)
@@ -563,7 +564,7 @@ def test_masks_by_other_words(tmp_path: Path) -> None:
     scan = read_scan(tmp_path / "p1")
     assert scan.grid.shape[0] == 2
     expected = np.stack([mask_of(1), mask_of(2)]) == 255
-    np.testing.assert_array_equal(read_segmentation(tmp_path / "p1", scan.grid).voxels, expected)
+    np.testing.assert_array_equal(read_segmentation(tmp_path / "p1", scan).voxels, expected)
     np.testing.assert_array_equal(read_segmentation(tmp_path / "p1").voxels, expected)
 
 
@@ -577,9 +578,7 @@ def test_when_one_slice_cannot_be_written_none_stays(tmp_path: Path) -> None:
     obstacle = tmp_path / "out" / "p1" / "p1_3_mask.tif"
     obstacle.mkdir(parents=True)
     with pytest.raises(InputError, match="p1_3_mask"):
-        write_segmentation(
-            Segmentation.from_mask(disc(scan.grid.shape), scan.grid, scan.id), tmp_path / "out"
-        )
+        write_segmentation(scan.segmentation(disc(scan.grid.shape)), tmp_path / "out")
     assert list((tmp_path / "out" / "p1").iterdir()) == [obstacle]
 
 
@@ -607,7 +606,5 @@ def test_a_folder_that_cannot_be_written_is_said(kind: str, tmp_path: Path) -> N
     scan = read_scan(paths[kind])
     (tmp_path / "out").write_text("a file", encoding="utf-8")
     with pytest.raises(InputError, match="out"):
-        write_segmentation(
-            Segmentation.from_mask(disc(scan.grid.shape), scan.grid, scan.id), tmp_path / "out"
-        )
+        write_segmentation(scan.segmentation(disc(scan.grid.shape)), tmp_path / "out")
     assert (tmp_path / "out").read_text(encoding="utf-8") == "a file"

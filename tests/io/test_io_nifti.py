@@ -20,7 +20,6 @@ from support.sound_scans import AFFINE, nifti, volume
 from glioseg.errors import InputError
 from glioseg.io import read_scan, read_segmentation, write_segmentation
 from glioseg.io.nifti import orient
-from glioseg.scan import Segmentation
 
 TURNS = list(itertools.product(itertools.permutations(range(3)), itertools.product((1, -1), repeat=3)))
 SHAPE = (4, 5, 6)
@@ -88,12 +87,12 @@ def test_every_voxel_keeps_its_place_in_any_orientation(
         assert directions[0, 2] < -0.5
 
     lesion = np.random.default_rng(0).random(flair.shape) < 0.3
-    (written,) = write_segmentation(Segmentation.from_mask(lesion, scan.grid, scan.id), folder / "out")
+    (written,) = write_segmentation(scan.segmentation(lesion), folder / "out")
     again = nib.load(written)
     np.testing.assert_array_equal(again.affine, affine)
     assert again.shape == SHAPE
     np.testing.assert_array_equal(np.asanyarray(again.dataobj)[index], lesion.astype(np.uint8))
-    np.testing.assert_array_equal(read_segmentation(written, scan.grid).voxels, lesion)
+    np.testing.assert_array_equal(read_segmentation(written, scan).voxels, lesion)
 
 
 @pytest.mark.parametrize("turn", TURNS, ids=str)
@@ -149,9 +148,7 @@ def test_the_header_goes_back_whole(tmp_path: Path) -> None:
     image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"patient Smith"))
     nib.save(nib.Nifti1Image(volume(), None, image.header), tmp_path / "scan.nii.gz")
     scan = read_scan(tmp_path / "scan.nii.gz")
-    (path,) = write_segmentation(
-        Segmentation.from_mask(scan.channel("flair") > 300, scan.grid, "m"), tmp_path
-    )
+    (path,) = write_segmentation(scan.segmentation(scan.channel("flair") > 300, id="m"), tmp_path)
     before, after = nib.load(tmp_path / "scan.nii.gz").header, nib.load(path).header
     for name in before:
         if name not in ("datatype", "bitpix", "vox_offset", "cal_max", "cal_min", "descrip"):
@@ -173,9 +170,7 @@ def test_only_a_qform_and_only_a_voxel_size(tmp_path: Path) -> None:
     nib.save(image, tmp_path / "z.nii")
     scan = read_scan(tmp_path / "z.nii")
     assert scan.grid.spacing == (5, 2, 1)
-    (path,) = write_segmentation(
-        Segmentation.from_mask(scan.channel("flair") > 300, scan.grid, "m"), tmp_path
-    )
+    (path,) = write_segmentation(scan.segmentation(scan.channel("flair") > 300, id="m"), tmp_path)
     after = nib.load(path)
     assert (int(after.header["sform_code"]), int(after.header["qform_code"])) == (0, 0)
     np.testing.assert_array_equal(after.affine, nib.load(tmp_path / "z.nii").affine)
@@ -206,13 +201,13 @@ def test_a_mask_in_another_axis_order_lands_on_its_scan(tmp_path: Path) -> None:
     lesion = volume(seed=5, dtype=np.uint8) > 200
     turned = AFFINE @ np.array([[0, -1, 0, 19], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
     other = np.flip(lesion, 0).transpose(1, 0, 2)
-    direct = read_segmentation(nifti(tmp_path / "a.nii", lesion.astype(np.uint8)), scan.grid)
-    by_way = read_segmentation(nifti(tmp_path / "b.nii", other.astype(np.uint8), turned), scan.grid)
+    direct = read_segmentation(nifti(tmp_path / "a.nii", lesion.astype(np.uint8)), scan)
+    by_way = read_segmentation(nifti(tmp_path / "b.nii", other.astype(np.uint8), turned), scan)
     np.testing.assert_array_equal(direct.voxels, by_way.voxels)
     moved = AFFINE.copy()
     moved[2, 3] += 5
     with pytest.raises(InputError, match=r"5\.0 mm away"):
-        read_segmentation(nifti(tmp_path / "c.nii", lesion.astype(np.uint8), moved), scan.grid)
+        read_segmentation(nifti(tmp_path / "c.nii", lesion.astype(np.uint8), moved), scan)
 
 
 def test_labels_are_not_a_mask(tmp_path: Path) -> None:
@@ -221,12 +216,12 @@ def test_labels_are_not_a_mask(tmp_path: Path) -> None:
         read_segmentation(nifti(tmp_path / "labels.nii", labels))
 
 
-def test_a_grid_can_go_to_another_process(tmp_path: Path) -> None:
-    grid = read_scan(nifti(tmp_path / "scan.nii", volume())).grid
-    again = pickle.loads(pickle.dumps(grid))
+def test_a_scan_can_go_to_another_process(tmp_path: Path) -> None:
+    scan = read_scan(nifti(tmp_path / "scan.nii", volume()))
+    again = pickle.loads(pickle.dumps(scan))
     mask = volume().transpose(2, 1, 0) > 300
-    first = write_segmentation(Segmentation.from_mask(mask, grid, "a"), tmp_path)[0].read_bytes()
-    assert write_segmentation(Segmentation.from_mask(mask, again, "b"), tmp_path)[0].read_bytes() == first
+    first = write_segmentation(scan.segmentation(mask, id="a"), tmp_path)[0].read_bytes()
+    assert write_segmentation(again.segmentation(mask, id="b"), tmp_path)[0].read_bytes() == first
 
 
 @settings(max_examples=100, deadline=None)
@@ -256,7 +251,7 @@ def test_real_cases_come_back_on_their_own_grid(tmp_path: Path) -> None:
         scan = read_scan(flair=flair, post=post)
         assert scan.id == folder.name
         (path,) = write_segmentation(
-            Segmentation.from_mask(scan.channel("flair") > np.mean(scan.voxels), scan.grid, scan.id), tmp_path
+            scan.segmentation(scan.channel("flair") > np.mean(scan.voxels)), tmp_path
         )
         before, after = nib.load(flair), nib.load(path)
         np.testing.assert_array_equal(after.affine, before.affine)

@@ -25,6 +25,7 @@ from glioseg.io.labels import read_label_pages
 from glioseg.io.pictures import as_mask, read_pages
 from glioseg.io.plain_tiff import read_plain
 from glioseg.io.refuse import quiet
+from glioseg.io.tiff_pages import check_directories
 
 # --- PNG --------------------------------------------------------------------------------------
 
@@ -320,3 +321,21 @@ def mended(data: bytes) -> bytes:
         fixed += struct.pack(">I", max(0, len(chunk) - 4)) + chunk + struct.pack(">I", zlib.crc32(chunk))
         place = end + 4
     return fixed
+
+
+def test_directories_of_a_tiff_that_lie_over_each_other_are_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "scan.tif"
+    for order, begin in (("<", b"II*\0"), (">", b"MM\0*")):
+        content = bytearray(8000)
+        content[:8] = begin + struct.pack(f"{order}I", 8)
+        for number in range(500):  # each has 300 tags, and its successor begins four bytes further on
+            place = 8 + 4 * number
+            content[place : place + 2] = struct.pack(f"{order}H", 300)
+            content[place + 3602 : place + 3606] = struct.pack(f"{order}I", place + 4)
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="directories that take more room than the file has"):
+            read_pages(path)
+    check_directories(save(tmp_path / "sound.tif", slice_rgb()))
+    tifffile.imwrite(path, np.stack([slice_rgb(number) for number in range(9)]), bigtiff=True)
+    check_directories(path)
+    assert len(read_pages(path)) == 9

@@ -32,7 +32,7 @@ def test_a_patient_folder_and_a_folder_of_those(tmp_path: Path) -> None:
     assert one.slice_numbers == tuple(range(1, 13))
     assert len(one.files) == 12
     assert not any("mask" in file.name for file in one.files)
-    assert one.read().grid.format == "slices"
+    assert one.read().storage.format == "slices"
 
 
 def test_what_is_given_twice_is_found_once(tmp_path: Path) -> None:
@@ -220,13 +220,13 @@ def test_the_truth_is_read_on_the_grid_of_the_scan(tmp_path: Path) -> None:
     nifti(tmp_path / "p1" / "p1_flair.nii.gz", volume())
     nifti(tmp_path / "p1" / "p1_seg.nii.gz", lesion)
     (source,) = found(tmp_path)
-    mask = source.read_truth(source.read().grid)
+    mask = source.read_truth(source.read())
     assert mask is not None
     assert mask.voxels.sum() == lesion.sum()
     nifti(tmp_path / "p1" / "p1_mask.nii.gz", lesion)
     (source,) = found(tmp_path)
     with pytest.raises(InputError, match="one mask for the scan"):
-        source.read_truth(source.read().grid)
+        source.read_truth(source.read())
 
 
 def test_nothing_overwrites_anything(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ from glioseg.samples import sample_cases
 from glioseg.scan import Grid, Scan
 from glioseg.words import LANGUAGES, catalogue, sentence
 
-PREPARE = Preparation(name="default", size=64)
+PREPARE = Preparation(name="head", size=64)
 
 
 # Expected DSC

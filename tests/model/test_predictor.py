@@ -46,7 +46,7 @@ def predictor(model: Path) -> Predictor:
 # ---------------------------------------------------------------- what comes out
 
 
-@pytest.mark.parametrize("name", ["default", "reference"])
+@pytest.mark.parametrize("name", ["head", "reference"])
 def test_the_result_is_what_the_network_says_on_the_grid_of_the_scan(name, labelled, tmp_path) -> None:
     preparation = Preparation(name=name, size=64)
     known = load_model(known_model(tmp_path / "model.onnx", 3, -2, prepare=preparation))
@@ -68,7 +68,7 @@ def test_the_result_is_what_the_network_says_on_the_grid_of_the_scan(name, label
 
 def test_a_network_that_is_sure_of_everything(labelled, tmp_path) -> None:
     scan, _ = labelled[PATIENT]
-    for name in ("default", "reference"):
+    for name in ("head", "reference"):
         preparation = Preparation(name=name, size=64)
         full = load_model(known_model(tmp_path / "full.onnx", 0, 100, prepare=preparation))(scan)
         shown = preparation.frame(scan).restore(np.ones((20, 64, 64), np.float32)) > 0
@@ -97,7 +97,7 @@ def test_flips_average_with_the_mirrored_slices(labelled, tmp_path) -> None:
     scan, _ = labelled[PATIENT]
     pattern = np.tile(np.linspace(-3, 3, 64), (64, 1))
     path = known_model(tmp_path / "model.onnx", 1, -1, pattern=pattern)
-    flair = Preparation(size=64)(scan).images[..., 1]
+    flair = Preparation(name="head", size=64)(scan).images[..., 1]
     plain, mirrored = expit(flair - 1 + pattern), expit(flair - 1 + pattern[:, ::-1])
     np.testing.assert_allclose(load_model(path).prepared_probability(scan)[0], plain, atol=1e-6)
     both = load_model(path, flips=True)
@@ -111,7 +111,7 @@ def test_the_surer_of_two_networks_counts(labelled, tmp_path, monkeypatch) -> No
     entry = {"file": "one.onnx", "second": "other.onnx", "summary": "two networks"}
     (tmp_path / "index.json").write_text(json.dumps({"two": entry, "one": {"file": "one.onnx"}}))
     monkeypatch.setattr("glioseg.model.weights.WEIGHTS", tmp_path)
-    images = Preparation(size=64)(scan).images
+    images = Preparation(name="head", size=64)(scan).images
     both = load_model("two", best=True)
     np.testing.assert_allclose(both.prepared_probability(scan)[0], expit(images[..., ::2].max(-1)), atol=1e-6)
     assert both.fingerprint != load_model("two").fingerprint
@@ -123,7 +123,7 @@ def test_the_surer_of_two_networks_counts(labelled, tmp_path, monkeypatch) -> No
 
 def test_a_network_sees_its_neighbours(labelled, tmp_path) -> None:
     scan, _ = labelled[PATIENT]
-    flair = Preparation(size=64)(scan).images[..., 1]
+    flair = Preparation(name="head", size=64)(scan).images[..., 1]
     positions = np.arange(20)
     for channel, step in ((3, -2), (4, -1), (5, 1), (6, 2)):
         path = known_model(tmp_path / "model.onnx", 1, 0, neighbours=2, channel=channel)
@@ -161,7 +161,7 @@ def test_pieces_fainter_than_the_largest_go_by_the_prepared_flair(labelled, tmp_
     everything, alike = (load_model(file)(scan).segmentation.mask for file in files)
     labels, count = label(everything)
     assert count == 2
-    prepared = Preparation(size=64)(scan)
+    prepared = Preparation(name="head", size=64)(scan)
     flair = prepared.frame.restore(prepared.images[..., 1])
     largest, other = sorted((1, 2), key=lambda number: -(labels == number).sum())
     assert flair[labels == largest].mean() > 0

@@ -146,7 +146,8 @@ def test_resnet34_takes_torchvisions_weights_from_a_file(resnet_file, tmp_path):
 def test_a_pretrained_network_says_what_it_starts_from_or_what_is_wrong(tmp_path, resnet_file):
     assert "from scratch" in build_network("resnet34_unet", 3).start
     assert "from scratch" in build_network("lite0_unet", 3, pretrained="none").start
-    assert "from imagenet" in build_network("lite0_unet", 3).start
+    assert build_network("lite0_unet", 3).start == "The EfficientNet-Lite0 encoder starts from imagenet."
+    assert build_network("lite2_unet", 3).start == "The EfficientNet-Lite2 encoder starts from imagenet."
     missing, text, other = tmp_path / "missing.pth", tmp_path / "text.pth", tmp_path / "other.pth"
     text.write_text("not weights")
     torch.save(build_network("unet", 3, features=4).state_dict(), other)

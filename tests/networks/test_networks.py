@@ -30,6 +30,7 @@ SMALL = {
     "unet_plus_plus": {"feature_scale": 16},
     "keras_unet": {"features": 4},
     "lite0_unet": {"pretrained": "none", "decoder": (16, 16, 8, 8, 8)},
+    "lite2_unet": {"pretrained": "none", "decoder": (16, 16, 8, 8, 8)},
 }
 """Arguments that make a network small enough for a test; the structure stays."""
 
@@ -243,7 +244,7 @@ def test_unknown_names_and_arguments_are_refused_with_the_cure():
 
 
 def test_building_from_a_checkpoint_needs_no_pretrained_weights():
-    for name in ("lite0_unet", "resnet34_unet"):
+    for name in ("lite0_unet", "lite2_unet", "resnet34_unet"):
         assert without_pretrained(name, {"dropout": 0.1}) == {"dropout": 0.1, "pretrained": "none"}
     assert without_pretrained("unet", {"features": 8}) == {"features": 8}
     assert without_pretrained("monai:UNet", {}) == {}

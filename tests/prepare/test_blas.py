@@ -8,7 +8,8 @@ import pytest
 from support.phantom import PREPARATIONS, head, scan_of
 from threadpoolctl import threadpool_limits
 
-from glioseg.prepare import Preparation, blas, default, frame, reference
+from glioseg.prepare import Preparation, blas, frame, reference
+from glioseg.prepare import head as head_module
 from glioseg.prepare.blas import one_blas_thread
 from glioseg.prepare.frame import chunks
 
@@ -75,7 +76,7 @@ def test_scans_are_prepared_and_masks_restored_in_one_thread(name, monkeypatch) 
         seen.update(blas_threads())
         return chunks(count)
 
-    for module in (default, frame, reference):
+    for module in (head_module, frame, reference):
         monkeypatch.setattr(module, "chunks", watched)
     prepared = Preparation(name=name, size=32)(scan_of(head()))
     assert seen == {1}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.phantom import DEFAULT, EVEN, PREPARATIONS, TISSUE, ellipse, head, scan_of
+from support.phantom import EVEN, HEAD, PREPARATIONS, TISSUE, ellipse, head, scan_of
 
 from glioseg.errors import InputError
 from glioseg.prepare import Preparation, choose_sequences, neighbour_channels, stack_neighbours
@@ -19,7 +19,7 @@ from glioseg.scan import CHANNELS, Scan
 
 def test_every_slice_is_kept_and_the_whole_head_is_shown(labelled) -> None:
     for scan, truth in labelled.values():
-        prepared = DEFAULT(scan)
+        prepared = HEAD(scan)
         frame = prepared.frame
         assert (frame.first, frame.last) == (0, len(scan.voxels))
         assert np.isfinite(prepared.images).all()
@@ -69,8 +69,8 @@ def test_the_unit_of_the_intensities_does_not_matter(factor: float, name: str) -
 )
 def test_the_type_of_the_voxels_does_not_matter(dtype, factor) -> None:
     voxels = head()
-    expected = DEFAULT(scan_of(voxels)).images
-    np.testing.assert_allclose(DEFAULT(scan_of((voxels * factor).astype(dtype))).images, expected, atol=1e-3)
+    expected = HEAD(scan_of(voxels)).images
+    np.testing.assert_allclose(HEAD(scan_of((voxels * factor).astype(dtype))).images, expected, atol=1e-3)
 
 
 def background_and_head(prepared, inside):
@@ -92,7 +92,7 @@ def z_scored(voxels, inside, outside):
     "kind", ["uint8", "uint16", "float", "shifted below 0", "z-scored, air 0", "z-scored, air least"]
 )
 @pytest.mark.parametrize("id", ["TCGA_CS_4944_20010208", "TCGA_HT_7692_19960724"])
-@pytest.mark.parametrize("preparation", [DEFAULT, TISSUE, EVEN], ids=lambda one: one.name)
+@pytest.mark.parametrize("preparation", [HEAD, TISSUE, EVEN], ids=lambda one: one.name)
 def test_the_background_is_the_darkest(kind: str, id: str, preparation: Preparation, labelled) -> None:
     scan, _ = labelled[id]
     inside = scan.channel("flair") > 25
@@ -154,8 +154,8 @@ def framed(voxels) -> Scan:
 
 def test_one_sequence_is_enough() -> None:
     voxels = head(channels=1)
-    alone = DEFAULT(scan_of(voxels, ("flair",)))
-    filled = DEFAULT(scan_of(voxels.repeat(3, -1)))
+    alone = HEAD(scan_of(voxels, ("flair",)))
+    filled = HEAD(scan_of(voxels.repeat(3, -1)))
     assert alone.images.shape == (3, 128, 128, 1)
     assert alone.frame == filled.frame
     for channel in range(3):
@@ -166,7 +166,7 @@ def test_the_head_is_looked_for_in_flair() -> None:
     voxels = head()
     voxels[..., [0, 2]] = 0
     voxels[:, :20, :20, [0, 2]] = 1000
-    assert DEFAULT.frame(scan_of(voxels)) == DEFAULT.frame(scan_of(head()))
+    assert HEAD.frame(scan_of(voxels)) == HEAD.frame(scan_of(head()))
 
 
 @pytest.mark.parametrize("value", [0, 60, 255])
@@ -184,9 +184,9 @@ def test_a_constant_channel_beside_flair_does_no_harm() -> None:
     for value in (0, 100):
         voxels = head()
         voxels[..., 2] = value
-        prepared = DEFAULT(scan_of(voxels))
+        prepared = HEAD(scan_of(voxels))
         assert np.isfinite(prepared.images).all()
-        np.testing.assert_array_equal(prepared.images[..., :2], DEFAULT(scan_of(head())).images[..., :2])
+        np.testing.assert_array_equal(prepared.images[..., :2], HEAD(scan_of(head())).images[..., :2])
         assert np.abs(TISSUE(scan_of(voxels)).images).max() < 5
     with pytest.raises(InputError, match="channel 'post' is constant"):
         Preparation(name="reference", size=64)(scan_of(voxels * np.array([1, 1, 0], np.float32)))
@@ -207,7 +207,7 @@ def test_next_to_nothing_in_a_slice_is_refused_for_what_it_is() -> None:
     voxels = np.zeros((1, 200, 200, 3), np.uint8)
     voxels[0, 100:110, 100:110] = 90
     with pytest.raises(InputError, match="less than 1 % of FLAIR stands out"):
-        DEFAULT(scan_of(voxels))
+        HEAD(scan_of(voxels))
 
 
 @pytest.mark.parametrize("shape", [(1, 64, 64), (1, 20, 200), (2, 300, 31), (1, 8, 8), (40, 32, 32)])
@@ -273,7 +273,7 @@ def test_a_fingerprint_changes_with_every_setting() -> None:
         for drop_ends in (False, True)
     ]
     assert len({choice.fingerprint for choice in choices}) == len(choices) == 4 * len(PREPARATIONS)
-    assert replace(DEFAULT.frame(scan_of(head())), size=64) != DEFAULT.frame(scan_of(head()))
+    assert replace(HEAD.frame(scan_of(head())), size=64) != HEAD.frame(scan_of(head()))
 
 
 def test_a_network_may_take_some_sequences_alone() -> None:

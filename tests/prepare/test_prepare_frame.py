@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from support.phantom import DEFAULT, PREPARATIONS, ellipse, scan_of
+from support.phantom import HEAD, PREPARATIONS, ellipse, scan_of
 
 from glioseg.errors import WrongKindError
 from glioseg.measure import dice
@@ -136,7 +136,7 @@ def test_a_large_scan_comes_back(labelled) -> None:
         np.ascontiguousarray(scan.voxels[8:10].repeat(4, 1).repeat(4, 2)), Grid((2, 1024, 1024)), "x"
     )
     mask = truth.mask[8:10].repeat(4, 1).repeat(4, 2)
-    prepared = DEFAULT(large)
+    prepared = HEAD(large)
     assert prepared.images.shape == (2, 128, 128, 3)
     assert dice(prepared.frame.restore(prepared.frame.coverage(mask)) >= 0.5, mask) > 0.98
 

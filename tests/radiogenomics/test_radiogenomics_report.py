@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ from glioseg.radiogenomics.study import radiogenomics
 from glioseg.radiogenomics.wording import warnings
 from glioseg.report.document import Heading, Notes, Paragraph, Picture, Table, to_html, to_markdown
 from glioseg.samples import SAMPLES, sample_cases
-from glioseg.scan import Grid, Segmentation
+from glioseg.scan import Grid, Segmentation, Storage
 
 PATIENTS = 12
 SHAPE = (6, 40, 40)
@@ -77,7 +78,7 @@ def predicted(data, tmp_path_factory):
             continue
         scan, truth = read_case(case)
         wider = truth.mask | np.roll(truth.mask, 1, axis=2)
-        write_segmentation(Segmentation.from_mask(wider & (number != 4), scan.grid, case.id), run / "masks")
+        write_segmentation(scan.segmentation(wider & (number != 4), id=case.id), run / "masks")
     return run
 
 
@@ -88,7 +89,7 @@ def test_a_small_category_is_named_once_with_its_smallest_size(data, tmp_path):
         flat = truth.mask.copy()
         if number == 6:
             flat[:2] = flat[3:] = False
-        write_segmentation(Segmentation.from_mask(flat, scan.grid, case.id), tmp_path)
+        write_segmentation(scan.segmentation(flat, id=case.id), tmp_path)
     study = radiogenomics(data, tmp_path, columns=["COCCluster"], **FAST)
     (said,) = [remark for remark in warnings(study) if remark.startswith("Categories")]
     sizes = re.findall(r"COCCluster = (\d) \((\d)\)", said)
@@ -130,11 +131,9 @@ def test_masks_are_found_in_every_layout_that_is_written(tmp_path, data, predict
     without_one = [id for number, id in enumerate(patients) if number != 5]
     assert list(find_masks(predicted)) == list(find_masks(predicted / "masks")) == without_one
     assert find_masks(data / patients[0]) == {patients[0]: data / patients[0]}
-    nifti = Segmentation.from_mask(
-        lesion(0), Grid(SHAPE, affine=np.eye(4), spacing=(1.0, 1.0, 1.0), format="nifti"), "scan_10"
-    )
-    (path,) = write_segmentation(nifti, tmp_path / "volumes")
-    write_segmentation(Segmentation.from_mask(lesion(1), nifti.grid, "scan_9"), tmp_path / "volumes")
+    grid = Grid(SHAPE, affine=np.eye(4), spacing=(1.0, 1.0, 1.0))
+    (path,) = write_segmentation(Segmentation.from_mask(lesion(0), grid, "scan_10"), tmp_path / "volumes")
+    write_segmentation(Segmentation.from_mask(lesion(1), grid, "scan_9"), tmp_path / "volumes")
     assert list(find_masks(tmp_path / "volumes")) == ["scan_9", "scan_10"]
     assert find_masks(path) == {"scan_10": path}
 
@@ -159,8 +158,9 @@ def test_a_mask_twice_or_none_is_refused(tmp_path):
         find_masks(tmp_path)
     with pytest.raises(InputError):
         find_masks(tmp_path / "absent")
-    write_segmentation(Segmentation.from_mask(lesion(0), Grid(SHAPE, format="image"), "a"), tmp_path)
-    write_segmentation(Segmentation.from_mask(lesion(0), Grid(SHAPE), "a"), tmp_path)
+    mask = Segmentation.from_mask(lesion(0), Grid(SHAPE), "a")
+    write_segmentation(mask, tmp_path)
+    write_segmentation(replace(mask, storage=Storage("image")), tmp_path)
     with pytest.raises(InputError, match="one mask for a"):
         find_masks(tmp_path)
 
@@ -171,9 +171,8 @@ def test_the_same_lesion_gives_the_same_features_from_every_format(tmp_path):
         # Slices upwards, rows to the back and columns to the left, as the reader lays slices out.
         upwards = np.array([[0, 0, -1, 0], [0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1.0]])
         affine = upwards if kind == "nifti" else None
-        write_segmentation(
-            Segmentation.from_mask(lesion(1), Grid(SHAPE, affine=affine, format=kind), "a"), tmp_path / kind
-        )
+        mask = Segmentation.from_mask(lesion(1), Grid(SHAPE, affine=affine), "a")
+        write_segmentation(replace(mask, storage=Storage(kind)), tmp_path / kind)
         table = measure_all(sources_of(find_masks(tmp_path / kind)))
         measured.append([table.column(name)[0] for name in ("volume_voxels", "margin_fluctuation")])
     assert measured[0] == measured[1] == pytest.approx(measured[2])
@@ -383,9 +382,7 @@ def test_the_verb_writes_the_same_bytes_again(tmp_path, data, predicted, reports
 def test_a_study_in_which_nothing_is_defined_still_reports(tmp_path, data):
     for case in find_cases(data):
         scan, _ = read_case(case)
-        write_segmentation(
-            Segmentation.from_mask(np.zeros(scan.grid.shape, bool), scan.grid, case.id), tmp_path / "masks"
-        )
+        write_segmentation(scan.segmentation(np.zeros(scan.grid.shape, bool), id=case.id), tmp_path / "masks")
     empty = radiogenomics(data, tmp_path, **FAST)
     write_report(empty, tmp_path / "out")
     json.loads((tmp_path / "out" / "study.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)

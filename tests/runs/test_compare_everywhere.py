@@ -15,34 +15,14 @@ pytest.importorskip("fastapi")
 pytest.importorskip("torch")
 
 from fastapi.testclient import TestClient
+from support.run_kit import store
 
 from glioseg.cli import app
-from glioseg.evaluation.evaluate import OWN_METRICS, write_evaluation
-from glioseg.measure import Protocol, Scores
-from glioseg.recipe import load_recipe
-from glioseg.runs.folder import RunFolder
-from glioseg.runs.record import Evaluation
 from glioseg.server.app import create_app
 from glioseg.server.settings import Settings
 
 GOOD = np.linspace(0.7, 0.9, 10)
 LOWER = GOOD - np.linspace(0.05, 0.1, 10)
-SMALL = ("prepare.size=32", "network.arguments.features=4")
-
-
-def store(folder: Path, values: Sequence[float], *settings: str) -> None:
-    """Write a run folder with these DSCs under both protocols."""
-    patients = tuple(f"p{number}" for number in range(len(values)))
-
-    def scores(metric: str, grid: str) -> Scores:
-        protocol = Protocol(metric=metric, patients=patients, checkpoint="last", grid=grid)
-        return Scores(protocol, dict(zip(patients, values, strict=True)), "glioseg evaluate")
-
-    run = RunFolder.create(folder, load_recipe("reference", [*SMALL, *settings]), {"data": "data"})
-    run.metrics_file.write_text("epoch,loss\n1,0.5\n2,0.4\n", encoding="utf-8")
-    own = {metric: scores(metric, "own") for metric in OWN_METRICS}
-    run.evaluation.mkdir()
-    write_evaluation(Evaluation(own, scores("dice", "reference-256"), {}), run.evaluation)
 
 
 def by_page(root: Path, names: Sequence[str], protocol: str) -> list[tuple[Any, ...]]:

@@ -123,7 +123,7 @@ def test_a_corrected_mask_replaces_the_predicted_one(client: TestClient, tmp_pat
     assert numbers["lesion_voxels"] == 20
     assert numbers["per_slice"]["predicted"][2] == 20
     (tmp_path / "m.nii.gz").write_bytes(client.get(f"{address}/mask").content)
-    mask = read_segmentation(tmp_path / "m.nii.gz", read_scan(path).grid)
+    mask = read_segmentation(tmp_path / "m.nii.gz", read_scan(path))
     np.testing.assert_array_equal(mask.voxels, painted != 0)
     faults(client.put(f"{address}/mask", content=painted.tobytes()[:-1]), 422)
     faults(client.put(f"{address}/mask", content=painted.tobytes() + b"0"), 422)
@@ -182,11 +182,8 @@ def test_sequences_and_mask_as_separate_volumes(client: TestClient, tmp_path: Pa
     paths = [volume(tmp_path, f"P1_{name}.nii.gz", seed) for seed, name in enumerate(("flair", "t1", "t1ce"))]
     scan = read_scan(flair=paths[0])
     from glioseg.io import write_segmentation
-    from glioseg.scan import Segmentation
 
-    paths += write_segmentation(
-        Segmentation.from_mask(scan.channel("flair") > 200, scan.grid, "P1"), tmp_path
-    )
+    paths += write_segmentation(scan.segmentation(scan.channel("flair") > 200, id="P1"), tmp_path)
     info = upload(client, paths)
     assert info["filled"] == []
     assert info["truth"]

@@ -56,7 +56,7 @@ def test_dicom_from_upload_to_seg(client: TestClient, tmp_path: Path, how: str) 
     (tmp_path / "m.nii.gz").write_bytes(client.get(f"{address}/mask?format=nifti").content)
     mask = read_segmentation(tmp_path / "m.dcm")
     assert mask.voxels.any()
-    assert (read_segmentation(tmp_path / "m.nii.gz", mask.grid).voxels == mask.voxels).all()
+    assert (read_segmentation(tmp_path / "m.nii.gz", mask).voxels == mask.voxels).all()
     assert pydicom.dcmread(tmp_path / "m.dcm").PatientID == "MRN-0815"
     assert b"MRN-0815" not in client.get(f"{address}/mask?format=dicom&anonymise=true").content
     assert client.get(f"{address}/probability").status_code == 200
@@ -154,7 +154,7 @@ def study(labelled: dict[str, tuple[Scan, Segmentation]], tmp_path: Path) -> tup
         dicom_kit.series(folder, scan.channel(name).transpose(2, 1, 0).astype(np.uint16), affine, name=words)
     read = read_scan(folder)
     assert read.grid.shape == truth.grid.shape
-    mask = Segmentation.from_mask(truth.mask, read.grid, "truth")
+    mask = read.segmentation(truth.mask, id="truth")
     write_segmentation(mask, folder)
     return sorted(folder.iterdir()), mask
 
@@ -175,7 +175,7 @@ def test_a_seg_beside_its_series_is_the_truth(
     np.testing.assert_array_equal(body.reshape(truth.grid.shape)[:, ::-1, ::-1], truth.mask)
     assert 0 < client.post(f"{address}/segment").json()["metrics"]["dice"]["value"] <= 1
     (tmp_path / "again.dcm").write_bytes(client.get(f"{address}/mask?which=true").content)
-    np.testing.assert_array_equal(read_segmentation(tmp_path / "again.dcm", truth.grid).voxels, truth.mask)
+    np.testing.assert_array_equal(read_segmentation(tmp_path / "again.dcm", truth).voxels, truth.mask)
     assert segment_type(tmp_path / "again.dcm") == "MANUAL"
 
 
@@ -188,7 +188,7 @@ def test_a_seg_that_does_not_fit_is_refused(
     dicom_kit.series(tmp_path / "other", sound_volume(), study="2")
     other = read_scan(tmp_path / "other")
     (elsewhere,) = write_segmentation(
-        Segmentation.from_mask(np.ones(other.grid.shape, bool), other.grid, "elsewhere"), tmp_path
+        other.segmentation(np.ones(other.grid.shape, bool), id="elsewhere"), tmp_path
     )
     assert "the grid of its scan" in faults(
         client.post("/api/scans", files=as_form([*series, elsewhere])), 422
@@ -251,10 +251,10 @@ def test_the_masks_are_those_of_the_command_line(
     assert done.exit_code == 0, done.output
     by_format = {"dicom": "study_mask.dcm", "nifti": "study_mask.nii.gz"}
     expected = {name: tmp_path / "out" / "masks" / file for name, file in by_format.items()}
-    lesion = read_segmentation(expected["dicom"], truth.grid).voxels
+    lesion = read_segmentation(expected["dicom"], truth).voxels
     assert lesion.any()
     for format, path in expected.items():
         downloaded = tmp_path / path.name
         downloaded.write_bytes(client.get(f"{address}/mask?format={format}").content)
-        np.testing.assert_array_equal(read_segmentation(downloaded, truth.grid).voxels, lesion)
+        np.testing.assert_array_equal(read_segmentation(downloaded, truth).voxels, lesion)
         assert downloaded.read_bytes() == path.read_bytes()

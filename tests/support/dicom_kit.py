@@ -168,6 +168,4 @@ ORIENTATIONS = {
 
 
 def some(scan: Scan, seed: int = 1) -> Segmentation:
-    return Segmentation.from_mask(
-        np.random.default_rng(seed).random(scan.grid.shape) < 0.1, scan.grid, scan.id
-    )
+    return scan.segmentation(np.random.default_rng(seed).random(scan.grid.shape) < 0.1)

@@ -45,7 +45,7 @@ def known_model(
         metadata: whether the file says anything of itself.
         input_shape: of the network, instead of the one that fits.
     """
-    prepare = prepare or Preparation(size=64)
+    prepare = prepare or Preparation(name="head", size=64)
     size = prepare.size
     shape = input_shape or ("batch", 3 + 2 * neighbours, size, size)
     added = np.float32(offset) + (np.zeros((size, size)) if pattern is None else pattern)

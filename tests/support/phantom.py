@@ -7,10 +7,10 @@ import numpy as np
 from glioseg.prepare import Preparation
 from glioseg.scan import CHANNELS, Grid, Scan
 
-DEFAULT = Preparation()
+HEAD = Preparation(name="head")
 TISSUE = Preparation(name="tissue")
 EVEN = Preparation(name="even_tissue")
-PREPARATIONS = ("default", "tissue", "even_tissue", "reference")
+PREPARATIONS = ("head", "tissue", "even_tissue", "reference")
 
 
 def scan_of(voxels, channels=CHANNELS) -> Scan:

@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from glioseg.evaluation.evaluate import OWN_METRICS
+from glioseg.evaluation.evaluate import OWN_METRICS, write_evaluation
 from glioseg.measure import Protocol, Scores
 from glioseg.recipe import load_recipe
+from glioseg.runs.folder import RunFolder
 from glioseg.runs.record import Evaluation, RunRecord
 
 
@@ -39,3 +40,23 @@ def record(
     recorded = curves or {"epoch": [1.0, 2.0], "val_dsc": [0.5, 0.4], "loss": [0.9, math.nan]}
     manifest = {"status": "finished", "data": "data"}
     return RunRecord(Path(name), load_recipe("reference", settings), manifest, recorded, evaluation)
+
+
+SMALL = ("prepare.size=32", "network.arguments.features=4")
+
+
+def store(folder: Path, values: Sequence[float], *settings: str) -> RunFolder:
+    """Write a run folder with these DSCs under both protocols."""
+    patients = tuple(f"p{number}" for number in range(len(values)))
+
+    def scores(metric: str, grid: str) -> Scores:
+        protocol = Protocol(metric=metric, patients=patients, checkpoint="last", grid=grid)
+        return Scores(protocol, dict(zip(patients, values, strict=True)), "glioseg evaluate")
+
+    run = RunFolder.create(folder, load_recipe("reference", [*SMALL, *settings]), {"data": "data"})
+    run.metrics_file.write_text("epoch,loss\n1,0.5\n2,0.4\n", encoding="utf-8")
+    own = {metric: scores(metric, "own") for metric in OWN_METRICS}
+    run.evaluation.mkdir()
+    slices = dict.fromkeys(patients, (1, 8))
+    write_evaluation(Evaluation(own, scores("dice", "reference-256"), slices), run.evaluation)
+    return run

@@ -30,7 +30,7 @@ def bright_flair_model(path: Path) -> Path:
     from glioseg.recipe import load_recipe
     from glioseg.scan import CHANNELS
 
-    recipe = load_recipe("default", ["prepare.name=default"])
+    recipe = load_recipe("default", ["prepare.name=head"])
     names = neighbour_channels(CHANNELS, recipe.input.neighbours)
     weights = np.zeros((1, len(names), 1, 1), np.float32)
     weights[0, CHANNELS.index("flair")] = 4

@@ -122,7 +122,7 @@ elif "--resume" in rest:
     RunFolder(Path(rest[rest.index("--resume") + 1])).note(status="finished")
 else:
     recipe = load_recipe(rest[rest.index("--recipe") + 1], settings)
-    run = RunFolder.create(Path(rest[rest.index("--out") + 1]), recipe, {})
+    run = RunFolder.create(Path(rest[rest.index("--out") + 1]), recipe, {"data": rest[0]})
     run.note(status="stopped", minutes=rest[rest.index("--minutes") + 1] if "--minutes" in rest else None)
 '''
 
@@ -184,6 +184,7 @@ class TestDevices:
     def test_a_gpu_beyond_the_last_is_refused(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+        monkeypatch.setattr(Hardware, "_faults", lambda self: [])  # Lightning finds no GPU here
         done = CliRunner().invoke(app, ["train", str(tmp_path / "none"), "--device", "cuda:2"])
         assert "2 GPUs" in str(done.exception)
         done = CliRunner().invoke(app, ["train", str(tmp_path / "none"), "--device", "cuda:1"])

@@ -20,6 +20,7 @@ pytest.importorskip("pytorch_lightning")
 
 from glioseg.dataset.cache import PreparedCase  # noqa: E402
 from glioseg.errors import InputError, TrainingError  # noqa: E402
+from glioseg.model.runtime import OnnxRuntime  # noqa: E402
 from glioseg.recipe import Recipe, SamplingChoice, TrainChoice, load_recipe  # noqa: E402
 from glioseg.runs.folder import RunFolder  # noqa: E402
 from glioseg.samples import SAMPLES  # noqa: E402
@@ -304,14 +305,15 @@ def test_a_run_folder_is_not_overwritten(unbroken: Path) -> None:
     [
         ("prepare.size=50", "multiple of 32"),
         ("split.name=all", "nobody validates"),
-        ("split.name=reference", "10"),
+        ("split.folds=9", "at most 3 folds"),
     ],
 )
 def test_wrong_recipes_are_refused_before_work(
     setting: str, words: str, tmp_path: Path, tiny_settings: list[str]
 ) -> None:
-    recipe = load_recipe("default", [*tiny_settings, "train.checkpoint=best", setting])
-    with pytest.raises(InputError, match=words if words != "10" else "its patients among the data"):
+    kfold = ["split.name=kfold"] if "folds" in setting else []
+    recipe = load_recipe("default", [*tiny_settings, "train.checkpoint=best", *kfold, setting])
+    with pytest.raises(InputError, match=words):
         train(SAMPLES, recipe, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -340,6 +342,23 @@ def test_it_learns(tmp_path: Path, tiny_settings: list[str]) -> None:
     rows = table(run.path)
     assert float(rows[-1]["loss"]) < 0.8 * float(rows[0]["loss"])
     assert max(float(row["val_dsc"]) for row in rows) > 0.3
+
+
+def test_own_data_train_at_the_first_command_and_say_who_validates(
+    tmp_path: Path, tiny_settings: list[str]
+) -> None:
+    said: list[str] = []
+    recipe = tiny(tiny_settings, "split.name=reference", "train.epochs=1", "train.vis_freq=0")
+    run = train(SAMPLES, recipe, tmp_path / "run", hardware=Hardware("cpu"), echo=said.append)
+    told = [line for line in said if "split 'reference'" in line]
+    assert len(told) == 1
+    assert "1 of the 3 patients" in told[0]
+    name = "holdout-0.1-seed0-instead-of-reference"
+    assert run.manifest["split"]["name"] == name
+    trained_on = json.loads(OnnxRuntime(run.model, threads=1).metadata["glioseg"])["trained_on"]
+    assert trained_on["split"] == name
+    assert trained_on["validation"] == run.manifest["split"]["validation"]
+    assert RunFolder.open(run.path).recipe == recipe, "the same command finds its run again"
 
 
 def test_it_says_where_the_weights_come_from(tmp_path: Path, tiny_settings: list[str]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
+from glioseg.install import install_command
 from glioseg.io.dicom.headers import Frame
 from glioseg.io.dicom.opening import calm, damaged, open_whole
 from glioseg.io.dicom.series import Series
@@ -92,7 +93,8 @@ def _check_plugin(path: Path, dataset: Any) -> None:
     except NotImplementedError:
         known = False
     if not known:
-        raise InputError(Fault("dicom.compression", path, compression=syntax.name))
+        command = install_command("dicom")
+        raise InputError(Fault("dicom.compression", path, compression=syntax.name, command=command))
 
 
 def _check_codestreams(path: Path, dataset: Any, frame: Frame) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from glioseg.io.dicom.series import Series, find_series
 from glioseg.io.dicom.volume import series_grid, show
 from glioseg.io.labels import labels_of, segmentation_of
 from glioseg.io.names import listed, stem_of
-from glioseg.scan import CHANNELS, Grid, Scan, Segmentation
+from glioseg.scan import CHANNELS, Scan, Segmentation, Storage
 
 
 def read(path: Path, id: str) -> Scan:
@@ -63,7 +62,9 @@ def read_series(chosen: Mapping[str, Series], id: str) -> Scan:
     return _scan(chosen, id)
 
 
-def read_segmentation(path: Path, like: Grid | None, labels: Mapping[int, str] | None) -> Segmentation:
+def read_segmentation(
+    path: Path, like: Scan | Segmentation | None, labels: Mapping[int, str] | None
+) -> Segmentation:
     """Read a DICOM SEG; see :mod:`glioseg.io.dicom.segment` for the values of its segments.
 
     Raises:
@@ -71,8 +72,9 @@ def read_segmentation(path: Path, like: Grid | None, labels: Mapping[int, str] |
             segments), or does not lie on ``like``.
     """
     require_dicom()
-    voxels, grid = read_segments(path, like)
-    return segmentation_of(labels_of(path, voxels, labels), grid, stem_of(path), labels)
+    voxels, grid = read_segments(path, None if like is None else like.grid)
+    own = Storage("dicom", (path,))
+    return segmentation_of(labels_of(path, voxels, labels), like or grid, own, stem_of(path), labels)
 
 
 def write_segmentation(
@@ -84,7 +86,7 @@ def write_segmentation(
 
 def _scan(chosen: Mapping[str, Series], id: str) -> Scan:
     flair = chosen["flair"]
-    grid = replace(series_grid(flair), native=flair)
+    grid = series_grid(flair)
     channels = []
     names = tuple(name for name in CHANNELS if name in chosen)
     for name in names:
@@ -92,7 +94,8 @@ def _scan(chosen: Mapping[str, Series], id: str) -> Scan:
         own = grid if series is flair else series_grid(series)
         voxels = show(series, read_voxels(series))
         channels.append(onto(voxels, own, grid, series, flair))
-    return Scan(np.stack(channels, axis=-1), grid, id, names)
+    storage = Storage("dicom", flair.files, flair)
+    return Scan(np.stack(channels, axis=-1), grid, id, names, storage=storage)
 
 
 def _frames_of(files: Sequence[Path]) -> tuple[list[Frame], list[Fault], list[str]]:

@@ -43,10 +43,11 @@ def write_segments(segmentation: Segmentation, path: Path, *, anonymise: bool = 
         InputError: the scan comes from elsewhere, or the file cannot be written.
     """
     require_dicom()
-    if not isinstance(segmentation.grid.native, Series):
+    series = segmentation.storage.header
+    if not isinstance(series, Series):
         raise InputError(Fault("dicom.mask_of_other_kind", path))
     with calm():
-        dataset = _segmentation(segmentation, segmentation.grid.native, anonymise)
+        dataset = _segmentation(segmentation, series, anonymise)
         with written_whole(path) as part:
             dataset.save_as(part, enforce_file_format=True)
     return path

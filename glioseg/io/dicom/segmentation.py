@@ -183,7 +183,7 @@ def _on(
 ) -> tuple[npt.NDArray[np.uint8], Grid]:
     if len(series.frames) == 1 and not np.linalg.norm(series.step) > 0:
         series = Series((replace(series.first, thickness=1.0),))
-    grid = replace(series_grid(series), files=(path,))
+    grid = series_grid(series)
     presented = show(series, voxels)
     if like is None:
         return presented, grid

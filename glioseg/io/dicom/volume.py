@@ -68,7 +68,7 @@ def series_grid(series: Series) -> Grid:
     affine = series.affine[:, [2, 1, 0, 3]] @ index
     slices, height, width = np.linalg.norm(affine[:3, :3], axis=0)
     spacing = (float(slices), float(height), float(width))
-    return Grid(shown.spatial_shape, spacing, affine, format="dicom", files=series.files)
+    return Grid(shown.spatial_shape, spacing, affine)
 
 
 def show(series: Series, voxels: npt.NDArray[Any]) -> npt.NDArray[Any]:

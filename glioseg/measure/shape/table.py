@@ -159,7 +159,7 @@ def sources_of(masks: Mapping[str, Path], scans: Path | None = None) -> dict[str
                 scan: Scan | None = known[id]()
             else:
                 scan = read_scan(path) if path.is_dir() and _has_images(path) else None
-            return read_segmentation(path, scan.grid if scan is not None else None), scan
+            return read_segmentation(path, scan), scan
 
         return read
 

@@ -19,7 +19,7 @@ HEAD_THRESHOLD = 0.12
 """Share of the FLAIR's 99th percentile above which a pixel counts as head."""
 
 
-def prepare_default(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[Array, Frame]:
+def prepare_head(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[Array, Frame]:
     """Cut the head out of every slice and z-score each channel from its foreground."""
     return _prepare(scan, voxels, size, _normalise)
 
@@ -42,7 +42,7 @@ def prepare_even_tissue(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tupl
 def _prepare(
     scan: Scan, voxels: npt.NDArray[Any], size: int, normalise: Callable[[Array], None]
 ) -> tuple[Array, Frame]:
-    frame = default_frame(scan, voxels, size)
+    frame = head_frame(scan, voxels, size)
     slices, height, width, channels = voxels.shape
     top, left, side = frame.top, frame.left, frame.side
     rows = forth_matrix(height, top, side, size)
@@ -62,7 +62,7 @@ def _prepare(
     return images, frame
 
 
-def default_frame(scan: Scan, voxels: npt.NDArray[Any], size: int) -> Frame:
+def head_frame(scan: Scan, voxels: npt.NDArray[Any], size: int) -> Frame:
     """Find the square around the head in FLAIR.
 
     Raises:

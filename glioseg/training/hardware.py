@@ -1,0 +1,136 @@
+"""What a training runs on, checked before any work."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from glioseg.errors import Fault, InputError, raise_all
+from glioseg.words import Joined
+
+DEVICES = ("auto", "cpu", "cuda", "gpu", "mps")
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where to train; passed through to Lightning. None of it changes what the recipe says.
+
+    Attributes:
+        device, devices, nodes, strategy, precision, threads: as ``glioseg train`` has them.
+        compiled: let PyTorch fuse kernels first.
+        workers: processes that load ahead when the data set does not fit on the GPU; up to 8 if not given.
+    """
+
+    device: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    strategy: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    compiled: bool = False
+    workers: int | None = None
+
+    @property
+    def on_cuda(self) -> bool:
+        """Whether a CUDA GPU does the work."""
+        import torch
+
+        return self.device.partition(":")[0] in ("auto", "cuda", "gpu") and torch.cuda.is_available()
+
+    @property
+    def accelerator(self) -> str:
+        """Lightning's name of the kind of device."""
+        kind = self.device.partition(":")[0]
+        return "gpu" if kind == "cuda" else kind
+
+    @property
+    def chosen(self) -> int | list[int]:
+        """How many devices, or which one: ``cuda:1`` is the second GPU."""
+        number = self.device.partition(":")[2]
+        return [int(number)] if number else self.devices
+
+    @property
+    def lightning_precision(self) -> str:
+        """Mixed precision only where the hardware is made for it."""
+        import torch
+
+        if self.precision != "auto":
+            return self.precision
+        if self.on_cuda:
+            return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+        return "32-true"
+
+    def check(self) -> None:
+        """Refuse what this machine or Lightning does not have.
+
+        Raises:
+            InputError: no such device, fewer devices than wanted, or a strategy or precision that Lightning
+                does not know or that does not go with the device.
+        """
+        check_device(self.device)
+        raise_all(self._faults())
+
+    def _faults(self) -> list[Fault]:
+        import pytorch_lightning as lightning
+        from pytorch_lightning.strategies import StrategyRegistry
+
+        known = ["auto", *StrategyRegistry.available_strategies()]
+        if self.strategy not in known:
+            return [Fault("training.strategy", "--strategy", known=Joined(known), strategy=self.strategy)]
+        try:
+            # A trainer that trains nothing: Lightning alone knows what goes with what.
+            lightning.Trainer(
+                accelerator=self.accelerator,
+                devices=self.chosen,
+                num_nodes=self.nodes,
+                strategy=self.strategy,
+                precision=self.lightning_precision,  # type: ignore[arg-type]
+                logger=False,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+            )
+        except Exception as error:  # each part of Lightning has its own errors
+            options = {"device": self.device, "devices": self.devices, "strategy": self.strategy}
+            options["precision"] = self.precision
+            given = [f"--{name} {value}" for name, value in options.items() if value not in ("auto", 1)]
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            return [Fault("training.hardware", " ".join(given) or "--device auto", reason=reason)]
+        return []
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that there is not; PyTorch is loaded only to look for a GPU.
+
+    Args:
+        device: one of :data:`DEVICES`, or ``cuda:`` and a number.
+
+    Raises:
+        InputError: it is not known, or this machine has none.
+    """
+    kind, colon, number = device.partition(":")
+    if kind not in DEVICES or (colon and not (kind == "cuda" and number.isdecimal())):
+        raise InputError(Fault("training.device", "--device", known=Joined(DEVICES), device=device))
+    if kind in ("auto", "cpu"):
+        return
+    import torch
+
+    usable = torch.backends.mps.is_available() if kind == "mps" else torch.cuda.is_available()
+    if not usable:
+        raise InputError(Fault("training.no_device", "--device", kind=kind))
+    if number and int(number) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise InputError(Fault("training.no_gpu", "--device", device=device, count=count))
+
+
+def memory_bytes() -> int | None:
+    """Memory of this machine; ``None`` where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def rank() -> int:
+    """Number of this process among those of a training on several devices; 0 is the one that writes."""
+    return int(os.environ.get("LOCAL_RANK", "0")) + int(os.environ.get("NODE_RANK", "0"))

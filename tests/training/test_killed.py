@@ -1,0 +1,46 @@
+"""A training killed with SIGKILL at random instants comes to the same result, and nothing is left over."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pytorch_lightning")
+
+from support.killing import go_on, killed_at_random, result, timed
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that are forked")
+
+QUICK, ALL, EACH = 3, 100, 4
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """A run that nobody killed, and how long it takes with all data prepared."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    timed(go_on, folder / "first")
+    return folder / "run", timed(go_on, folder / "run")
+
+
+def killed_and_compared(unbroken: tuple[Path, float], tmp_path: Path, wanted: int) -> None:
+    out, seconds = unbroken
+    expected = result(out)
+    generator = np.random.default_rng(0)
+    kills = number = 0
+    while kills < wanted:
+        run = tmp_path / f"run{number}"
+        kills += killed_at_random(go_on, run, seconds, min(EACH, wanted - kills), generator)
+        assert result(run) == expected, f"run {number}"
+        number += 1
+
+
+def test_a_few_kills(unbroken: tuple[Path, float], tmp_path: Path) -> None:
+    killed_and_compared(unbroken, tmp_path, QUICK)
+
+
+@pytest.mark.slow
+def test_a_hundred_kills(unbroken: tuple[Path, float], tmp_path: Path) -> None:
+    killed_and_compared(unbroken, tmp_path, ALL)
