@@ -16,8 +16,9 @@ from starlette.responses import JSONResponse, Response
 
 from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
-from glioseg.scan import Segmentation
+from glioseg.scan import LESION, Segmentation
 from glioseg.server import display, downloads, schemas
+from glioseg.server.corrections import check_revision, decode_slices, replace_mask, replace_slices
 from glioseg.server.faults import Refused, UnfitError, without_folder
 from glioseg.server.jobs import Choice, Job
 from glioseg.server.numbers import as_csv, numbers_of
@@ -37,6 +38,20 @@ def _entry(id: str, service: Serving) -> Entry:
 
 
 OneEntry = Annotated[Entry, Depends(_entry)]
+
+
+def _drawn(
+    entry: OneEntry,
+    revision: Annotated[
+        int | None, Query(ge=0, description="refuse unless the mask is still the one of this revision")
+    ] = None,
+) -> Entry:
+    check_revision(entry, revision)
+    return entry
+
+
+DrawnEntry = Annotated[Entry, Depends(_drawn)]
+"""The entry, if its mask is the one that the client has seen."""
 
 
 def _masked(entry: Entry) -> Segmentation:
@@ -219,7 +234,7 @@ async def _finished(job: Job, request: Request) -> None:
 
 
 @router.get("/scans/{id}/numbers", response_model=None, responses={**NUMBERS, **NO_MASK})
-def numbers(entry: OneEntry, format: Annotated[str, Query(pattern="^(json|csv)$")] = "json") -> Response:
+def numbers(entry: DrawnEntry, format: Annotated[str, Query(pattern="^(json|csv)$")] = "json") -> Response:
     """The numbers of the mask, and against the truth if there is one; `format=csv` for a table."""
     _masked(entry)
     content = numbers_of(entry)
@@ -235,6 +250,10 @@ def view(entry: OneEntry, layer: schemas.Layer) -> Response:
     grid = entry.scan.grid
     if layer == "predicted":
         content = display.mask_volume(_masked(entry).mask, grid)
+    elif layer == "network":
+        if entry.predicted is None:
+            raise Refused(409, Fault("server.no_mask", ""))
+        content = display.mask_volume(entry.predicted.mask, grid)
     elif layer == "true":
         if entry.truth is None:
             raise Refused(409, Fault("server.no_truth", ""))
@@ -248,7 +267,7 @@ def view(entry: OneEntry, layer: schemas.Layer) -> Response:
 
 @router.get("/scans/{id}/mask", response_class=Response, responses={**BINARY, **NO_MASK, **BAD})
 def mask(
-    entry: OneEntry,
+    entry: DrawnEntry,
     format: schemas.MaskFormat = "native",
     which: schemas.Which = "current",
     anonymise: bool = False,
@@ -292,17 +311,60 @@ async def correct(request: Request, entry: OneEntry) -> dict[str, Any]:
         raise UnfitError(Fault(code, wanted=f"{expected:,}", size=f"{len(body):,}"))
 
     def keep() -> dict[str, Any]:
-        voxels = np.frombuffer(bytes(body), np.uint8)
-        entry.corrected = (voxels != 0).reshape(entry.scan.grid.shape)
+        voxels = np.frombuffer(body, np.uint8) != 0
+        replace_mask(entry, voxels.astype(np.uint8).reshape(entry.scan.grid.shape))
         return numbers_of(entry)
 
     return await asyncio.to_thread(keep)
 
 
+@router.patch(
+    "/scans/{id}/mask",
+    responses={**NO_MASK, **BAD},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def correct_slices(
+    request: Request, entry: OneEntry, revision: Annotated[int | None, Query(ge=0)] = None
+) -> dict[str, Any]:
+    """Replace some slices of the mask by corrected ones and give the numbers of the mask.
+
+    The body is run-length code in unsigned 32-bit little-endian integers: for each slice its position (from
+    0) and its number of runs, then start, length and label (1: lesion) of each run, in ascending order, in
+    voxels of the slice as the view layers show it; what lies outside the runs is background. The numbers
+    carry the `revision` of the mask; a `revision` in the query that is not the present one is refused.
+    """
+    body = await request.body()
+
+    def keep() -> dict[str, Any]:
+        replace_slices(entry, decode_slices(body, entry.scan.grid.shape, LESION), revision)
+        return numbers_of(entry)
+
+    return await asyncio.to_thread(keep)
+
+
+@router.put("/scans/{id}/truth", responses=NO_MASK)
+def choose_truth(entry: OneEntry, service: Serving, body: schemas.TruthBody) -> schemas.ScanInfo:
+    """Say which labels of the mask that came with the scan are the lesion."""
+    if entry.labelled is None:
+        raise Refused(409, Fault("server.no_truth_labels", ""))
+    known = entry.labelled.labels
+    if not set(body.labels) <= set(known):
+        raise InputError(Fault("server.unknown_label", known=", ".join(map(str, known))))
+    entry.choose_labels(tuple(sorted(set(body.labels))))
+    return info(entry, service)
+
+
 @router.post("/scans/{id}/save", status_code=201, responses=NO_MASK)
-def save(entry: OneEntry, service: Serving) -> schemas.Saved:
+def save(entry: DrawnEntry, service: Serving) -> schemas.Saved:
     """Add scan and mask to the folder of corrected cases, in the layout that `glioseg train` reads."""
     _masked(entry)
+    if entry.corrected is None:
+        raise Refused(409, Fault("server.not_corrected", ""))
     folder = service.settings.corrected
     with service.saving:
         name = downloads.save_corrected(entry, folder)
@@ -318,7 +380,7 @@ def probability(entry: OneEntry) -> Response:
 
 @router.get("/scans/{id}/outlines", response_class=Response, responses={**BINARY, **NO_MASK})
 def outlines(
-    entry: OneEntry,
+    entry: DrawnEntry,
     format: Annotated[str, Query(pattern="^(gif|png)$")] = "gif",
     channel: schemas.Channel = "flair",
 ) -> Response:

@@ -25,6 +25,7 @@ from glioseg.server.faults import Refused, UnfitError, fault_reply, unexpected
 from glioseg.server.framework import methods_of, of_framework, of_parameter
 from glioseg.server.guard import Guard
 from glioseg.server.jobs import QueueFull
+from glioseg.server.packing import Packing
 from glioseg.server.page_words import words_script
 from glioseg.server.scans import StoreFull
 from glioseg.server.service import Service
@@ -52,7 +53,7 @@ class Application:
         self.settings = settings
         self.service = Service(settings)
         self.api = _fastapi(self.service)
-        self._guarded = Guard(self.api, settings)
+        self._guarded = Guard(Packing(self.api), settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection; an error after the reply has begun ends here."""

@@ -76,7 +76,7 @@ class Guard:
     def _body_limit(self, scope: Scope) -> int:
         if scope["method"] == "POST" and scope["path"] == "/api/scans":
             return self.settings.upload_bytes
-        if scope["method"] == "PUT" and scope["path"].endswith("/mask"):
+        if scope["method"] in ("PUT", "PATCH") and scope["path"].endswith("/mask"):
             return self.settings.memory_bytes
         return SMALL_BODY
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
-from glioseg.scan import BoolArray, Scan, Segmentation
+from glioseg.scan import Scan, Segmentation
 from glioseg.server.jobs import Job
 from glioseg.server.memory import give_back
 from glioseg.server.settings import Settings
@@ -49,14 +49,18 @@ class Entry:
         id: unguessable.
         folder: its private folder.
         scan: the scan.
-        truth: the mask that came with it.
+        truth: the mask that came with it, lesion or not.
+        labelled: that mask with its labels, if there are several; ``truth`` holds those that were chosen.
         series: of a DICOM study, all there are.
         sample: name of the bundled scan that it is.
         predicted: the mask that the network made.
         probability: float32 in 0..1 on the scan's grid, behind that mask; missing for masks that were stored.
         expected_dice, doubts: what the model says of that mask.
         threshold, postprocessing: how the predicted mask was made.
-        corrected: the mask as a person left it; on the scan's grid.
+        chosen_labels: labels of ``labelled`` that are the lesion.
+        corrected: the mask as a person left it, if that is another than the predicted one.
+        revision: counts the masks that the entry has had.
+        changing: held while the mask changes.
         job: the last segmentation that was asked for.
         used: when it was last asked for, on the monotonic clock.
     """
@@ -73,16 +77,20 @@ class Entry:
     doubts: tuple[str, ...] = ()
     threshold: float = 0.5
     postprocessing: str = "none"
-    corrected: BoolArray | None = None
+    corrected: Segmentation | None = None
+    revision: int = 0
+    changing: threading.Lock = field(default_factory=threading.Lock)
+    labelled: Segmentation | None = None
+    chosen_labels: tuple[int, ...] = ()
     job: Job | None = None
     used: float = field(default_factory=time.monotonic)
 
     @property
     def bytes(self) -> int:
         """Bytes of memory that it holds: voxels, masks and probability."""
-        arrays = [self.scan.voxels, self.probability, self.corrected]
-        arrays += [each.voxels for each in (self.truth, self.predicted) if each is not None]
-        return sum(map(held_bytes, arrays))
+        masks = (self.truth, self.labelled, self.predicted, self.corrected)
+        voxels = [each.voxels for each in masks if each is not None]
+        return sum(map(held_bytes, (self.scan.voxels, self.probability, *voxels)))
 
     @property
     def busy(self) -> bool:
@@ -101,9 +109,19 @@ class Entry:
     @property
     def mask(self) -> Segmentation | None:
         """The corrected mask, or else the predicted one."""
-        if self.corrected is not None:
-            return self.scan.segmentation(self.corrected, origin="corrected")
-        return self.predicted
+        return self.predicted if self.corrected is None else self.corrected
+
+    def __post_init__(self) -> None:
+        if self.truth is not None and not self.truth.lesion_or_not:
+            self.labelled = self.truth
+            self.choose_labels(tuple(self.labelled.labels))
+
+    def choose_labels(self, labels: tuple[int, ...]) -> None:
+        """Say which labels of the mask that came with the scan are the lesion; needs ``labelled``."""
+        assert self.labelled is not None
+        mask = np.isin(self.labelled.voxels, labels)
+        self.truth = self.scan.segmentation(mask, origin=self.labelled.origin)
+        self.chosen_labels = labels
 
 
 class Store:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from glioseg.server.downloads import KINDS
 from glioseg.server.faults import Faults, SeriesModel
 
-Layer = Literal["pre", "flair", "post", "rgb", "predicted", "true", "probability"]
+Layer = Literal["pre", "flair", "post", "rgb", "predicted", "network", "true", "probability"]
 Channel = Literal["pre", "flair", "post"]
 MaskFormat = Literal["native", "dicom", "nifti", "tif", "png"]
 Which = Literal["current", "true"]
@@ -74,6 +74,23 @@ class Window(BaseModel):
     high: float
 
 
+class TruthLabel(BaseModel):
+    """A label of the mask that came with a scan."""
+
+    value: int
+    name: str
+    voxels: int
+    chosen: bool = Field(description="whether it counts as lesion")
+
+
+class TruthBody(BaseModel):
+    """Which labels of the mask that came with a scan are the lesion."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"labels": [1, 2]}]})
+
+    labels: list[int] = Field(min_length=1, max_length=255)
+
+
 class ScanInfo(BaseModel):
     """What is known of a scan."""
 
@@ -93,7 +110,9 @@ class ScanInfo(BaseModel):
     ahead: int = Field(description="segmentations that come first")
     progress: float = Field(ge=0, le=1)
     probability: bool = Field(description="whether there is a probability map")
+    truth_labels: list[TruthLabel] = Field(description="of a mask with several labels; PUT truth chooses")
     corrected: bool
+    revision: int = Field(description="counts the masks that the scan has had")
     expires_in: int = Field(description="seconds until it is dropped if it is not used")
 
 
@@ -119,7 +138,7 @@ NO_MASK: dict[int | str, dict[str, Any]] = {
     **NO_SCAN,
     409: {
         "model": Faults,
-        "description": "It has no mask yet, is being segmented, or what was sent does not fit.",
+        "description": "It has no mask yet, another mask, is being segmented, or what was sent does not fit.",
     },
 }
 FULL: dict[int | str, dict[str, Any]] = {

@@ -155,9 +155,23 @@ def info(entry: Entry, service: Service) -> schemas.ScanInfo:
         ahead=service.worker.position(job) if job is not None else 0,
         progress=1.0 if state == "done" else min(1.0, job.slices_done / len(scan.voxels)) if job else 0.0,
         probability=entry.probability is not None,
+        truth_labels=_truth_labels(entry),
         corrected=entry.corrected is not None,
+        revision=entry.revision,
         expires_in=max(0, round(left)),
     )
+
+
+def _truth_labels(entry: Entry) -> list[schemas.TruthLabel]:
+    if entry.labelled is None:
+        return []
+    counts = entry.labelled.counts
+    return [
+        schemas.TruthLabel(
+            value=value, name=name, voxels=counts.get(value, 0), chosen=value in entry.chosen_labels
+        )
+        for value, name in entry.labelled.labels.items()
+    ]
 
 
 def _service(request: Request) -> Service:

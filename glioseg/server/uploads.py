@@ -31,6 +31,7 @@ _CHUNK = 1 << 20
 _LONGEST_NAME = 120
 SERIES_CHOICE = "^(flair|pre|post)=.+$"
 """What the field ``series`` of an upload looks like."""
+_MOST_LABELS = 16
 
 
 def safe_name(name: str) -> Path:
@@ -154,7 +155,22 @@ def read_upload(
         # Sequences that do not fit together: another series, or none, may.
         faults = [SeriesFault(f, source.series) for f in error.faults]
         raise InputError(*faults) from None
-    return Upload(scan, source.read_truth(scan), source.series)
+    return Upload(scan, _read_truth(source, scan), source.series)
+
+
+def _read_truth(source: Source, scan: Scan) -> Segmentation | None:
+    """The mask that came with a scan: lesion or not, or a few labels of which a person chooses."""
+    try:
+        return source.read_truth(scan)
+    except InputError as refused:
+        try:
+            labelled = source.read_truth(scan, None)
+        except InputError:
+            raise refused from None
+        # More values are no labels: a mask that was smoothed, or saved as JPEG.
+        if labelled is None or len(labelled.counts) > _MOST_LABELS:
+            raise
+        return replace(labelled, labels={value: labelled.labels[value] for value in labelled.counts})
 
 
 def with_channels(scan: Scan) -> Scan:
@@ -172,7 +188,8 @@ def _id(source: Source, folder: Path) -> str:
         plain = folder.name.removeprefix("in ")
         return source.id if source.id != folder.name else plain if plain != folder.name else "dicom"
     if source.format != "slices" or source.files[0].parent != folder:
-        return source.id
+        # A file whose whole name is a sequence is called after its folder, here a random one.
+        return source.id if source.id != folder.name else stem_of(source.files[0])
     return split_number(stem_of(source.files[0]))[0] or folder.name.removeprefix("in ")
 
 

@@ -167,6 +167,8 @@ class Worker(threading.Thread):
 
 
 def _give(entry: Entry, prediction: Prediction, how: PostprocessChoice) -> None:
+    if entry.mask is not prediction.segmentation:
+        entry.revision += 1
     entry.predicted, entry.probability = prediction.segmentation, prediction.probability
     entry.corrected, entry.threshold = None, how.threshold
     entry.expected_dice, entry.doubts = prediction.expected_dice, prediction.doubts

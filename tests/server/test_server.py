@@ -143,6 +143,8 @@ def test_corrected_cases_are_collected_as_training_reads_them(client: TestClient
     client.put(f"{address}/mask", content=painted.tobytes())
     other = upload(client, [volume(tmp_path)])
     client.post(f"/api/scans/{other['id']}/segment")
+    faults(client.post(f"/api/scans/{other['id']}/save"), 409)  # nobody has corrected it
+    client.put(f"/api/scans/{other['id']}/mask", content=bytes(int(np.prod(other["shape"]))))
     for one in (scan, other, scan):
         assert client.post(f"/api/scans/{one['id']}/save").status_code == 201
     cases = find_cases(tmp_path / "corrected")
