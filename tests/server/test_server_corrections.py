@@ -111,8 +111,8 @@ def test_a_code_that_does_not_fit_changes_nothing(
     client: TestClient, segmented: dict[str, Any], words: list[int]
 ) -> None:
     before = seen(client, segmented)
-    faults(client.patch(f"{segmented['address']}/mask", content=np.array(words, "<u4").tobytes()), 422)
-    faults(client.patch(f"{segmented['address']}/mask", content=b"\0\0\0"), 422)
+    faults(client.patch(f"{segmented['address']}/mask", content=np.array(words, "<u4").tobytes()), 409)
+    faults(client.patch(f"{segmented['address']}/mask", content=b"\0\0\0"), 409)
     np.testing.assert_array_equal(seen(client, segmented), before)
     assert client.get(segmented["address"]).json()["revision"] == segmented["numbers"]["revision"]
 

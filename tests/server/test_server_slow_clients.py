@@ -98,7 +98,10 @@ def test_a_body_that_drips_is_ended_and_meanwhile_harms_nobody(address: str, tmp
                 break
         assert not reply or reply.startswith(b"HTTP/1.1 408")
         for each in slow[1:]:
-            assert each.recv(64).startswith(b"HTTP/1.1 408")
+            try:
+                assert each.recv(64).startswith(b"HTTP/1.1 408")
+            except ConnectionResetError:  # closed before the server had read all: the reply may be lost
+                continue
     finally:
         for each in slow:
             each.close()
