@@ -50,7 +50,7 @@ def read_voxels(series: Series) -> Voxels:
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as not finite
             ordered = [each.astype(exact) * frame.slope + frame.intercept for each, frame in pairs]
     voxels = np.stack(ordered)
-    if scaled and not np.isfinite(voxels).all():
+    if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
         raise InputError(Fault("dicom.infinite_values", **series.where))
     return voxels
 
@@ -60,26 +60,89 @@ def _decode(path: Path, frames: Sequence[Frame]) -> list[Voxels]:
     dataset = open_whole(path)
     try:
         with calm():
-            if "PixelData" not in dataset:
+            floats = "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset
+            if "PixelData" in dataset:
+                _complete(dataset)
+                _check_codestreams(path, dataset, frames[0])
+                _check_plugin(path, dataset)
+                pixels = _stored_bits(np.asarray(dataset.pixel_array), dataset)
+            elif floats:
+                pixels = np.asarray(dataset.pixel_array)
+            else:
                 raise InputError(Fault("dicom.no_pixels", path))
-            _check_codestreams(path, dataset, frames[0])
-            _check_plugin(path, dataset)
-            pixels = np.asarray(dataset.pixel_array)
-            inverted = frames[0].inverted
-            high = int(dataset.get("BitsStored", dataset.BitsAllocated))
+            inverted = frames[0].inverted and not floats
+            high = int(dataset.get("BitsStored", 16))
             signed = int(dataset.get("PixelRepresentation", 0)) == 1
+            padding = _padding(dataset)
     except InputError:
         raise
     except Exception as error:  # decoders raise whatever damaged bytes lead to
         raise InputError(damaged(path)) from error
     size = (frames[0].rows, frames[0].columns)
-    if pixels.shape not in (size, (frames[0].frames, *size)) or pixels.dtype.kind not in "iu":
+    if pixels.shape not in (size, (frames[0].frames, *size)) or pixels.dtype.kind not in "iuf":
         raise InputError(damaged(path))
     pixels = pixels.reshape(frames[0].frames, *size)
+    if padding is not None:
+        pixels = _without_padding(pixels, *padding, inverted=inverted)
     if inverted:
         # The lowest value is white: turn the range of stored values round.
         pixels = (-1 - pixels) if signed else (pixels.dtype.type(2**high - 1) - pixels)
     return [np.ascontiguousarray(pixels[frame.index]) for frame in frames]
+
+
+def _complete(dataset: Any) -> None:
+    """Give a header without them the attributes of grey images, so that its pixels can be read."""
+    dataset.setdefault("SamplesPerPixel", 1)
+    dataset.setdefault("PhotometricInterpretation", "MONOCHROME2")
+    dataset.setdefault("BitsStored", dataset.BitsAllocated)
+    dataset.setdefault("HighBit", dataset.BitsStored - 1)
+    dataset.setdefault("PixelRepresentation", 0)
+
+
+def _stored_bits(pixels: Voxels, dataset: Any) -> Voxels:
+    """The values without what else lies in their words, such as overlays in the bits above.
+
+    Source: DICOM PS3.5, section 8.1.1 (Bits Allocated, Bits Stored, High Bit).
+    """
+    allocated, stored, high = (
+        int(dataset[word].value) for word in ("BitsAllocated", "BitsStored", "HighBit")
+    )
+    if not 0 < stored < allocated or pixels.dtype.itemsize * 8 != allocated:
+        return pixels
+    # Decoders of compressed images give values from bit 0 on, wherever the header says they lay.
+    shift = 0 if dataset.file_meta.TransferSyntaxUID.is_encapsulated else max(0, high + 1 - stored)
+    unsigned = np.dtype(f"u{pixels.dtype.itemsize}")
+    values = (pixels.view(unsigned) >> unsigned.type(shift)) & unsigned.type(2**stored - 1)
+    if pixels.dtype.kind == "u":
+        return values
+    # The sign is the highest of the stored bits.
+    left = unsigned.type(allocated - stored)
+    extended: Voxels = (values << left).view(pixels.dtype) >> pixels.dtype.type(allocated - stored)
+    return extended
+
+
+def _padding(dataset: Any) -> tuple[float, float] | None:
+    """The range of values that stand for no image, if the header names one; garbage there is none."""
+    try:
+        value = dataset.get("PixelPaddingValue")
+        if value is None or value == "":
+            return None
+        limit = dataset.get("PixelPaddingRangeLimit")
+        ends = float(value), float(value if limit in (None, "") else limit)
+        return min(ends), max(ends)
+    except (TypeError, ValueError):
+        return None
+
+
+def _without_padding(pixels: Voxels, low: float, high: float, *, inverted: bool) -> Voxels:
+    """Put the value of the darkest pixel in the place of padding."""
+    if pixels.dtype == np.int16 and low > np.iinfo(np.int16).max:
+        low, high = low - 2**16, high - 2**16  # written as if it were unsigned
+    padded = (pixels >= low) & (pixels <= high)
+    if padded.all() or not padded.any():
+        return pixels
+    rest = pixels[~padded]
+    return np.where(padded, rest.max() if inverted else rest.min(), pixels)
 
 
 def _check_plugin(path: Path, dataset: Any) -> None:
