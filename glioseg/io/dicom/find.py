@@ -103,7 +103,10 @@ def find_dicom(
         # An anonymised SEG has a StudyInstanceUID of its own: with one study alone it is that study's.
         own = segmentations[uid] if len(studies) > 1 else chain.from_iterable(segmentations.values())
         id = _id(frames, folder, files)
-        found_studies.append(Study(id, in_order, describe(chosen, series), listed_series, tuple(own)))
+        note = describe(chosen, series)
+        if uid not in {frame.study for frame in images if frame.file == frames[-1].file}:
+            note = Phrase("dicom.own_studies", note=note)
+        found_studies.append(Study(id, in_order, note, listed_series, tuple(own)))
     for name, value in wanted.items():
         if studies and name not in met and value.casefold() != NONE:
             there = [each for frames in studies.values() for each in find_series(frames)]
@@ -117,20 +120,16 @@ def find_dicom(
 def _by_study(images: Sequence[Frame]) -> dict[str, list[Frame]]:
     """Images by study; a study of several patients is one for each.
 
-    Some programs give each image a study and a series of its own: if each study holds one image and all are of
-    one patient, they are one study, and its series are told apart by number and description.
+    Some programs give each image a study and a series of its own: if each study holds one image and all are
+    of one patient, they are one study, and its series are told apart by number and description.
     """
     studies: dict[str, list[Frame]] = defaultdict(list)
     for frame in images:
         studies[frame.study].append(frame)
-    lone = len(studies) >= FEWEST_LONE and all(
-        len({frame.file for frame in each}) == 1 for each in studies.values()
-    )
-    if lone and len({frame.patient for frame in images}) == 1 and all(frame.frames == 1 for frame in images):
-        first = images[0]
-        uids = len({frame.series for frame in images}) == len(images)
-        series = {"series": ""} if uids else {}
-        return {first.study: [replace(frame, study=first.study, **series) for frame in images]}
+    if len(studies) >= FEWEST_LONE and _are_single_images(images, studies):
+        own_series = len({frame.series for frame in images}) == len(images)
+        study = images[0].study
+        return {study: [replace(one, study=study, series="" if own_series else one.series) for one in images]}
     parted: dict[str, list[Frame]] = {}
     for uid, frames in studies.items():
         patients: dict[str, list[Frame]] = defaultdict(list)
@@ -140,6 +139,12 @@ def _by_study(images: Sequence[Frame]) -> dict[str, list[Frame]]:
         for number, each in enumerate(patients.values()):
             parted[f"{uid}/{number}" if number else uid] = each
     return parted
+
+
+def _are_single_images(images: Sequence[Frame], studies: Mapping[str, Sequence[Frame]]) -> bool:
+    """Whether each study is one image of one patient."""
+    one_each = all(len(frames) == 1 and frames[0].frames == 1 for frames in studies.values())
+    return one_each and len({frame.patient for frame in images}) == 1
 
 
 def parse_series(texts: Sequence[str]) -> dict[str, str]:

@@ -60,18 +60,19 @@ def _decode(path: Path, frames: Sequence[Frame]) -> list[Voxels]:
     dataset = open_whole(path)
     try:
         with calm():
+            stored = 16
             floats = "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset
             if "PixelData" in dataset:
                 _complete(dataset)
                 _check_codestreams(path, dataset, frames[0])
                 _check_plugin(path, dataset)
-                pixels = _stored_bits(np.asarray(dataset.pixel_array), dataset)
+                stored = int(dataset.BitsStored)
+                pixels = _stored_bits(dataset)
             elif floats:
                 pixels = np.asarray(dataset.pixel_array)
             else:
                 raise InputError(Fault("dicom.no_pixels", path))
             inverted = frames[0].inverted and not floats
-            high = int(dataset.get("BitsStored", 16))
             signed = int(dataset.get("PixelRepresentation", 0)) == 1
             padding = _padding(dataset)
     except InputError:
@@ -82,11 +83,12 @@ def _decode(path: Path, frames: Sequence[Frame]) -> list[Voxels]:
     if pixels.shape not in (size, (frames[0].frames, *size)) or pixels.dtype.kind not in "iuf":
         raise InputError(damaged(path))
     pixels = pixels.reshape(frames[0].frames, *size)
-    if padding is not None:
-        pixels = _without_padding(pixels, *padding, inverted=inverted)
+    padded = None if padding is None else _padded(pixels, *padding)
     if inverted:
         # The lowest value is white: turn the range of stored values round.
-        pixels = (-1 - pixels) if signed else (pixels.dtype.type(2**high - 1) - pixels)
+        pixels = (-1 - pixels) if signed else (pixels.dtype.type(2**stored - 1) - pixels)
+    if padded is not None and padded.any() and not padded.all():
+        pixels = np.where(padded, min(pixels.dtype.type(0), pixels[~padded].min()), pixels)
     return [np.ascontiguousarray(pixels[frame.index]) for frame in frames]
 
 
@@ -99,18 +101,22 @@ def _complete(dataset: Any) -> None:
     dataset.setdefault("PixelRepresentation", 0)
 
 
-def _stored_bits(pixels: Voxels, dataset: Any) -> Voxels:
-    """The values without what else lies in their words, such as overlays in the bits above.
+def _stored_bits(dataset: Any) -> Voxels:
+    """The decoded values without what else lies in their words, such as overlays in the bits above.
 
     Source: DICOM PS3.5, section 8.1.1 (Bits Allocated, Bits Stored, High Bit).
     """
-    allocated, stored, high = (
-        int(dataset[word].value) for word in ("BitsAllocated", "BitsStored", "HighBit")
-    )
+    words = ("BitsAllocated", "BitsStored", "HighBit")
+    allocated, stored, high = (int(dataset[word].value) for word in words)
+    encapsulated = dataset.file_meta.TransferSyntaxUID.is_encapsulated
+    if high != stored - 1 and not encapsulated:
+        # pydicom masks the lowest bits, wherever the header says that the values lie: let it keep all.
+        dataset.BitsStored, dataset.HighBit = allocated, allocated - 1
+    pixels: Voxels = np.asarray(dataset.pixel_array)
     if not 0 < stored < allocated or pixels.dtype.itemsize * 8 != allocated:
         return pixels
     # Decoders of compressed images give values from bit 0 on, wherever the header says they lay.
-    shift = 0 if dataset.file_meta.TransferSyntaxUID.is_encapsulated else max(0, high + 1 - stored)
+    shift = 0 if encapsulated else max(0, high + 1 - stored)
     unsigned = np.dtype(f"u{pixels.dtype.itemsize}")
     values = (pixels.view(unsigned) >> unsigned.type(shift)) & unsigned.type(2**stored - 1)
     if pixels.dtype.kind == "u":
@@ -134,15 +140,12 @@ def _padding(dataset: Any) -> tuple[float, float] | None:
         return None
 
 
-def _without_padding(pixels: Voxels, low: float, high: float, *, inverted: bool) -> Voxels:
-    """Put the value of the darkest pixel in the place of padding."""
+def _padded(pixels: Voxels, low: float, high: float) -> npt.NDArray[np.bool_]:
+    """Where stored values stand for no image: from ``low`` to ``high``."""
     if pixels.dtype == np.int16 and low > np.iinfo(np.int16).max:
         low, high = low - 2**16, high - 2**16  # written as if it were unsigned
-    padded = (pixels >= low) & (pixels <= high)
-    if padded.all() or not padded.any():
-        return pixels
-    rest = pixels[~padded]
-    return np.where(padded, rest.max() if inverted else rest.min(), pixels)
+    found: npt.NDArray[np.bool_] = (pixels >= low) & (pixels <= high)
+    return found
 
 
 def _check_plugin(path: Path, dataset: Any) -> None:

@@ -147,9 +147,9 @@ def find_series(frames: Sequence[Frame]) -> list[Series]:
     """
     once: dict[tuple[object, ...], Frame] = {}
     for frame in frames:
-        # Programs that take names out write one UID into several images: what differs in its place is another.
-        place = None if frame.position is None else tuple(round(at, 3) for at in frame.position)
-        name = (*_series_of(frame), place) if frame.instance else str(frame.file)
+        # Programs that take names out write one UID into several images: those at other places are others.
+        at = None if frame.position is None else tuple(round(value, 3) for value in frame.position)
+        name = (*_series_of(frame), at) if frame.instance else str(frame.file)
         once.setdefault((frame.instance, name, frame.index), frame)
     by_uid: dict[str, list[Frame]] = defaultdict(list)
     for frame in once.values():
@@ -194,7 +194,7 @@ def _parts(stack: list[Frame]) -> list[tuple[str, list[Frame]]]:
 
 
 def _joined(found: list[Series]) -> list[Series]:
-    """The series with those joined that are the two halves of one volume: every other slice, or top and bottom."""
+    """The series, the two halves of one volume joined: every other slice, or top and bottom."""
     rest = list(found)
     for one in found:
         for other in found:
