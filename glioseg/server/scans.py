@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
+from glioseg.files import private_folder, sweep
 from glioseg.scan import Scan, Segmentation
 from glioseg.server.jobs import Job
 from glioseg.server.memory import give_back
@@ -124,12 +125,17 @@ class Entry:
         self.chosen_labels = labels
 
 
+FOLDER_PREFIX = "glioseg-serve-"
+
+
 class Store:
     """All entries of a server, and the memory that they and the readers of others take."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.folder = Path(tempfile.mkdtemp(prefix="glioseg-serve-"))  # mode 0700
+        # What servers that were killed left behind.
+        sweep(Path(tempfile.gettempdir()), FOLDER_PREFIX)
+        self.folder = private_folder(FOLDER_PREFIX)
         # Also when nobody closes it, at the latest when the interpreter ends.
         self._end = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self._entries: dict[str, Entry] = {}

@@ -313,3 +313,24 @@ def test_hostile_uploads_and_many_scans_leave_a_small_server() -> None:
     found = pressed("--hostile", "40", "--scans", os.environ.get("GLIOSEG_PRESS_SCANS", "30"))
     assert found["hostile"] < 1000
     assert found["after"] < 400
+
+
+def test_what_a_killed_server_left_behind_goes_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from glioseg.server.scans import FOLDER_PREFIX
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code = (
+        "from glioseg.files import private_folder; import os; "
+        f"(private_folder('{FOLDER_PREFIX}') / 'scan').write_text('voxels'); os._exit(9)"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False
+    )
+    assert killed.returncode == 9
+    left = list(tmp_path.glob(f"{FOLDER_PREFIX}*"))
+    assert len(left) == 1
+    app = serve(tmp_path / "other")
+    assert not left[0].exists()
+    assert app.service.store.folder.parent == tmp_path
