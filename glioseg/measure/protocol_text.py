@@ -44,7 +44,7 @@ KINDS: tuple[tuple[str, str], ...] = (
     (rf"of at least (?P<share>{_SHARE}) of the largest", "protocol.least_share"),
     (rf"with at least (?P<share>{_SHARE}) of the largest one's contrast", "protocol.least_contrast"),
 )
-"""Patterns of the texts and the codes of their phrases; named groups are parameters, themselves such texts."""
+"""Patterns of the texts and the codes of their phrases; groups with names are parameters, such texts too."""
 
 
 def as_phrase(text: str) -> str:
