@@ -52,13 +52,15 @@ class OnnxRuntime:
         try:
             content = path.read_bytes()
             self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            # Names and metadata that are no text cannot even be asked for.
+            self.input = self.session.get_inputs()[0]
+            self.metadata: dict[str, str] = dict(self.session.get_modelmeta().custom_metadata_map)
         except OSError as error:
             raise InputError(Fault("model.unreadable", path, reason=error)) from error
         except Exception as error:  # ONNX Runtime has no public base class for its errors
-            raise InputError(Fault("model.not_onnx", path, reason=str(error).splitlines()[0])) from error
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise InputError(Fault("model.not_onnx", path, reason=reason)) from error
         self.fingerprint = hashlib.sha256(content).hexdigest()[:16]
-        self.input = self.session.get_inputs()[0]
-        self.metadata: dict[str, str] = dict(self.session.get_modelmeta().custom_metadata_map)
         self._size: tuple[int, ...] | None = None  # of the images of the last batch
 
     def shrink(self) -> None:

@@ -199,3 +199,11 @@ def test_a_calibration_never_leaves_the_range() -> None:
     for slope in (-1e9, 1e9):
         expected = Calibration(intercept=slope, slope=slope, border_slope=slope)(Evidence(0.9, 4.0))
         assert 0 <= expected <= 1
+
+
+def test_metadata_that_is_no_text_is_refused(model: Path) -> None:
+    content = model.read_bytes()
+    place = content.index(b'"neighbours"')
+    model.write_bytes(content[:place] + b"\xff\xfe" + content[place + 2 :])
+    with pytest.raises(InputError, match="an ONNX model"):
+        load_model(model)
