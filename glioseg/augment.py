@@ -227,8 +227,8 @@ class Augmentation:
             nothing[:, 0] = 1
         if self.choice.targets == "linear":
             channels = images.shape[1]
-            both = _sample(torch.cat((images - air, targets - nothing), dim=1), grid, "bilinear", padding)
-            return both[:, :channels] + air, (both[:, channels:] + nothing).clamp(0, 1)
+            sampled = _sample(torch.cat((images - air, targets - nothing), dim=1), grid, "bilinear", padding)
+            return sampled[:, :channels] + air, (sampled[:, channels:] + nothing).clamp(0, 1)
         moved = _sample(targets - nothing, grid, "nearest", padding) + nothing
         return _sample(images - air, grid, "bilinear", padding) + air, moved.clamp(0, 1)
 

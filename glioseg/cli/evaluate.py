@@ -15,7 +15,10 @@ def evaluate(
         Path | None, typer.Option("--out", "-o", help="Default: RUN/evaluation, or evaluation-<model>.")
     ] = None,
     patients: Annotated[
-        str, typer.Option(help="validation (those of the model's own split), all, or a file with one a line.")
+        str,
+        typer.Option(
+            help="validation (of the model's own split), all, or a file with a patient in each line."
+        ),
     ] = "validation",
     best: Annotated[bool, typer.Option("--best", help="Two networks.")] = False,
     flips: Annotated[bool, typer.Option("--flips", help="Average with the mirrored slices.")] = False,
@@ -23,7 +26,9 @@ def evaluate(
     flair_alone: Annotated[
         bool, typer.Option("--flair-alone", help="Leave out T1, as if there were FLAIR alone.")
     ] = False,
-    pictures: Annotated[bool, typer.Option(help="Draw a PNG a slice and a GIF a patient.")] = True,
+    pictures: Annotated[
+        bool, typer.Option(help="Draw outlines of each slice and an animation of each patient.")
+    ] = True,
     gif_duration: Annotated[
         int, typer.Option(min=10, max=10_000, help="Milliseconds that each slice stands in a GIF.")
     ] = 150,

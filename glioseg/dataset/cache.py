@@ -108,21 +108,21 @@ def _told_once(faults: list[Fault], root: Path) -> list[Fault]:
 def _open_or_make(case: Case, preparation: Preparation, labels: Labels, root: Path) -> PreparedCase:
     kind = "-".join(["-labels", *map(str, labels.values)]) if labels.given else ""
     folder = root / "prepared" / f"{preparation.fingerprint}{kind}" / f"{case.id}-{_content_hash(case, root)}"
-    made: dict[str, Any] | None = None
+    prepared_case: dict[str, Any] | None = None
     # Looked at again after the work: another process may have done it too. And it may take away a damaged
     # folder just when ours has come in its place, hence more than one try.
     for _ in range(5):
         ready = _open(case.id, folder)
         if ready is not None:
             return ready
-        if made is None:
-            made = _make(case, preparation, labels)
+        if prepared_case is None:
+            prepared_case = _make(case, preparation, labels)
             continue
         shutil.rmtree(folder, ignore_errors=True)
         with folder_written_whole(folder) as part:
-            np.save(part / "images.npy", made["images"])
-            np.save(part / "targets.npy", made["targets"])
-            write_text(part / "meta.json", json.dumps(made["meta"]))
+            np.save(part / "images.npy", prepared_case["images"])
+            np.save(part / "targets.npy", prepared_case["targets"])
+            write_text(part / "meta.json", json.dumps(prepared_case["meta"]))
     raise InputError(Fault("dataset.cache_bytes", folder))
 
 

@@ -61,7 +61,7 @@ class Survey:
 def find_cases(folder: str | Path, rule: str | None = None, cache: Path | None = None) -> list[Case]:
     """Find the labelled scans in a folder.
 
-    Three layouts are known. ``kaggle_3m``: a folder a patient, with ``<patient>_<n>.tif`` and
+    Three layouts are known. ``kaggle_3m``: a folder for each patient, with ``<patient>_<n>.tif`` and
     ``<patient>_<n>_mask.tif``. ``images-masks``: folders ``images/`` and ``masks/`` of slices; the mask of an
     image has its stem, or its stem and ``_mask``. ``scans``: whatever else
     :func:`glioseg.io.find.find_scans` finds, with a mask beside each scan.
@@ -113,11 +113,13 @@ def survey(folder: str | Path, rule: str | None = None, cache: Path | None = Non
         return found
     # Not as the public data set: stacks, slices of several patients in one folder, deeper volumes ...
     others = _scans(folder)
-    alone = [case for case in others.cases if case.source.format == "slices" and case.id == name_of(folder)]
+    of_folder = [
+        case for case in others.cases if case.source.format == "slices" and case.id == name_of(folder)
+    ]
     slices = all(case.source.format == "slices" for case in others.cases)
     if found.layout:  # folders with pictures, of which none has the names of its folder
         return found if others.faults or not others.cases else others
-    known = others.cases and not alone and (not slices or bool(pictures))
+    known = others.cases and not of_folder and (not slices or bool(pictures))
     return others if known else found
 
 

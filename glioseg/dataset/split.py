@@ -46,9 +46,9 @@ class Split:
     note: str = ""
 
     def __post_init__(self) -> None:
-        both = sorted(set(self.train) & set(self.validation))
-        if both:
-            raise ValueError(f"patients on both sides of the split: {', '.join(both)}")
+        shared = sorted(set(self.train) & set(self.validation))
+        if shared:
+            raise ValueError(f"patients on both sides of the split: {', '.join(shared)}")
 
 
 def split_patients(
@@ -143,9 +143,9 @@ def _read_file(choice: SplitChoice) -> tuple[set[str] | None, set[str], str]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise InputError(Fault("dataset.split_file", path, reason=reason)) from error
-    both = sorted(train & validation)
-    if both:
-        raise InputError(Fault("dataset.on_both_sides", path, patients=Joined(both)))
+    shared = sorted(train & validation)
+    if shared:
+        raise InputError(Fault("dataset.on_both_sides", path, patients=Joined(shared)))
     return train, validation, path.name
 
 

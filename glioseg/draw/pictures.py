@@ -1,4 +1,4 @@
-"""Picture files of a scan with its outlines: a PNG a slice, an animated GIF, a sheet of all slices."""
+"""Picture files of a scan with its outlines: a PNG of each slice, an animated GIF, a sheet of all slices."""
 
 from __future__ import annotations
 

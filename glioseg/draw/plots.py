@@ -97,7 +97,7 @@ def _bars(scores: Scores, path: Path, words: DscLabels, description: str) -> Pat
 def reliability_plot(
     expected: Mapping[str, float], true: Mapping[str, float], threshold: float, path: Path
 ) -> Path:
-    """Plot expected against true DSC, a dot a patient, with the diagonal of a perfect expectation.
+    """Plot expected against true DSC, a dot for each patient, with the diagonal of a perfect expectation.
 
     Args:
         expected: by patient, in 0..1.

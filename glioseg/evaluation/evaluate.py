@@ -64,12 +64,12 @@ def evaluate(
         cases: labelled scans, or the folder that holds them.
         out: folder for ``metrics.csv``, ``metrics.json``, ``dsc.png``, ``outlines/``, ``gifs/``,
             ``masks/``; nothing is written without it.
-        patients: which of a folder's: ``all``, ``validation`` (those of the model's own split), or a text
-            file with one a line.
+        patients: which of a folder's: ``all``, ``validation`` (those of the model's own split), or a
+            text file with a patient in each line.
         checkpoint: who picked the weights, for the protocol; by default what the model says of itself.
         command: what repeats this, for the record.
         flair_alone: leave the other sequences out, as if they had never been taken.
-        pictures: draw a PNG a slice and a GIF a patient.
+        pictures: draw a PNG of each slice and a GIF of each patient.
         gif_seconds: how long each slice stands in the GIF.
         progress: called with each patient and its DSC on its own grid.
 

@@ -212,8 +212,8 @@ def _picture_scans(folder: Path, pictures: Sequence[Path]) -> tuple[list[Source]
         except InputError as error:
             faults += error.faults
             continue
-        alone = len(groups) == 1 and not holds_images(folder)
-        id = name_of(folder) if alone or not scan else scan
+        single_group = len(groups) == 1 and not holds_images(folder)
+        id = name_of(folder) if single_group or not scan else scan
         sources.append(Source(id, "slices", ordered, slice_numbers=numbers))
     return sources, faults
 
@@ -316,7 +316,7 @@ def _named_apart(sources: list[Source]) -> list[Source]:
     """
     times = Counter(source.id.casefold() for source in sources)
     taken: set[str] = set()
-    apart = []
+    renamed = []
     for source in sources:
         id = source.id
         if times[id.casefold()] > 1:
@@ -326,5 +326,5 @@ def _named_apart(sources: list[Source]) -> list[Source]:
             number += 1
             id = f"{base}_{number}"
         taken.add(id.casefold())
-        apart.append(replace(source, id=id))
-    return apart
+        renamed.append(replace(source, id=id))
+    return renamed

@@ -328,8 +328,8 @@ def _png_length(width: int, height: int, bits: int, interlaced: bool) -> int:
         across, down = (8, 8, 4, 4, 2, 2, 1), (8, 8, 8, 4, 4, 2, 2)
         passes = list(zip(lefts, tops, across, down, strict=True))
     total = 0
-    for left, top, apart, below in passes:
-        columns, rows = -((left - width) // apart), -((top - height) // below)
+    for left, top, column_step, below in passes:
+        columns, rows = -((left - width) // column_step), -((top - height) // below)
         if columns > 0 and rows > 0:
             total += rows * (1 + (columns * bits + 7) // 8)
     return total

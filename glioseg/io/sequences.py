@@ -53,8 +53,8 @@ def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan
     if "flair" in scans:
         grid = scans["flair"].grid
         if scans["flair"].storage.format == "dicom":
-            scans, apart = _on_dicom(scans)
-            faults += apart
+            scans, refused = _on_dicom(scans)
+            faults += refused
         faults += [
             Fault(
                 "io.sequence_on_other_grid",

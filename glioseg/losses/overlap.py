@@ -103,9 +103,9 @@ class TverskyLoss(SegmentationLoss):
 
     def _missed(self, logits: Tensor, targets: Tensor) -> Tensor:
         """One minus the index, of the batch or of each sample."""
-        both, predicted, true = overlap_sums(torch.sigmoid(logits), targets, self.pooling)
-        wrong = self.false_positives * (predicted - both) + self.false_negatives * (true - both)
-        return wrong / (both + wrong + self.smooth)
+        common, predicted, true = overlap_sums(torch.sigmoid(logits), targets, self.pooling)
+        wrong = self.false_positives * (predicted - common) + self.false_negatives * (true - common)
+        return wrong / (common + wrong + self.smooth)
 
 
 class FocalTverskyLoss(TverskyLoss):
@@ -150,9 +150,11 @@ class GeneralisedDiceLoss(SegmentationLoss):
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Loss in 0..1."""
         probability = torch.cat((torch.sigmoid(logits), torch.sigmoid(-logits)), dim=1)
-        both, predicted, true = overlap_sums(probability, torch.cat((targets, 1 - targets), 1), self.pooling)
+        common, predicted, true = overlap_sums(
+            probability, torch.cat((targets, 1 - targets), 1), self.pooling
+        )
         weight = true.clamp_min(1).pow(-2)
-        return (1 - 2 * (weight * both).sum(-1) / (weight * (predicted + true)).sum(-1)).mean()
+        return (1 - 2 * (weight * common).sum(-1) / (weight * (predicted + true)).sum(-1)).mean()
 
 
 class LovaszLoss(SegmentationLoss):

@@ -203,12 +203,12 @@ def compare_pairs(
     Raises:
         InputError: the protocols of a pair differ.
     """
-    alone = [
+    uncorrected = [
         compare_paired(scores[first], scores[second], (first, second), statistic, seed)
         for first, second in pairs
     ]
-    corrected = holm([comparison.p for comparison in alone])
-    return [replace(one, adjusted_p=p) for one, p in zip(alone, corrected, strict=True)]
+    corrected = holm([comparison.p for comparison in uncorrected])
+    return [replace(one, adjusted_p=p) for one, p in zip(uncorrected, corrected, strict=True)]
 
 
 def _p_text(p: float) -> str:

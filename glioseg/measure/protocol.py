@@ -61,7 +61,7 @@ class Protocol:
         object.__setattr__(self, "patients", tuple(sorted(self.patients)))
         raise_all(self._faults())
         declared = METRICS[self.metric]
-        object.__setattr__(self, "empty", self.empty or declared.empty.both)
+        object.__setattr__(self, "empty", self.empty or declared.empty.both_empty)
         object.__setattr__(self, "unit", declared.unit)
         if self.tolerance is None:
             object.__setattr__(self, "tolerance", declared.tolerance)
@@ -112,7 +112,7 @@ class Protocol:
             "slices": as_phrase(self.slices),
             "threshold": f"{self.threshold:g}",
             "postprocessing": as_phrase(self.postprocessing),
-            "empty": as_phrase(self.empty or self.declaration.empty.both),
+            "empty": as_phrase(self.empty or self.declaration.empty.both_empty),
             "patients": Phrase("compare.patient") if count == 1 else Phrase("compare.patients", count=count),
             "checkpoint": as_phrase(self.checkpoint),
         }

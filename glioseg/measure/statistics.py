@@ -215,8 +215,8 @@ def correlation(first: npt.ArrayLike, second: npt.ArrayLike) -> Correlation | No
     from scipy import stats
 
     a, b = (np.asarray(values, dtype=np.float64) for values in (first, second))
-    both = ~(np.isnan(a) | np.isnan(b))
-    a, b = a[both], b[both]
+    defined = ~(np.isnan(a) | np.isnan(b))
+    a, b = a[defined], b[defined]
     if len(a) < 4:
         return NotDefined("fewer than four pairs")
     if np.ptp(a) == 0 or np.ptp(b) == 0:

@@ -1,6 +1,6 @@
 """What a model's training scans look like, so that it can tell when a scan is of another kind.
 
-A network segments whatever it is given with a straight face: noise, a photograph, a scan that lies on its
+A network segments whatever it is given and says nothing of it: noise, a photograph, a scan that lies on its
 side. Three small tests on the prepared FLAIR, all learned from the training scans alone, notice that:
 likeness to the mean scan, and two linear filters that tell an upright scan from the same one turned, and
 FLAIR from the other sequences. Their limits are such that hardly any training scan, held out, fails them.
@@ -141,11 +141,11 @@ def coarse(flair: npt.NDArray[Any]) -> Image:
 def _learn(flair: Image, others: Sequence[Sequence[Image]]) -> tuple[Image, Image, Image | None]:
     """Mean image, filter for upright scans, filter for FLAIR if there are other sequences."""
     mean = _flat(np.mean([_flat(image) for image in flair], axis=0))
-    both = _mirrored_too(flair)
-    turned = np.concatenate([np.rot90(both, quarter, (1, 2)) for quarter in (1, 2, 3)])
+    flair_and_mirrored = _mirrored_too(flair)
+    turned = np.concatenate([np.rot90(flair_and_mirrored, quarter, (1, 2)) for quarter in (1, 2, 3)])
     rest = [image for images in others for image in images]
-    contrast = _filter(both, _mirrored_too(np.stack(rest))) if rest else None
-    return mean, _filter(both, turned), contrast
+    contrast = _filter(flair_and_mirrored, _mirrored_too(np.stack(rest))) if rest else None
+    return mean, _filter(flair_and_mirrored, turned), contrast
 
 
 def _mirrored_too(images: Image) -> Image:

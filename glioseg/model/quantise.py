@@ -63,12 +63,12 @@ def quantise(model: Path, target: Path, batches: Sequence[npt.NDArray[Any]]) -> 
     noisy.setLevel(logging.ERROR)
     try:
         with TemporaryDirectory() as folder:
-            ready, made = Path(folder) / "ready.onnx", Path(folder) / "int8.onnx"
+            ready, quantised = Path(folder) / "ready.onnx", Path(folder) / "int8.onnx"
             quant_pre_process(model, ready, skip_symbolic_shape=True)
             nodes = [node.name for node in onnx.load(ready).graph.node]
             quantize_static(
                 ready,
-                made,
+                quantised,
                 Slices(),
                 quant_format=QuantFormat.QDQ,
                 activation_type=QuantType.QUInt8,
@@ -79,7 +79,7 @@ def quantise(model: Path, target: Path, batches: Sequence[npt.NDArray[Any]]) -> 
                 calibrate_method=CalibrationMethod.Percentile,
                 extra_options={"CalibPercentile": PERCENTILE},
             )
-            content = onnx.load(made)
+            content = onnx.load(quantised)
     finally:
         noisy.setLevel(level)
     metadata = {entry.key: entry.value for entry in onnx.load(model).metadata_props}

@@ -266,13 +266,13 @@ def _corrected(p_values: Sequence[float]) -> tuple[list[float], list[float]]:
     """Bonferroni and Benjamini-Hochberg over the tests that are defined; NaN for the others."""
     places = [place for place, p in enumerate(p_values) if not math.isnan(p)]
     defined = [p_values[place] for place in places]
-    both = []
+    spreads = []
     for adjusted in (bonferroni(defined), benjamini_hochberg(defined)):
         spread = [math.nan] * len(p_values)
         for place, p in zip(places, adjusted, strict=True):
             spread[place] = p
-        both.append(spread)
-    return both[0], both[1]
+        spreads.append(spread)
+    return spreads[0], spreads[1]
 
 
 def _without_nan(numbers: Mapping[str, float]) -> dict[str, float | None]:

@@ -112,12 +112,12 @@ def draw_correlation(
     for axes, (feature, (true, predicted)) in zip(
         figure.subplots(1, len(pairs), squeeze=False)[0], pairs.items(), strict=True
     ):
-        both = ~(np.isnan(true) | np.isnan(predicted))
-        axes.plot(true[both], predicted[both], ".", color=_BLUE, alpha=0.6)
-        if both.any():
+        defined = ~(np.isnan(true) | np.isnan(predicted))
+        axes.plot(true[defined], predicted[defined], ".", color=_BLUE, alpha=0.6)
+        if defined.any():
             ends = (
-                min(true[both].min(), predicted[both].min()),
-                max(true[both].max(), predicted[both].max()),
+                min(true[defined].min(), predicted[defined].min()),
+                max(true[defined].max(), predicted[defined].max()),
             )
             axes.plot(ends, ends, color=_GREY, linewidth=0.8, linestyle=":")
         for name in named[feature]:

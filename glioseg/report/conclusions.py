@@ -182,7 +182,7 @@ def _single(page: Page, ranked: Sequence[Row]) -> list[Block]:
 
 def _protocols(page: Page, ranked: Sequence[Row]) -> list[Block]:
     """Patients that one and the same network scores far apart under the two protocols."""
-    apart: dict[str, list[str]] = {}
+    differing: dict[str, list[str]] = {}
     for row in ranked:
         own, reference = scores_or_none(row, "own"), scores_of(row, BASELINE_SCORE)
         if own is None or not row.recipe.postprocess.largest_component:
@@ -198,11 +198,11 @@ def _protocols(page: Page, ranked: Sequence[Row]) -> list[Block]:
                     mean=number(reference.mean),
                     own_mean=number(own.mean),
                 )
-                apart.setdefault(patient, []).append(said)
+                differing.setdefault(patient, []).append(said)
     joint = "；" if page.language == "zh" else "; "
     return [
         Paragraph(page.say("report.protocols_apart", patient=patient, rows=joint.join(rows)))
-        for patient, rows in apart.items()
+        for patient, rows in differing.items()
     ]
 
 

@@ -22,7 +22,7 @@ TILE = 200
 
 
 def curves(page: Page) -> list[Block]:
-    """Loss and DSC by epoch, a line a row."""
+    """Loss and DSC by epoch, a line for each row."""
     labels = {column: page.label(f"report.curve.{column}") for column in CURVES}
     runs = {page.drawn(row): [run.curves for run in row.runs] for row in page.rows}
     run_curves_plot(runs, page.out / "curves.png", labels, page.font)

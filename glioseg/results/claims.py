@@ -82,10 +82,10 @@ class Claims:
         path = self._path(name)
         while True:
             try:
-                made = self._create(path, content)
+                created = self._create(path, content)
             except OSError as error:
                 raise InputError(write_fault(self.folder, error)) from error
-            if made:
+            if created:
                 self.mine[name] = content
                 self._beat()
                 return None

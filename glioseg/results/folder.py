@@ -299,10 +299,10 @@ class ResultsFolder:
                     group["scans"].append(record.id)
                 write_summary(ordered, self.path / SUMMARY)
                 scans = [record.id for record in ordered]
-                made = list(made_with.values())
+                settings_made_with = list(made_with.values())
                 write_json(
                     self.path / MANIFEST,
-                    {**facts, "scans": scans, "incomplete": incomplete, "made_with": made},
+                    {**facts, "scans": scans, "incomplete": incomplete, "made_with": settings_made_with},
                 )
         return incomplete
 

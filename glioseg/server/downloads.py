@@ -59,8 +59,8 @@ def mask_file(
     if format in ("tif", "png"):
         files = tuple(Path(f"{name}_{number}.{format}") for number in mask.grid.slice_numbers)
         mask = replace(mask, storage=Storage("slices", files))
-    with tempfile.TemporaryDirectory(dir=entry.folder) as made:
-        folder = Path(made)
+    with tempfile.TemporaryDirectory(dir=entry.folder) as temporary:
+        folder = Path(temporary)
         if format == "nifti":
             paths = READERS["nifti"].write_segmentation(mask, folder, name)
         else:
@@ -72,16 +72,16 @@ def probability_file(entry: Entry) -> Download:
     """The probability map as compressed NIfTI, float32, on the scan's own grid."""
     assert entry.probability is not None
     name = f"{plain_name(entry.scan.id)}_probability.nii.gz"
-    with tempfile.TemporaryDirectory(dir=entry.folder) as made:
-        path = write_probability(entry.probability, entry.scan, Path(made) / name)
+    with tempfile.TemporaryDirectory(dir=entry.folder) as temporary:
+        path = write_probability(entry.probability, entry.scan, Path(temporary) / name)
         return Download(path.name, KINDS[".gz"], path.read_bytes())
 
 
 def outlines_file(entry: Entry, format: str, channel: str) -> Download:
     """The outlines over the slices, red predicted and green true: ``gif``, or ``png`` slices in a zip."""
     name = plain_name(entry.scan.id)
-    with tempfile.TemporaryDirectory(dir=entry.folder) as made:
-        folder = Path(made)
+    with tempfile.TemporaryDirectory(dir=entry.folder) as temporary:
+        folder = Path(temporary)
         if format == "gif":
             path = draw_gif(entry.scan, entry.mask, entry.truth, folder / f"{name}.gif", channel, size=384)
             return Download(path.name, KINDS[".gif"], path.read_bytes())

@@ -125,7 +125,7 @@ def test_one_slice_is_the_same_as_a_volume_of_one_slice(metric, masks):
 def test_each_declared_empty_case(metric):
     empty, lesion = np.zeros((4, 8, 8), dtype=bool), block()
     worth = {"perfect": metric.best, "worst": metric.worst, "skip": math.nan}
-    assert metric(empty, empty) == pytest.approx(worth[metric.empty.both], nan_ok=True)
+    assert metric(empty, empty) == pytest.approx(worth[metric.empty.both_empty], nan_ok=True)
     if metric.empty.no_prediction != "formula":
         assert metric(empty, lesion) == pytest.approx(worth[metric.empty.no_prediction], nan_ok=True)
     if metric.empty.no_truth != "formula":

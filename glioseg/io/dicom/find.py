@@ -84,15 +84,15 @@ def find_dicom(
         code = "dicom.only_directory" if directory else "dicom.no_images"
         faults.append(Fault(code, where, kinds=found))
     found_studies: list[Study] = []
-    met: set[str] = set()
+    known_names: set[str] = set()
     for uid, frames in studies.items():
         series = find_series(frames)
-        met |= {name for name, value in wanted.items() if named(series, value)}
+        known_names |= {name for name, value in wanted.items() if named(series, value)}
         if broken.intersection(frame.file.parent for frame in frames):
             continue  # the file that was refused may be one of its slices, the first or last for instance
         folder = common_folder(frame.file for frame in frames)
-        alone = {frame.file for frame in frames}
-        chosen, wrong = choose(series, str(alone.pop() if len(alone) == 1 else folder), wanted)
+        single_files = {frame.file for frame in frames}
+        chosen, wrong = choose(series, str(single_files.pop() if len(single_files) == 1 else folder), wanted)
         listed_series = listing(chosen, series)
         faults += [SeriesFault(one, listed_series) for one in wrong]
         if wrong:
@@ -108,7 +108,7 @@ def find_dicom(
             note = Phrase("dicom.own_studies", note=note)
         found_studies.append(Study(id, in_order, note, listed_series, tuple(own)))
     for name, value in wanted.items():
-        if studies and name not in met and value.casefold() != NONE:
+        if studies and name not in known_names and value.casefold() != NONE:
             there = [each for frames in studies.values() for each in find_series(frames)]
             titles = listed((each.title for each in there), 8)
             missing = Fault("dicom.no_such_series", f"--series {name}={value}", series=titles)

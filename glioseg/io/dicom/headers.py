@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from glioseg.errors import Fault, InputError
 from glioseg.io.dicom.anonymise import KEPT
-from glioseg.io.dicom.opening import calm, damaged, open_header
+from glioseg.io.dicom.opening import damaged, open_header, silenced
 from glioseg.io.refuse import check_size
 from glioseg.words import Phrase
 
@@ -104,7 +104,7 @@ class Frame:
         angiography, diffusion: whether the header says so.
         slope, intercept: from stored values to those meant.
         inverted: whether the lowest value is white.
-        apart: what may tell images at one position apart, by the name of the attribute.
+        marks: what may tell images at one position apart, by the name of the attribute.
         about: pydicom's dataset of what the file says of patient and study, for what is written.
     """
 
@@ -140,7 +140,7 @@ class Frame:
     slope: float = 1.0
     intercept: float = 0.0
     inverted: bool = False
-    apart: tuple[tuple[str, str], ...] = ()
+    marks: tuple[tuple[str, str], ...] = ()
     about: Any = field(default=None, repr=False, compare=False)
 
 
@@ -168,7 +168,7 @@ def read_frames(path: Path) -> Images:
     """
     header = open_header(path, [*_KEYWORDS, *KEPT])
     try:
-        with calm():
+        with silenced():
             frames, kind = _frames(path, header)
             sop_class = text_of(header, "SOPClassUID")
             return Images(frames, kind, text_of(header, "StudyInstanceUID"), sop_class in SEGMENTATIONS)
@@ -291,7 +291,7 @@ def _own(header: Any, shared: Any, own: Any, index: int) -> dict[str, Any]:
     diffusion = number_of(group("MRDiffusionSequence"), "DiffusionBValue")
     inversions = _values(modifier, "InversionTimes") or _values(header, "InversionTime")
     slope = number_of(values, "RescaleSlope")
-    apart = {
+    marks = {
         "EchoNumbers": text_of(header, "EchoNumbers"),
         "EchoTime": text_of(echo, "EffectiveEchoTime") or text_of(header, "EchoTime"),
         "InversionTime": " ".join(map(str, inversions)),
@@ -316,7 +316,7 @@ def _own(header: Any, shared: Any, own: Any, index: int) -> dict[str, Any]:
         "diffusion": bool(diffusion),
         "slope": 1.0 if slope is None else slope,
         "intercept": number_of(values, "RescaleIntercept") or 0.0,
-        "apart": tuple(apart.items()),
+        "marks": tuple(marks.items()),
     }
 
 

@@ -183,8 +183,8 @@ def _best(series: Sequence[Series], flair: Series | None) -> list[Series]:
         [each for each in best if flair is not None and _one_grid(each, flair)],
         [each for each in best if each.plane == "axial"],
     ):
-        both = [each for each in best if each in better]
-        best = both or best
+        tied = [each for each in best if each in better]
+        best = tied or best
     return best
 
 

@@ -21,7 +21,7 @@ _WRITERS = ("highdicom.base", "highdicom.image", "highdicom.seg.sop", "highdicom
 
 
 @contextmanager
-def calm() -> Iterator[None]:
+def silenced() -> Iterator[None]:
     """Keep what the libraries log and warn about to ourselves: it may hold a patient's name."""
     with ExitStack() as stack:
         stack.enter_context(without_warnings())
@@ -64,7 +64,7 @@ def _open(path: Path, **options: Any) -> Any:
         if bare and start[:2] not in (b"\x08\x00", b"\x00\x08", b"\x02\x00"):
             raise InputError(Fault("dicom.other_kind", path))
         try:
-            with calm():
+            with silenced():
                 if not bare:
                     _check_inflated(path, file)
                 file.seek(0)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from glioseg.errors import Fault, InputError
 from glioseg.install import install_command
 from glioseg.io.dicom.headers import Frame
-from glioseg.io.dicom.opening import calm, damaged, open_whole
+from glioseg.io.dicom.opening import damaged, open_whole, silenced
 from glioseg.io.dicom.series import Series
 from glioseg.io.refuse import check_size
 
@@ -59,7 +59,7 @@ def _decode(path: Path, frames: Sequence[Frame]) -> list[Voxels]:
     """The stored values of some frames of a file, ``(rows, columns)`` each."""
     dataset = open_whole(path)
     try:
-        with calm():
+        with silenced():
             stored = 16
             floats = "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset
             if "PixelData" in dataset:

@@ -17,7 +17,7 @@ from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
 from glioseg.io.dicom.anonymise import UNDATED, Uids, about_patient
 from glioseg.io.dicom.detect import require_dicom
-from glioseg.io.dicom.opening import calm
+from glioseg.io.dicom.opening import silenced
 from glioseg.io.dicom.series import Series
 from glioseg.io.dicom.volume import put_back
 from glioseg.scan import Origin, Segmentation
@@ -46,7 +46,7 @@ def write_segments(segmentation: Segmentation, path: Path, *, anonymise: bool = 
     series = segmentation.storage.header
     if not isinstance(series, Series):
         raise InputError(Fault("dicom.mask_of_other_kind", path))
-    with calm():
+    with silenced():
         dataset = _segmentation(segmentation, series, anonymise)
         with written_whole(path) as part:
             dataset.save_as(part, enforce_file_format=True)
@@ -150,7 +150,7 @@ def _single(series: Series, uids: Uids) -> list[Any]:
     """What a SEG needs to know of each image, and nothing of the patient; that is added at the end."""
     from pydicom.dataset import Dataset, FileMetaDataset
 
-    made = []
+    images = []
     for frame in series.frames:
         image = Dataset()
         image.file_meta = FileMetaDataset()
@@ -163,8 +163,8 @@ def _single(series: Series, uids: Uids) -> list[Any]:
         step = _decimal(float(np.linalg.norm(series.step)))
         image.SliceThickness = _decimal(abs(frame.thickness)) if frame.thickness else step
         image.SpacingBetweenSlices = step
-        made.append(image)
-    return made
+        images.append(image)
+    return images
 
 
 def _multi(series: Series, uids: Uids) -> Any:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from glioseg.errors import Fault, InputError
 from glioseg.io.dicom.detect import dicom_files
 from glioseg.io.dicom.headers import SEGMENTATIONS, Frame, count_of, number_of, numbers_of, text_of
-from glioseg.io.dicom.opening import calm, damaged, open_header, open_whole
+from glioseg.io.dicom.opening import damaged, open_header, open_whole, silenced
 from glioseg.io.dicom.series import SAME_PLACE, Series, normal
 from glioseg.io.dicom.volume import series_grid, show
 from glioseg.io.refuse import check_size
@@ -44,7 +44,7 @@ def read_segments(path: Path, like: Grid | None) -> tuple[npt.NDArray[np.uint8],
         kind = str(header.get("Modality", "")) or Phrase("dicom.other_object")
         raise InputError(Fault("dicom.no_seg", path, kind=kind))
     try:
-        with calm():
+        with silenced():
             frames, values, labelled = _frames(path, header)
             stored = _pixels(path, header, frames)
     except InputError:

@@ -190,7 +190,7 @@ def _parts(stack: list[Frame]) -> list[tuple[str, list[Frame]]]:
         derived = [frame for frame in stack if frame.derived]
         if not Series(tuple(_sorted(original))).faults:
             return [("", original), ("DERIVED", derived)]
-    return _apart(stack, [word for word, _ in stack[0].apart])
+    return _parted(stack, [word for word, _ in stack[0].marks])
 
 
 def _joined(found: list[Series]) -> list[Series]:
@@ -208,7 +208,7 @@ def _are_halves(one: Series, other: Series) -> bool:
     first, second = one.first, other.first
     if one.uid == other.uid or first.description != second.description or not first.description:
         return False
-    if first.frame_of_reference != second.frame_of_reference or first.apart != second.apart:
+    if first.frame_of_reference != second.frame_of_reference or first.marks != second.marks:
         return False
     if abs(len(one.frames) - len(other.frames)) > 1 or min(len(one.frames), len(other.frames)) < 2:
         return False
@@ -286,20 +286,20 @@ def _repeats(frames: Sequence[Frame]) -> int:
     return int((np.diff(np.sort(_depths(frames))) < SAME_PLACE).sum())
 
 
-def _apart(frames: list[Frame], words: Sequence[str]) -> list[tuple[str, list[Frame]]]:
+def _parted(frames: list[Frame], words: Sequence[str]) -> list[tuple[str, list[Frame]]]:
     """Part images that lie at one position by the first attributes that leave none doubled."""
     if not _repeats(frames):
         return [("", frames)]
     for place, word in enumerate(words):
         groups: dict[str, list[Frame]] = defaultdict(list)
         for frame in frames:
-            groups[dict(frame.apart).get(word, "")].append(frame)
+            groups[dict(frame.marks).get(word, "")].append(frame)
         if len(groups) < 2:
             continue
         parts = [
             (f"{word} {value or 'none'}" + (f" {inner}" if inner else ""), rest)
             for value, group in groups.items()
-            for inner, rest in _apart(group, words[place + 1 :])
+            for inner, rest in _parted(group, words[place + 1 :])
         ]
         if not any(_repeats(rest) for _, rest in parts):
             return parts

@@ -17,7 +17,7 @@ _TAHA = "Taha and Hanbury 2015, doi 10.1186/s12880-015-0068-x"
     high=1.0,
     higher_is_better=True,
     symmetric=True,
-    empty=EmptyCases(both="perfect", no_prediction="worst", no_truth="worst"),
+    empty=EmptyCases(both_empty="perfect", no_prediction="worst", no_truth="worst"),
     source="Dice 1945, doi 10.2307/1932409",
 )
 def dice(predicted: BoolArray, truth: BoolArray, spacing: Spacing | None) -> float:
@@ -34,7 +34,7 @@ def dice(predicted: BoolArray, truth: BoolArray, spacing: Spacing | None) -> flo
     high=1.0,
     higher_is_better=True,
     symmetric=True,
-    empty=EmptyCases(both="perfect", no_prediction="worst", no_truth="worst"),
+    empty=EmptyCases(both_empty="perfect", no_prediction="worst", no_truth="worst"),
     source="Jaccard 1912, doi 10.1111/j.1469-8137.1912.tb05611.x",
 )
 def iou(predicted: BoolArray, truth: BoolArray, spacing: Spacing | None) -> float:
@@ -51,7 +51,7 @@ def iou(predicted: BoolArray, truth: BoolArray, spacing: Spacing | None) -> floa
     high=1.0,
     higher_is_better=True,
     symmetric=False,
-    empty=EmptyCases(both="skip", no_prediction="worst", no_truth="skip"),
+    empty=EmptyCases(both_empty="skip", no_prediction="worst", no_truth="skip"),
     source=_TAHA,
 )
 def sensitivity(predicted: BoolArray, truth: BoolArray, spacing: Spacing | None) -> float:
@@ -68,7 +68,7 @@ def sensitivity(predicted: BoolArray, truth: BoolArray, spacing: Spacing | None)
     high=1.0,
     higher_is_better=True,
     symmetric=False,
-    empty=EmptyCases(both="skip", no_prediction="skip", no_truth="worst"),
+    empty=EmptyCases(both_empty="skip", no_prediction="skip", no_truth="worst"),
     source=_TAHA,
 )
 def precision(predicted: BoolArray, truth: BoolArray, spacing: Spacing | None) -> float:
@@ -85,7 +85,7 @@ def precision(predicted: BoolArray, truth: BoolArray, spacing: Spacing | None) -
     high=float("inf"),
     higher_is_better=None,
     symmetric=False,
-    empty=EmptyCases(both="perfect", no_prediction="formula", no_truth="worst"),
+    empty=EmptyCases(both_empty="perfect", no_prediction="formula", no_truth="worst"),
     source="Heimann et al. 2009, doi 10.1109/TMI.2009.2013851 (as a fraction, not in percent)",
 )
 def volume_difference(predicted: BoolArray, truth: BoolArray, spacing: Spacing | None) -> float:

@@ -33,7 +33,7 @@ class EmptyCases:
         no_truth: only the truth is empty: all that was predicted is false.
     """
 
-    both: EmptyRule
+    both_empty: EmptyRule
     no_prediction: EmptyRule | Literal["formula"]
     no_truth: EmptyRule | Literal["formula"]
 
@@ -119,7 +119,7 @@ class Metric:
         found, there = bool(predicted.any()), bool(truth.any())
         rule: str = "formula"
         if not found and not there:
-            rule = empty or self.empty.both
+            rule = empty or self.empty.both_empty
         elif not found:
             rule = self.empty.no_prediction
         elif not there:

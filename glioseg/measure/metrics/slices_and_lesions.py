@@ -45,7 +45,7 @@ def dice_by_slice(
     high=1.0,
     higher_is_better=True,
     symmetric=False,
-    empty=EmptyCases(both="skip", no_prediction="worst", no_truth="skip"),
+    empty=EmptyCases(both_empty="skip", no_prediction="worst", no_truth="skip"),
     source="Dice 1945, doi 10.2307/1932409, slice by slice",
 )
 def slice_dice(predicted: BoolArray, truth: BoolArray, spacing: Spacing | None) -> float:
@@ -64,7 +64,7 @@ def slice_dice(predicted: BoolArray, truth: BoolArray, spacing: Spacing | None) 
     high=1.0,
     higher_is_better=True,
     symmetric=False,
-    empty=EmptyCases(both="skip", no_prediction="worst", no_truth="skip"),
+    empty=EmptyCases(both_empty="skip", no_prediction="worst", no_truth="skip"),
     source="sensitivity of the slice as a yes-or-no finding",
 )
 def slice_sensitivity(predicted: BoolArray, truth: BoolArray, spacing: Spacing | None) -> float:
@@ -82,7 +82,7 @@ def slice_sensitivity(predicted: BoolArray, truth: BoolArray, spacing: Spacing |
     high=1.0,
     higher_is_better=False,
     symmetric=False,
-    empty=EmptyCases(both="perfect", no_prediction="formula", no_truth="formula"),
+    empty=EmptyCases(both_empty="perfect", no_prediction="formula", no_truth="formula"),
     source="false-positive rate of the slice as a yes-or-no finding",
 )
 def slice_false_positive_rate(predicted: BoolArray, truth: BoolArray, spacing: Spacing | None) -> float:
@@ -100,7 +100,7 @@ def slice_false_positive_rate(predicted: BoolArray, truth: BoolArray, spacing: S
     high=1.0,
     higher_is_better=True,
     symmetric=False,
-    empty=EmptyCases(both="skip", no_prediction="worst", no_truth="skip"),
+    empty=EmptyCases(both_empty="skip", no_prediction="worst", no_truth="skip"),
     source=_LESION,
 )
 def lesion_sensitivity(predicted: BoolArray, truth: BoolArray, spacing: Spacing | None) -> float:
@@ -117,7 +117,7 @@ def lesion_sensitivity(predicted: BoolArray, truth: BoolArray, spacing: Spacing 
     high=1.0,
     higher_is_better=True,
     symmetric=False,
-    empty=EmptyCases(both="skip", no_prediction="skip", no_truth="worst"),
+    empty=EmptyCases(both_empty="skip", no_prediction="skip", no_truth="worst"),
     source=_LESION,
 )
 def lesion_precision(predicted: BoolArray, truth: BoolArray, spacing: Spacing | None) -> float:

@@ -62,7 +62,7 @@ def _surface(mask: BoolArray) -> BoolArray:
     high=float("inf"),
     higher_is_better=False,
     symmetric=True,
-    empty=EmptyCases(both="perfect", no_prediction="worst", no_truth="worst"),
+    empty=EmptyCases(both_empty="perfect", no_prediction="worst", no_truth="worst"),
     source="Huttenlocher et al. 1993, doi 10.1109/34.232073; 95th percentile as in MONAI: "
     "the larger of the two directed percentiles",
     is_length=True,
@@ -81,7 +81,7 @@ def hd95(predicted: BoolArray, truth: BoolArray, spacing: Spacing | None) -> flo
     high=1.0,
     higher_is_better=True,
     symmetric=True,
-    empty=EmptyCases(both="perfect", no_prediction="worst", no_truth="worst"),
+    empty=EmptyCases(both_empty="perfect", no_prediction="worst", no_truth="worst"),
     source="Nikolov et al. 2021, doi 10.2196/26151; counted in surface voxels as in MONAI",
     tolerance=1.0,
 )
