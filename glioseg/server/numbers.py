@@ -13,7 +13,7 @@ from glioseg.measure.protocol import json_number
 from glioseg.server.scans import Entry
 
 SHOWN_METRICS = ("dice", "iou", "sensitivity", "precision", "hd95", "nsd")
-NO_COLUMNS = ("metrics", "per_slice", "protocol", "revision")
+NO_COLUMNS = ("metrics", "per_slice", "protocol", "protocol_translations", "revision")
 
 
 def numbers_of(entry: Entry) -> dict[str, Any]:
@@ -48,6 +48,7 @@ def numbers_of(entry: Entry) -> dict[str, Any]:
         "flags": [] if by_hand else list(entry.doubts),
         "metrics": None,
         "protocol": None,
+        "protocol_translations": {},
         "per_slice": {"predicted": per_slice(mask.mask), "true": None},
     }
     if entry.truth is not None:
@@ -63,13 +64,14 @@ def numbers_of(entry: Entry) -> dict[str, Any]:
             for name, value in measured.items()
         }
         result["per_slice"]["true"] = per_slice(entry.truth.mask)
-        result["protocol"] = Protocol(
+        protocol = Protocol(
             metric="dice",
             patients=(scan.id,),
             checkpoint="given",
             threshold=entry.threshold,
             postprocessing="corrected by hand" if by_hand else entry.postprocessing,
         ).describe()
+        result |= {"protocol": protocol, "protocol_translations": {"zh": {"sentence": protocol.text("zh")}}}
     return result
 
 

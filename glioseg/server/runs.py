@@ -104,7 +104,7 @@ def detail(name: str, run: RunFolder) -> dict[str, Any]:
             if not key.startswith("dsc:")
         },
         "columns": list(scores),
-        "protocols": {key: each.protocol.describe() for key, each in scores.items()},
+        "protocols": {key: _described(each) for key, each in scores.items()},
         "patients": [
             {
                 "patient": patient,
@@ -169,7 +169,7 @@ def compare(runs: dict[str, RunFolder], protocol: ProtocolName) -> dict[str, Any
             }
             for row in rows
         ],
-        "protocols": {name: each.protocol.describe() for name, each in scores.items()},
+        "protocols": {name: _described(each) for name, each in scores.items()},
         "patients": [
             {
                 "patient": patient,
@@ -215,6 +215,12 @@ def _line(scores: Scores | None) -> dict[str, Any] | None:
 
 def _best(rows: Mapping[str, list[float]]) -> float | None:
     return max((value for value in rows.get("val_dsc", []) if not math.isnan(value)), default=None)
+
+
+def _described(scores: Scores) -> dict[str, Any]:
+    """The protocol as a sentence, and the same in the other languages."""
+    said = scores.protocol.describe()
+    return {"sentence": said, "translations": {"zh": {"sentence": said.text("zh")}}}
 
 
 def _number(value: float) -> float | None:

@@ -33,6 +33,7 @@ def test_slices_with_truth_from_upload_to_every_download(client: TestClient, tmp
     assert numbers["lesion_voxels"] == sum(numbers["per_slice"]["predicted"]) > 0
     assert 0 < numbers["metrics"]["dice"]["value"] <= 1
     assert "own grid" in numbers["protocol"]
+    assert "扫描自身网格" in numbers["protocol_translations"]["zh"]["sentence"]
     assert client.get(f"{address}/numbers").json() == numbers
     row = next(csv.DictReader(io.StringIO(client.get(f"{address}/numbers?format=csv").text)))
     assert float(row["dice"]) == numbers["metrics"]["dice"]["value"]

@@ -78,7 +78,7 @@ function tables(found) {
   parts.push(
     element("h2", {}, t("scores_by_patient")),
     table(t("scores_by_patient"), [t("patient"), ...names], found.patients.map((each) => [each.patient, ...names.map((name) => number(each.scores[name]))])),
-    element("ul", { class: "small" }, ...names.map((name) => element("li", {}, `${name}: ${found.protocols[name]}`))),
+    element("ul", { class: "small" }, ...names.map((name) => element("li", {}, `${name}: ${inLanguage(found.protocols[name]).sentence}`))),
   );
   return parts;
 }

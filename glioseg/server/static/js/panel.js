@@ -1,5 +1,5 @@
 // Numbers, what they mean, warnings and downloads.
-import { t } from "./i18n.js";
+import { inLanguage, t } from "./i18n.js";
 import { element, number } from "./page.js";
 
 const METRICS = ["dice", "iou", "sensitivity", "precision", "hd95", "nsd"];
@@ -32,7 +32,7 @@ export function showNumbers(content, body, flags, protocol) {
   const codes = [...(content.corrected ? ["corrected"] : []), ...content.flags];
   const names = content.filled.map((channel) => t(channel)).join(", ");
   flags.replaceChildren(...codes.map((code) => element("li", {}, t(`flag_${code}`, { filled: names }))));
-  protocol.textContent = content.protocol || "";
+  protocol.textContent = inLanguage({ sentence: content.protocol, translations: content.protocol_translations }).sentence || "";
 }
 
 // Buttons and not links: what is drawn has to reach the server first.

@@ -1,7 +1,7 @@
 // Run folders: a table, and for one run its curves, DSC plot and patients.
 import { getJson, post } from "./api.js";
 import { bars, curve } from "./charts.js";
-import { onLanguage, t } from "./i18n.js";
+import { inLanguage, onLanguage, t } from "./i18n.js";
 import { element, header, number, showProblems } from "./page.js";
 
 const content = document.getElementById("content");
@@ -81,7 +81,7 @@ function one(run) {
     element("p", {}, `${t("network")}: ${run.network} · ${t("status")}: ${run.status} · ${t("split")}: ${run.split ?? "–"} · ${t("best_val")}: ${number(run.best_val_dsc)}`),
     element("p", { class: "small" }, element("code", {}, run.command ?? "")),
     evaluated
-      ? element("ul", { class: "small" }, ...["own/dice", "reference"].map((each) => element("li", {}, `${t(each === "reference" ? each : "own")}: ${line(run[each === "reference" ? each : "own"])}. ${run.protocols[each]}`)))
+      ? element("ul", { class: "small" }, ...["own/dice", "reference"].map((each) => element("li", {}, `${t(each === "reference" ? each : "own")}: ${line(run[each === "reference" ? each : "own"])}. ${inLanguage(run.protocols[each]).sentence}`)))
       : element("p", { class: "card" }, t("evaluate_hint")),
     element("h2", {}, t("curves")),
     element("div", { class: "charts" }, ...charts),
