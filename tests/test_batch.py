@@ -14,6 +14,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from scipy import ndimage
 from support.known_models import known_model
 
 from glioseg.batch import Outputs, ScanResult, predict_many
@@ -153,7 +154,12 @@ def test_the_summary_counts_what_the_masks_hold(scans, predictor, tmp_path) -> N
         assert int(row["slices_with_lesion"]) == int(mask.voxels.any(axis=(1, 2)).sum())
         assert int(row["lesion_voxels"]) == int(mask.voxels.sum())
         longest = 0.0
-        for region in mask.voxels:
+        regions = [
+            labels == number
+            for labels, count in map(ndimage.label, mask.mask)
+            for number in range(1, count + 1)
+        ]
+        for region in regions:
             places = np.argwhere(region)
             if len(places) > 1:
                 hull = places[np.unique(np.concatenate([places.argmin(0), places.argmax(0)]))]
@@ -172,8 +178,8 @@ def test_the_summary_counts_what_the_masks_hold(scans, predictor, tmp_path) -> N
 def test_the_largest_diameter_is_that_of_a_slice() -> None:
     voxels = np.zeros((3, 20, 30), bool)
     assert largest_diameter(Segmentation.from_mask(voxels, Grid((3, 20, 30)))) == (0.0, "pixels")
-    voxels[0, 2, 3] = voxels[0, 13, 18] = True  # with their own size 12 high and 16 wide: 20 across
-    voxels[2, 0, 0] = True
+    voxels[0, 2:14, 3] = voxels[0, 13, 3:19] = True  # an L of 12 high and 16 wide: 20 across
+    voxels[2, 0, 0] = voxels[0, 0, 29] = True  # other lesions
     assert largest_diameter(Segmentation.from_mask(voxels, Grid((3, 20, 30)))) == (20.0, "pixels")
     spaced = Segmentation.from_mask(voxels, Grid((3, 20, 30), spacing=(50.0, 0.5, 0.5)))
     assert largest_diameter(spaced) == (10.0, "mm")

@@ -20,7 +20,8 @@ from glioseg.cli.report import report
 from glioseg.cli.serve import serve
 from glioseg.cli.study import study
 from glioseg.cli.train import train
-from glioseg.errors import GliosegError
+from glioseg.errors import GliosegError, InputError
+from glioseg.unexpected import exit_code, faults_of
 
 app = typer.Typer(
     name="glioseg",
@@ -62,7 +63,7 @@ def _options(version: bool = typer.Option(False, "--version", help="Say which ve
 
 
 def main() -> None:
-    """Run the command line; bad input gives a line a fault and exit code 2, never a traceback."""
+    """Run the command line: one line for each fault, never a traceback; exit code 2 for bad input, else 1."""
     for stream in (sys.stdout, sys.stderr):
         # A console that cannot show a patient's name shows a substitute instead of failing.
         if hasattr(stream, "reconfigure"):
@@ -71,4 +72,16 @@ def main() -> None:
         app()
     except GliosegError as error:
         typer.echo(f"error: {error}", err=True)
-        raise SystemExit(error.exit_code) from None
+        code = exit_code(error.faults) if isinstance(error, InputError) else error.exit_code
+        raise SystemExit(code) from None
+    except Exception as error:  # the last net: whatever nobody foresaw is one line too
+        faults = faults_of(error, command_name())
+        for fault in faults:
+            typer.echo(f"error: {fault}", err=True)
+        raise SystemExit(exit_code(faults)) from None
+
+
+def command_name() -> str:
+    """The program and the verb that were started."""
+    verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    return f"glioseg {verb}".strip()

@@ -48,16 +48,18 @@ def predict(
     fast: Annotated[
         bool, typer.Option("--fast", help="8-bit network: faster, nearly the same masks.")
     ] = False,
-    outlines: Annotated[bool, typer.Option(help="Draw a PNG a slice.")] = True,
-    gif: Annotated[bool, typer.Option(help="Draw a GIF a scan.")] = True,
+    outlines: Annotated[bool, typer.Option(help="Draw one PNG for each slice.")] = True,
+    gif: Annotated[bool, typer.Option(help="Draw one GIF for each scan.")] = True,
     probability: Annotated[bool, typer.Option("--probability", help="Keep probability maps (.npy).")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
 ) -> None:
     """Segment scans: masks, outlines, GIFs and numbers. Masks in the kind read; skips what is finished."""
     from glioseg.batch import Outputs, predict_many
     from glioseg.environment import environment
+    from glioseg.io.names import listed
     from glioseg.model.calibration import HARMLESS, look_again
     from glioseg.model.predictor import load_model
+    from glioseg.unexpected import exit_code
     from glioseg.words import sentence
 
     sources, faults = _sources(scans or [], flair, pre, post, series or [])
@@ -94,13 +96,15 @@ def predict(
         Outputs(outlines, gif, probability, anonymise),
         {"model_name": model, **environment()},
         tell,
+        lambda fault: typer.echo(f"error: {fault}", err=True),
     )
-    for fault in outcome.faults:
-        typer.echo(f"error: {fault}", err=True)
-    wrong = len(sources) - len(outcome.results)
+    if outcome.incomplete:
+        names = listed(outcome.incomplete)
+        typer.echo(sentence("sentences", "results.incomplete", folder=out, scans=names), err=True)
     typer.echo(f"{len(outcome.results)} of {len(sources)} scans in {out} (summary.csv, masks/)")
-    if wrong or faults:
-        raise typer.Exit(2)
+    code = exit_code([*faults, *outcome.faults])
+    if code:
+        raise typer.Exit(code)
 
 
 def _sources(
@@ -110,7 +114,7 @@ def _sources(
     from glioseg.errors import Fault, InputError
     from glioseg.io.dicom.find import parse_series
     from glioseg.io.find import find_scans
-    from glioseg.io.names import name_of
+    from glioseg.io.names import scan_of_sequence
     from glioseg.io.source import Source
 
     sequences = {"flair": flair, "pre": pre, "post": post}
@@ -123,5 +127,5 @@ def _sources(
         raise InputError(Fault("cli.series_of_files", "--series"))
     if named:
         first = named.get("flair") or next(iter(named.values()))
-        return [Source(name_of(first), "nifti", tuple(named.values()), tuple(named))], []
+        return [Source(scan_of_sequence(first), "nifti", tuple(named.values()), tuple(named))], []
     return find_scans(scans, wanted)

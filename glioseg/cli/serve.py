@@ -30,9 +30,9 @@ def serve(
         list[str] | None, typer.Option(help="Another name under which clients reach this server.")
     ] = None,
     max_upload: Annotated[int, typer.Option(min=1, help="Largest upload in MB.")] = 1024,
-    max_values: Annotated[
-        int, typer.Option(min=1, help="Largest scan: slices x height x width x channels, in millions.")
-    ] = 300,
+    max_memory: Annotated[
+        int, typer.Option(min=64, help="Memory for all scans that are held or being read, in MB.")
+    ] = 768,
     queue: Annotated[int, typer.Option(min=1, help="Segmentations that may wait.")] = 8,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page.")] = True,
@@ -56,7 +56,7 @@ def serve(
         demo=demo,
         upload_bytes=max_upload << 20,
         unpacked_bytes=max_upload << 21,
-        values=max_values * 1_000_000,
+        memory_bytes=max_memory << 20,
         queue=queue,
     )
     start_server(settings, open_browser, typer.echo)

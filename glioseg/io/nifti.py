@@ -257,7 +257,9 @@ def _values(path: Path, image: Any, shape: tuple[int, ...], channels: int) -> np
             exact = np.float64 if image.get_data_dtype().itemsize > 2 else np.float32
             with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as not finite
                 values = np.asarray(data, dtype=exact)
-    except (OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error) as error:
+    except MemoryError as error:
+        raise InputError(Fault("memory.ran_out", path)) from error
+    except (OSError, EOFError, ValueError, OverflowError, zlib.error) as error:
         raise InputError(_damaged(path, error)) from error
     if values.dtype.names is not None:
         values = np.stack([values[name] for name in values.dtype.names], axis=-1)

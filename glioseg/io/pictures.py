@@ -198,7 +198,7 @@ def _decode_tiff(path: Path) -> Pages:
     except InputError:
         raise
     except MemoryError as error:
-        raise InputError(_damaged(path, "TIFF", Phrase("pictures.memory"))) from error
+        raise InputError(Fault("memory.ran_out", path)) from error
     except OSError as error:
         with reading(path):
             raise error
@@ -346,6 +346,8 @@ def _pillow(path: Path, data: bytes, kind: str, *, sixteen_bit_rgb: bool = False
             pixels = _sixteen_bit_rgb(path, data) if sixteen_bit_rgb else np.asarray(image)
     except InputError:
         raise
+    except MemoryError as error:
+        raise InputError(Fault("memory.ran_out", path)) from error
     except Exception as error:
         # Pillow raises OSError, SyntaxError, struct.error and others on damaged files
         raise InputError(_damaged(path, kind, error)) from error

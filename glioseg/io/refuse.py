@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from glioseg.errors import Fault, InputError
+from glioseg.io.memory import check_memory
 from glioseg.words import Phrase
 
 MAX_SIDE = 8192
@@ -76,6 +77,8 @@ def read_fault(path: Path, error: OSError) -> Fault:
         return Fault("io.folder_for_file", path)
     if error.errno == errno.ENAMETOOLONG:
         return Fault("io.long_name", path)
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return Fault("files.handles", path)
     return Fault("io.not_read", path, reason=error.strerror or error)
 
 
@@ -109,7 +112,7 @@ def check_size(path: Path, shape: Sequence[int], *, stored_bytes: int | None = N
         stored_bytes: most bytes of voxels that the file can hold, if that is known.
 
     Raises:
-        InputError: a size is 0 or too large.
+        InputError: a size is 0 or too large, or the memory cannot hold it.
     """
     slices, height, width, channels = (int(size) for size in shape)
     one_slice = Phrase(
@@ -124,3 +127,4 @@ def check_size(path: Path, shape: Sequence[int], *, stored_bytes: int | None = N
         raise InputError(Fault("io.too_large", path, size=found, **most))
     if stored_bytes is not None and values > stored_bytes:
         raise InputError(Fault("io.too_short", path, size=found))
+    check_memory(path, slices * height * width, channels)

@@ -14,9 +14,11 @@ import numpy as np
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io.names import listed
 from glioseg.measure.metrics.registry import METRICS, EmptyRule, Metric, Unit
+from glioseg.measure.protocol_text import as_phrase
 from glioseg.measure.statistics import Interval, Statistic, bootstrap_interval
+from glioseg.words import Phrase
 
-_EMPTY = {"perfect": "count as perfect", "worst": "count as the worst value", "skip": "are left out"}
+_EMPTY = ("perfect", "worst", "skip")
 
 
 @dataclass(frozen=True)
@@ -91,20 +93,32 @@ class Protocol:
         """The metric of this protocol."""
         return METRICS[self.metric]
 
-    def describe(self) -> str:
-        """The protocol as one sentence."""
-        tolerance = "" if self.tolerance is None else f" within {self.tolerance:g} {self.measured_in}"
-        length = f" in {self.measured_in}" if self.declaration.is_length else ""
-        sequences = "" if self.sequences == "all" else f"{self.sequences}, "
-        grid = "the scan's own grid" if self.grid == "own" else f"grid {self.grid}"
-        empty = self.empty or self.declaration.empty.both
-        patients = f"{len(self.patients)} patient{'' if len(self.patients) == 1 else 's'}"
-        return (
-            f"{self.declaration.title}{length}{tolerance}, counted by {self.unit}, on {grid}, "
-            f"{self.slices} slices, {sequences}probability >= {self.threshold:g}, "
-            f"postprocessing: {self.postprocessing}, two empty masks {_EMPTY[empty]}, "
-            f"{patients}, checkpoint: {self.checkpoint}."
-        )
+    def describe(self) -> Phrase:
+        """The protocol as one sentence; English as a text, in another language by :meth:`Phrase.text`."""
+        unit = as_phrase(self.measured_in)
+        length = Phrase("protocol.in_unit", unit=unit) if self.declaration.is_length else ""
+        within = ""
+        if self.tolerance is not None:
+            within = Phrase("protocol.within", tolerance=f"{self.tolerance:g}", unit=unit)
+        count = len(self.patients)
+        facts = {
+            "metric": Phrase(f"metric.{self.metric}"),
+            "length": length,
+            "tolerance": within,
+            "unit": as_phrase(str(self.unit)),
+            "grid": as_phrase(self.grid)
+            if self.grid == "own"
+            else Phrase("protocol.grid", grid=as_phrase(self.grid)),
+            "slices": as_phrase(self.slices),
+            "threshold": f"{self.threshold:g}",
+            "postprocessing": as_phrase(self.postprocessing),
+            "empty": as_phrase(self.empty or self.declaration.empty.both),
+            "patients": Phrase("compare.patient") if count == 1 else Phrase("compare.patients", count=count),
+            "checkpoint": as_phrase(self.checkpoint),
+        }
+        if self.sequences == "all":
+            return Phrase("protocol.sentence", **facts)
+        return Phrase("protocol.sentence_of_sequences", **facts, sequences=as_phrase(self.sequences))
 
     def to_dict(self) -> dict[str, Any]:
         """The protocol as plain JSON types."""

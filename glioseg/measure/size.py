@@ -42,8 +42,26 @@ def diameters(region: BoolArray, spacing: tuple[float, float] = (1.0, 1.0)) -> t
 
 
 def largest_diameter(mask: Segmentation) -> tuple[float, str]:
-    """Greatest extent of the lesion on one slice, corner to corner, and its unit: ``mm`` or ``pixels``."""
+    """Greatest extent of one lesion on one slice, corner to corner, and its unit: ``mm`` or ``pixels``.
+
+    Regions of a slice that do not touch by the edge of a pixel are measured each by itself.
+    """
+    from scipy import ndimage
+
     spacing = mask.grid.spacing
     in_plane = (spacing[1], spacing[2]) if spacing else (1.0, 1.0)
-    lengths = [diameters(region, in_plane)[0] for region in mask.mask if region.any()]
-    return round(max(lengths, default=0.0), 2), "mm" if spacing else "pixels"
+    boxes = []
+    for voxels in mask.voxels:
+        if not voxels.any():
+            continue
+        labels, _ = ndimage.label(voxels > 0)
+        for label, box in enumerate(ndimage.find_objects(labels), start=1):
+            sides = [(side.stop - side.start) * size for side, size in zip(box, in_plane, strict=True)]
+            boxes.append((float(np.hypot(*sides)), labels[box], label))
+    longest = 0.0
+    # No region is longer than the diagonal of its box: once that is shorter, the others need no measuring.
+    for diagonal, labels, label in sorted(boxes, key=lambda each: -each[0]):
+        if diagonal <= longest:
+            break
+        longest = max(longest, diameters(labels == label, in_plane)[0])
+    return round(longest, 2), "mm" if spacing else "pixels"

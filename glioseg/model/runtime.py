@@ -61,9 +61,31 @@ class OnnxRuntime:
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise InputError(Fault("model.not_onnx", path, reason=reason)) from error
         self.fingerprint = hashlib.sha256(content).hexdigest()[:16]
+<<<<<<< HEAD
+=======
+        self.input = self.session.get_inputs()[0]
+        self.metadata: dict[str, str] = dict(self.session.get_modelmeta().custom_metadata_map)
+        self._size: tuple[int, ...] | None = None  # of the images of the last batch
+
+    def shrink(self) -> None:
+        """Give back the memory that is kept for the next batch, which takes the time of one image.
+
+        ONNX Runtime keeps the memory of the largest batch in an arena of its own for as long as the model is
+        loaded, unless a run is told to shrink it.
+        """
+        if self._size is None:
+            return
+        import onnxruntime
+
+        options = onnxruntime.RunOptions()
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        self.session.run(None, {self.input.name: np.zeros((1, *self._size), np.float32)}, options)
+        self._size = None
+>>>>>>> main
 
     def __call__(self, images: Array) -> Array:
         """Logits of a batch."""
+        self._size = images.shape[1:]
         result: Any = self.session.run(None, {self.input.name: np.ascontiguousarray(images, np.float32)})[0]
         logits: Array = result
         return logits
@@ -108,6 +130,11 @@ class Greatest(OnnxRuntime):
         super().__init__(path, threads)
         self.other = OnnxRuntime(other, threads)
         self.fingerprint += self.other.fingerprint
+
+    def shrink(self) -> None:
+        """Give back the memory that both networks keep for the next batch."""
+        super().shrink()
+        self.other.shrink()
 
     def __call__(self, images: Array) -> Array:
         """The greater logits of a batch."""

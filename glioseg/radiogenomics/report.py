@@ -103,7 +103,7 @@ def _published(study: AssociationStudy) -> Table | None:
         if (one.feature, one.column, one.level) == (_BEVR, "RNASeqCluster", "2"):
             counted = str(one.area.positives + one.area.negatives) if isinstance(one.area, Auc) else "0"
             what = "AUC of 1 / bounding ellipsoid volume ratio, RNASeqCluster = 2"
-            rows.append([what, wording.PUBLISHED_AUC, format_auc(one.area), counted, ""])
+            rows.append([what, wording.published_area(), format_auc(one.area), counted, ""])
     caption = "P-values without correction, as the paper gives them. They move with the choice of patients."
     return Table(["", "paper, 110 patients", "here", "patients", ""], rows, caption) if rows else None
 

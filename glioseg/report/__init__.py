@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from glioseg.report.experiments import Headline, write_report
-from glioseg.report.words import LANGUAGES, check_language
+from glioseg.report.language import check_language
+from glioseg.words import LANGUAGES
 
 __all__ = ["LANGUAGES", "Headline", "check_language", "write_report"]

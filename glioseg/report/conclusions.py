@@ -19,22 +19,20 @@ UNSETTLED = 0.05
 
 def conclusions(page: Page) -> list[Block]:
     """The section: ranking, each row against the baseline, single patients, faults, learning."""
-    word = page.words
     if not page.scored:
-        return [Paragraph(word["concludes_nothing"]), *_learning(page)]
+        return [Paragraph(page.say("report.concludes.nothing")), *_learning(page)]
     ranked = sorted(page.scored, key=lambda row: -scores_of(row, BASELINE_SCORE).mean)
-    blocks: list[Block] = [Heading(word["ranking"], 3), *_ranking(page, ranked)]
+    blocks: list[Block] = [Heading(page.say("report.ranking"), 3), *_ranking(page, ranked)]
     for key, found in (
-        ("against_baseline", _against(page)),
-        ("single", _single(page, ranked)),
-        ("lessons", _lessons(page)),
+        ("report.against_baseline", _against(page)),
+        ("report.single", _single(page, ranked)),
+        ("report.lessons", _lessons(page)),
     ):
-        blocks += [Heading(word[key], 3), *found] if found else []
+        blocks += [Heading(page.say(key), 3), *found] if found else []
     return [*blocks, *_learning(page)]
 
 
 def _ranking(page: Page, ranked: Sequence[Row]) -> list[Block]:
-    word = page.words
     scores = {row.name: scores_of(row, BASELINE_SCORE) for row in ranked}
     medians = {name: each.median for name, each in scores.items()}
     means = {name: each.mean for name, each in scores.items()}
@@ -52,14 +50,17 @@ def _ranking(page: Page, ranked: Sequence[Row]) -> list[Block]:
             ]
         )
     if len(ranked) == 1:
-        said = [word["ranks_one"].format(row=ranked[0].name)]
+        said = [page.say("report.ranks_one", row=ranked[0].name)]
     else:
         best = max(medians, key=lambda name: medians[name])
         said = [
-            word["ranks_first_both" if best == ranked[0].name else "ranks_first"].format(
-                row=ranked[0].name, other=best
+            page.say(
+                "report.ranks_first_both" if best == ranked[0].name else "report.ranks_first",
+                row=ranked[0].name,
+                other=best,
             ),
-            word["ranks_ranges"].format(
+            page.say(
+                "report.ranks_ranges",
                 mean_low=number(min(means.values())),
                 mean_high=number(max(means.values())),
                 median_low=number(min(medians.values())),
@@ -69,10 +70,14 @@ def _ranking(page: Page, ranked: Sequence[Row]) -> list[Block]:
     compared = [one for one in page.comparisons.values() if one.second is page.baseline]
     if compared:
         found = sum(one.verdict in ("better", "worse") for one in compared)
-        said.append(word["ranks_some" if found else "ranks_none"].format(found=found, compared=len(compared)))
+        said.append(
+            page.say(
+                "report.ranks_some" if found else "report.ranks_none", found=found, compared=len(compared)
+            )
+        )
     keys = ("place", "row", "reference", "median", "place_median")
-    header = [word[f"column_{key}"] for key in keys]
-    return [Table(header, table, word["ranking_caption"]), Paragraph(page.gap.join(said))]
+    header = [page.say(f"report.column.{key}") for key in keys]
+    return [Table(header, table, page.say("report.ranking_caption")), Paragraph(page.gap.join(said))]
 
 
 def _place(name: str, values: dict[str, float]) -> int:
@@ -82,17 +87,17 @@ def _place(name: str, values: dict[str, float]) -> int:
 
 def _against(page: Page) -> list[Block]:
     """For each row, whether it differs from the baseline beyond noise."""
-    word, baseline = page.words, page.baseline
+    baseline = page.baseline
     others = [row for row in page.rows if row is not baseline]
     if not others:
         return []
     said = []
     if _collapsed(baseline):
-        said.append(word["concludes_baseline_collapsed"].format(row=baseline.name))
+        said.append(page.say("report.concludes.baseline_collapsed", row=baseline.name))
     for row in others:
         one = page.comparisons.get((row.name, baseline.name))
         if one is None:
-            said.append(word["concludes_untold"].format(row=row.name))
+            said.append(page.say("report.concludes.untold", row=row.name))
             continue
         tables = dict.fromkeys(
             key.split(".")[0]
@@ -103,17 +108,18 @@ def _against(page: Page) -> list[Block]:
         if key == "better" and len(tables) > 1:
             key = "several"
         facts = {"row": row.name, "numbers": numbers_of(page, one), "tables": ", ".join(tables)}
-        said.append(word[f"concludes_{key}"].format(**facts))
+        said.append(page.say(f"report.concludes.{key}", **facts))
     if any(len(one.first.runs) == len(one.second.runs) == 1 for one in page.comparisons.values()):
-        said.append(word["concludes_one_seed"])
+        said.append(page.say("report.concludes.one_seed"))
     return [Notes(said)]
 
 
 def numbers_of(page: Page, one: RowComparison) -> str:
     """The numbers of a comparison in one sentence."""
     patients = one.patients
-    return page.words["comparison"].format(
-        statistic=page.words[patients.statistic],
+    return page.say(
+        "report.comparison",
+        statistic=page.say(f"report.statistic.{patients.statistic}"),
         difference=f"{patients.difference:+.3f}",
         low=f"{patients.interval.low:+.3f}",
         high=f"{patients.interval.high:+.3f}",
@@ -129,7 +135,6 @@ def _collapsed(row: Row) -> bool:
 
 def _single(page: Page, ranked: Sequence[Row]) -> list[Block]:
     """The range of each mean without one patient, and the order without the one that does most."""
-    word = page.words
     values = {row.name: scores_of(row, BASELINE_SCORE).counted for row in ranked}
     found = {name: one for name, each in values.items() if (one := influence(each)) is not None}
     if not found:
@@ -146,16 +151,21 @@ def _single(page: Page, ranked: Sequence[Row]) -> list[Block]:
     ]
     name, most = max(found.items(), key=lambda item: abs(item[1].without - item[1].mean))
     said = [
-        word["moves_most"].format(
-            row=name, patient=most.patient, mean=number(most.mean), without=number(most.without)
+        page.say(
+            "report.moves_most",
+            row=name,
+            patient=most.patient,
+            mean=number(most.mean),
+            without=number(most.without),
         )
     ]
     if len(found) > 1:
         left = {name: mean_without(values[name], most.patient) for name in found}
         order = sorted(left, key=lambda name: -left[name])
-        key = "without_order_same" if order == list(found) else "without_order_changes"
+        key = "report.without_order_same" if order == list(found) else "report.without_order_changes"
         said.append(
-            word[key].format(
+            page.say(
+                key,
                 patient=most.patient,
                 low=number(min(left.values())),
                 high=number(max(left.values())),
@@ -164,7 +174,7 @@ def _single(page: Page, ranked: Sequence[Row]) -> list[Block]:
         )
     keys = ("row", "mean", "without_one", "mover", "without_it")
     blocks: list[Block] = [
-        Table([word[f"column_{key}"] for key in keys], table),
+        Table([page.say(f"report.column.{key}") for key in keys], table),
         Paragraph(page.gap.join(said)),
     ]
     return [*blocks, *_protocols(page, ranked)]
@@ -172,7 +182,6 @@ def _single(page: Page, ranked: Sequence[Row]) -> list[Block]:
 
 def _protocols(page: Page, ranked: Sequence[Row]) -> list[Block]:
     """Patients that one and the same network scores far apart under the two protocols."""
-    word = page.words
     apart: dict[str, list[str]] = {}
     for row in ranked:
         own, reference = scores_or_none(row, "own"), scores_of(row, BASELINE_SCORE)
@@ -181,7 +190,8 @@ def _protocols(page: Page, ranked: Sequence[Row]) -> list[Block]:
         for patient, value in own.counted.items():
             other = reference.counted.get(patient, value)
             if abs(value - other) > APART:
-                said = word["protocols_row"].format(
+                said = page.say(
+                    "report.protocols_row",
                     row=row.name,
                     reference=number(other),
                     own=number(value),
@@ -191,14 +201,13 @@ def _protocols(page: Page, ranked: Sequence[Row]) -> list[Block]:
                 apart.setdefault(patient, []).append(said)
     joint = "；" if page.language == "zh" else "; "
     return [
-        Paragraph(word["protocols_apart"].format(patient=patient, rows=joint.join(rows)))
+        Paragraph(page.say("report.protocols_apart", patient=patient, rows=joint.join(rows)))
         for patient, rows in apart.items()
     ]
 
 
 def _lessons(page: Page) -> list[Block]:
     """What each faulty row teaches, by its difference to the corrected one."""
-    word = page.words
     said = []
     for row in page.scored:
         if not row.recipe.loss.name.startswith(FAULTY):
@@ -207,15 +216,16 @@ def _lessons(page: Page) -> list[Block]:
         facts = {"row": row.name, "dsc": number(scores_of(row, BASELINE_SCORE).mean)}
         one = None if other is None else page.comparisons.get((row.name, other.name))
         if other is None or one is None:
-            said.append(word["lesson_alone"].format(**facts))
+            said.append(page.say("report.lesson.alone", **facts))
             continue
         facts |= {"other": other.name, "difference": f"{one.patients.difference:+.3f}"}
         key = "collapsed" if _collapsed(row) and not _collapsed(other) else one.verdict
-        sentences = [word[f"lesson_{key}"].format(**facts)]
+        sentences = [page.say(f"report.lesson.{key}", **facts)]
         faulty, mended = reading_of(row.runs[0].curves), reading_of(other.runs[0].curves)
         if faulty.loss is not None and mended.loss is not None:
             sentences.append(
-                word["lesson_loss"].format(
+                page.say(
+                    "report.lesson.loss",
                     first=number(faulty.first_loss),
                     loss=number(faulty.loss),
                     other_first=number(mended.first_loss),
@@ -228,7 +238,6 @@ def _lessons(page: Page) -> list[Block]:
 
 def _learning(page: Page) -> list[Block]:
     """Epochs to 0.8 and 0.9, how far the last epochs are apart, and the distance of the losses."""
-    word = page.words
     table, notes = [], []
     for row in page.rows:
         readings = [(run, reading_of(run.curves)) for run in row.runs]
@@ -239,8 +248,8 @@ def _learning(page: Page) -> list[Block]:
         table.append(
             [
                 row.name,
-                ", ".join(str(one.to_08 or word["never"]) for _, one in known),
-                ", ".join(str(one.to_09 or word["never"]) for _, one in known),
+                ", ".join(str(one.to_08 or page.say("report.never")) for _, one in known),
+                ", ".join(str(one.to_09 or page.say("report.never")) for _, one in known),
                 ", ".join(f"{low:.3f}–{high:.3f}" for low, high in ends),
                 ", ".join(number(high - low) for low, high in ends),
                 ", ".join(number(one.distance) for _, one in known if one.distance is not None),
@@ -251,12 +260,13 @@ def _learning(page: Page) -> list[Block]:
             if high - low <= UNSETTLED:
                 continue
             label = row.name if len(row.runs) == 1 else run.path.name
-            said = [word["unsettled"].format(run=label, spread=number(high - low))]
+            said = [page.say("report.unsettled", run=label, spread=number(high - low))]
             if one.jumper is not None:
                 patient, least, most = one.jumper
                 count = sum(column.startswith(PATIENT) for column in run.curves)
                 said.append(
-                    word["jumps"].format(
+                    page.say(
+                        "report.jumps",
                         patient=patient,
                         low=number(least),
                         high=number(most),
@@ -268,6 +278,9 @@ def _learning(page: Page) -> list[Block]:
     if not table:
         return []
     keys = ("row", "to_08", "to_09", "ends", "spread", "distance")
-    header = [word[f"column_{key}"] for key in keys]
-    blocks: list[Block] = [Heading(word["learning"], 3), Table(header, table, word["learning_caption"])]
+    header = [page.say(f"report.column.{key}") for key in keys]
+    blocks: list[Block] = [
+        Heading(page.say("report.learning"), 3),
+        Table(header, table, page.say("report.learning_caption")),
+    ]
     return [*blocks, Notes(notes)] if notes else blocks

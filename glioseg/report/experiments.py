@@ -14,8 +14,8 @@ from glioseg.files import make_folder, write_text
 from glioseg.report import figures, methods
 from glioseg.report.conclusions import conclusions, numbers_of
 from glioseg.report.document import Block, Heading, Notes, Paragraph, Table, to_html, to_markdown
+from glioseg.report.language import check_language
 from glioseg.report.page import BASELINE_SCORE, FAULTY, Headline, Page, number, p_value, scores_or_none
-from glioseg.report.words import words
 from glioseg.runs.compare import RowComparison
 from glioseg.runs.record import ProtocolName, read_runs
 from glioseg.runs.rows import Row, differences, group_runs
@@ -39,7 +39,7 @@ def write_report(
     Raises:
         InputError: there is no run, a folder is no run, or there is no such language.
     """
-    words(language)
+    check_language(language)
     if not runs:
         raise InputError(Fault("report.no_runs"))
     headline = headline or Headline()
@@ -52,46 +52,44 @@ def write_report(
 
 def _blocks(page: Page) -> list[Block]:
     """The whole report."""
-    word = page.words
     introduction = [Paragraph(text) for text in page.headline.introduction]
     return [
-        Heading(page.headline.title or word["title"], 1),
-        *(introduction or [Paragraph(word["task_text"])]),
-        Heading(word["experiments"]),
+        Heading(page.headline.title or page.say("report.title"), 1),
+        *(introduction or [Paragraph(page.say("report.task_text"))]),
+        Heading(page.say("report.experiments")),
         *_experiments(page),
-        Heading(word["conclusions"]),
+        Heading(page.say("report.conclusions")),
         *conclusions(page),
         *_faulty(page),
-        Heading(word["changes"]),
+        Heading(page.say("report.changes")),
         *_changes(page),
-        Heading(word["curves"]),
+        Heading(page.say("report.curves")),
         *figures.curves(page),
         *figures.patients(page),
         *figures.examples(page),
-        Heading(word["failures"]),
+        Heading(page.say("report.failures")),
         *_failures(page),
-        Heading(word["cost"]),
+        Heading(page.say("report.cost")),
         *methods.cost(page),
-        Heading(word["task"]),
-        *([Paragraph(word["task_text"])] if introduction else []),
-        Heading(word["data"]),
+        Heading(page.say("report.task")),
+        *([Paragraph(page.say("report.task_text"))] if introduction else []),
+        Heading(page.say("report.data")),
         *methods.data(page),
-        Heading(word["protocol"]),
+        Heading(page.say("report.protocol")),
         *methods.protocol(page),
-        Heading(word["statistics"]),
+        Heading(page.say("report.statistics")),
         *_statistics(page),
-        Heading(word["environment"]),
+        Heading(page.say("report.environment")),
         *methods.environment(page),
     ]
 
 
 def _experiments(page: Page) -> list[Block]:
-    word = page.words
     published = page.headline.published
     keys = ["row", "runs", "best", "epoch", "reference", "median", "own"]
-    header = [word[f"column_{key}"] for key in keys]
-    header += [word["column_published"]] if published else []
-    header += [word["column_difference"], word["column_verdict"]]
+    header = [page.say(f"report.column.{key}") for key in keys]
+    header += [page.say("report.column.published")] if published else []
+    header += [page.say("report.column.difference"), page.say("report.column.verdict")]
     table = []
     for row in page.rows:
         best = [dsc for dsc, _ in row.best]
@@ -108,28 +106,27 @@ def _experiments(page: Page) -> list[Block]:
         one = page.comparisons.get((row.name, page.baseline.name))
         cells += [f"{one.patients.difference:+.3f}" if one else "", _verdict(page, row)]
         table.append(cells)
-    notes = [word["experiments_caption"]]
+    notes = [page.say("report.experiments_caption")]
     if published:
-        notes.append(word["published_note"])
+        notes.append(page.say("report.published_note"))
     if any(len(row.runs) == 1 for row in page.rows):
-        notes.append(word["one_seed"])
+        notes.append(page.say("report.one_seed"))
     return [Table(header, table), Notes(notes)]
 
 
 def _verdict(page: Page, row: Row) -> str:
-    word = page.words
     if any(run.manifest.get("status") == "failed" for run in row.runs):
-        return word["verdict_failed"]
+        return page.say("report.verdict.failed")
     if row.name in page.incomparable:
-        return word["verdict_unscored"]
+        return page.say("report.verdict.unscored")
     if any(run.collapse for run in row.runs):
-        return word["verdict_collapsed"]
+        return page.say("report.verdict.collapsed")
     if row is page.baseline:
-        return word["verdict_baseline"]
+        return page.say("report.verdict.baseline")
     one = page.comparisons.get((row.name, page.baseline.name))
     if one is None or one.verdict == "few":
-        return word["verdict_unscored"]
-    return word[f"verdict_{_shown(one)}"]
+        return page.say("report.verdict.unscored")
+    return page.say(f"report.verdict.{_shown(one)}")
 
 
 def _shown(one: RowComparison) -> str:
@@ -140,31 +137,33 @@ def _shown(one: RowComparison) -> str:
 
 def _sentence(page: Page, one: RowComparison) -> str:
     """What a comparison found, and its numbers."""
-    word = page.words
     patients = one.patients
     numbers = numbers_of(page, one)
     shown = _shown(one)
     verdict = {"better": "helped", "worse": "harmed"}.get(shown, shown)
     seeds = ""
     if patients.better is not None and one.verdict == "equal" and not one.same_recipe:
-        seeds = word["equal_seeds"].format(spread=number(one.seed_spread)) + page.gap
-    return f"{word[verdict]}{page.gap}{seeds}{numbers}"
+        seeds = page.say("report.equal_seeds", spread=number(one.seed_spread)) + page.gap
+    return f"{page.say(f'report.outcome.{verdict}')}{page.gap}{seeds}{numbers}"
 
 
 def _changes(page: Page) -> list[Block]:
-    word = page.words
     blocks: list[Block] = []
     for row in page.rows:
         blocks.append(Heading(row.name, 3))
         if row is page.baseline:
-            blocks.append(Paragraph(page.gap.join([_trained(page, row), word["baseline"]])))
+            blocks.append(Paragraph(page.gap.join([_trained(page, row), page.say("report.baseline")])))
             continue
         changes = [
-            word["change"].format(key=key, value=_value(page, value), base=_value(page, base))
+            page.say("report.change", setting=key, value=_value(page, value), base=_value(page, base))
             for key, value, base in differences(row.recipe, page.baseline.recipe)
         ]
         joint = "；" if page.language == "zh" else "; "
-        text = word["changed"].format(changes=joint.join(changes)) if changes else word["unchanged"]
+        text = (
+            page.say("report.changed", changes=joint.join(changes))
+            if changes
+            else page.say("report.unchanged")
+        )
         blocks.append(Paragraph(text))
         one = page.comparisons.get((row.name, page.baseline.name))
         collapse = _collapse(page, row)
@@ -177,7 +176,8 @@ def _trained(page: Page, row: Row) -> str:
     """What was run, from the run: a recipe's summary speaks of its own settings, which a study changes."""
     recipe = row.recipe
     epochs = dict.fromkeys(len(run.curves.get("epoch", ())) for run in row.runs)
-    return page.words["baseline_run"].format(
+    return page.say(
+        "report.baseline_run",
         network=recipe.network.name,
         loss=recipe.loss.name,
         size=recipe.prepare.size,
@@ -187,57 +187,58 @@ def _trained(page: Page, row: Row) -> str:
 
 
 def _value(page: Page, value: Any) -> str:
-    return page.words["absent"] if value is None else str(value)
+    return page.say("report.absent") if value is None else str(value)
 
 
 def _faulty(page: Page) -> list[Block]:
     """What the rows show whose loss is faulty on purpose."""
-    word = page.words
     found: list[Block] = []
     for row in page.rows:
         if not row.recipe.loss.name.startswith(FAULTY):
             continue
         kind = "no_sigmoid" if "without_sigmoid" in row.recipe.loss.name else "double_sigmoid"
-        parts = [word[f"faulty_{kind}"].format(row=row.name, **_outcome(page, row)), *_collapse(page, row)]
+        parts = [
+            page.say(f"report.faulty.{kind}", row=row.name, **_outcome(page, row)),
+            *_collapse(page, row),
+        ]
         other = page.corrected.get(row.name)
         if other is not None:
-            parts.append(word["faulty_corrected"].format(row=other.name, **_outcome(page, other)))
+            parts.append(page.say("report.faulty_corrected", row=other.name, **_outcome(page, other)))
             one = page.comparisons.get((row.name, other.name))
-            parts += [word["faulty_difference"].format(text=_sentence(page, one))] if one else []
+            parts += [page.say("report.faulty_difference", text=_sentence(page, one))] if one else []
         found.append(Paragraph(page.gap.join(parts)))
-    return [Heading(word["faulty"]), *found] if found else []
+    return [Heading(page.say("report.faulty")), *found] if found else []
 
 
 def _outcome(page: Page, row: Row) -> dict[str, str]:
     losses = [run.curves["loss"][-1] for run in row.runs if run.curves.get("loss")]
     scores = scores_or_none(row, BASELINE_SCORE)
     return {
-        "loss": number(float(np.mean(losses))) if losses else page.words["absent"],
-        "dsc": number(scores.mean) if scores is not None else page.words["verdict_unscored"],
+        "loss": number(float(np.mean(losses))) if losses else page.say("report.absent"),
+        "dsc": number(scores.mean) if scores is not None else page.say("report.verdict.unscored"),
     }
 
 
 def _failures(page: Page) -> list[Block]:
-    word = page.words
     notes = []
     for row in page.rows:
         for run in row.runs:
             name, status = run.path.name, run.manifest.get("status")
             if status == "failed":
                 reason = run.manifest.get("failure", "")
-                notes.append(word["failure_stopped"].format(run=name, reason=reason))
+                notes.append(page.say("report.failure.stopped", run=name, reason=reason))
             elif status != "finished":
-                notes.append(word["failure_unfinished"].format(run=name, status=status))
+                notes.append(page.say("report.failure.unfinished", run=name, status=status))
             elif run.evaluation is None:
                 command = f"glioseg evaluate {name} DATA"
-                notes.append(word["failure_unscored"].format(run=name, command=command))
+                notes.append(page.say("report.failure.unscored", run=name, command=command))
         notes += _collapse(page, row)
     notes += [
-        word["failure_mixed"].format(row=row.name, reason=page.incomparable[row.name])
+        page.say("report.failure.mixed", row=row.name, reason=page.incomparable[row.name])
         for row in page.rows
         if row.name in page.incomparable and all(run.evaluation for run in row.runs)
     ]
-    return [Notes(notes)] if notes else [Paragraph(word["failures_none"])]
+    return [Notes(notes)] if notes else [Paragraph(page.say("report.failures_none"))]
 
 
 def _collapse(page: Page, row: Row) -> list[str]:
@@ -246,7 +247,8 @@ def _collapse(page: Page, row: Row) -> list[str]:
         if run.collapse is not None and run.evaluation is not None:
             own = run.evaluation.own
             found.append(
-                page.words[f"failure_{run.collapse}"].format(
+                page.say(
+                    f"report.failure.{run.collapse}",
                     run=run.path.name,
                     sensitivity=number(own["sensitivity"].mean),
                     precision=number(own["precision"].mean),
@@ -256,16 +258,15 @@ def _collapse(page: Page, row: Row) -> list[str]:
 
 
 def _statistics(page: Page) -> list[Block]:
-    word = page.words
-    blocks: list[Block] = [Paragraph(word["statistics_text"])]
+    blocks: list[Block] = [Paragraph(page.say("report.statistics_text"))]
     if page.comparisons:
         header = [
-            word["column_row"],
-            word["column_against"],
-            word["column_difference_of_means"],
-            word["column_interval"],
-            word["column_p"],
-            word["column_adjusted"],
+            page.say("report.column.row"),
+            page.say("report.column.against"),
+            page.say("report.column.difference_of_means"),
+            page.say("report.column.interval"),
+            page.say("report.column.p"),
+            page.say("report.column.adjusted"),
         ]
         table = [
             [

@@ -23,36 +23,40 @@ TILE = 200
 
 def curves(page: Page) -> list[Block]:
     """Loss and DSC by epoch, a line a row."""
-    word, label = page.words, page.labels
-    labels = {column: label[f"curve_{column}"] for column in CURVES}
+    labels = {column: page.label(f"report.curve.{column}") for column in CURVES}
     runs = {page.drawn(row): [run.curves for run in row.runs] for row in page.rows}
     run_curves_plot(runs, page.out / "curves.png", labels, page.font)
-    return [Picture("curves.png", word["curves_caption"].format(weight=SMOOTHING))]
+    return [Picture("curves.png", page.say("report.curves_caption", weight=SMOOTHING))]
 
 
 def patients(page: Page) -> list[Block]:
     """Scores by patient: all rows in one figure, and each row's bars."""
-    word, label = page.words, page.labels
     if not page.scored:
         return []
     scores = {row.name: scores_of(row, BASELINE_SCORE) for row in page.scored}
     drawn = {page.drawn(row): scores[row.name] for row in page.scored}
-    patients_plot(drawn, page.out / "patients.png", label["patients_axis"], page.font)
+    patients_plot(drawn, page.out / "patients.png", page.label("report.patients_axis"), page.font)
     blocks: list[Block] = [
-        Heading(word["patients"]),
-        Picture("patients.png", word["patients_caption"]),
+        Heading(page.say("report.patients")),
+        Picture("patients.png", page.say("report.patients_caption")),
         *_widest(page),
     ]
     for place, (name, each) in enumerate(scores.items()):
         file = f"dsc_{place:02d}.png"
-        own = label is page.words
+        own = page.label_language == page.language
         foot = fill(
             page.described(each) if own else each.protocol.describe(),
             90 if own and page.language == "zh" else 170,
         )
-        labels = DscLabels(label["mean"], label["median"], label["skipped"], "DSC", foot)
+        labels = DscLabels(
+            page.label("report.statistic.mean"),
+            page.label("report.statistic.median"),
+            page.label("report.skipped"),
+            "DSC",
+            foot,
+        )
         dsc_plot(each, page.out / file, labels, page.font)
-        blocks.append(Picture(file, word["bars_caption"].format(row=name)))
+        blocks.append(Picture(file, page.say("report.bars_caption", row=name)))
     return blocks
 
 
@@ -66,7 +70,8 @@ def _widest(page: Page) -> list[Block]:
     ranges = {patient: [each[patient] for each in scores] for patient in sorted(shared)}
     patient = max(ranges, key=lambda patient: max(ranges[patient]) - min(ranges[patient]))
     low, high = min(ranges[patient]), max(ranges[patient])
-    text = page.words["widest"].format(
+    text = page.say(
+        "report.widest",
         patient=patient,
         low=number(low),
         high=number(high),
@@ -78,7 +83,6 @@ def _widest(page: Page) -> list[Block]:
 
 def examples(page: Page) -> list[Block]:
     """Best, median and worst patient by the mean over the rows."""
-    word = page.words
     shown = [row for row in page.scored if not row.folds] or page.scored
     if not shown:
         return []
@@ -94,12 +98,15 @@ def examples(page: Page) -> list[Block]:
             for number, row in enumerate(shown, start=1):
                 pictures[row.name, patient] = _example(row, patient, number)
     except InputError as error:
-        return [Heading(word["examples"]), Paragraph(word["examples_missing"].format(reason=error))]
+        return [
+            Heading(page.say("report.examples")),
+            Paragraph(page.say("report.examples_missing", reason=error)),
+        ]
     sheet = tile([pictures[row.name, patient] for row in shown for patient in patients], len(patients))
     write_png(sheet, page.out / "examples.png")
     rows = "; ".join(f"{place} {row.name}" for place, row in enumerate(shown, start=1))
-    caption = word["examples_caption"].format(patients=", ".join(patients), rows=rows)
-    return [Heading(word["examples"]), Picture("examples.png", caption)]
+    caption = page.say("report.examples_caption", patients=", ".join(patients), rows=rows)
+    return [Heading(page.say("report.examples")), Picture("examples.png", caption)]
 
 
 def _example(row: Row, patient: str, place: int) -> Pixels:

@@ -16,7 +16,6 @@ from glioseg.runs.rows import Row
 
 def cost(page: Page) -> list[Block]:
     """Parameters, arithmetic and time of each row."""
-    word = page.words
     costs = _costs(page)
     keys = ("row", "parameters", "gmacs", "seconds", "minutes")
     table = []
@@ -33,8 +32,8 @@ def cost(page: Page) -> list[Block]:
             ]
         )
     threads = next(iter(costs.values())).threads
-    header = [word[f"column_{key}"] for key in keys]
-    return [Table(header, table), Paragraph(word["cost_caption"].format(threads=threads))]
+    header = [page.say(f"report.column.{key}") for key in keys]
+    return [Table(header, table), Paragraph(page.say("report.cost_caption", threads=threads))]
 
 
 def _costs(page: Page) -> dict[str, Cost]:
@@ -56,7 +55,6 @@ def _costs(page: Page) -> dict[str, Cost]:
 
 def data(page: Page) -> list[Block]:
     """Patients, slices and split."""
-    word = page.words
     notes: list[str] = []
     for row in page.rows:
         manifests = [run.manifest for run in row.runs]
@@ -64,43 +62,45 @@ def data(page: Page) -> list[Block]:
         train, validation = split.get("train", []), split.get("validation", [])
         if row.folds:
             patients = {patient for one in manifests for patient in one["split"]["validation"]}
-            notes.append(word["data_folds"].format(patients=len(patients), folds=len(manifests)))
+            notes.append(page.say("report.data_folds", patients=len(patients), folds=len(manifests)))
         else:
             notes.append(
-                word["data_patients"].format(
-                    patients=len(train) + len(validation), train=len(train), validation=len(validation)
+                page.say(
+                    "report.data_patients",
+                    patients=len(train) + len(validation),
+                    train=len(train),
+                    validation=len(validation),
                 )
             )
-            notes.append(word["data_validation"].format(patients=", ".join(validation)))
+            notes.append(page.say("report.data_validation", patients=", ".join(validation)))
         slices, lesion = manifests[0].get("training_slices"), manifests[0].get("lesion_slices")
         if slices and lesion is not None:
             share = f"{100 * lesion / slices:.0f}"
-            notes.append(word["data_slices"].format(slices=slices, lesion=lesion, share=share))
+            notes.append(page.say("report.data_slices", slices=slices, lesion=lesion, share=share))
         fingerprint = manifests[0].get("data_fingerprint")
         name = "kfold" if row.folds else split.get("name")
-        notes.append(word["data_split"].format(split=name, fingerprint=fingerprint))
+        notes.append(page.say("report.data_split", split=name, fingerprint=fingerprint))
     return [Notes(list(dict.fromkeys(notes)))]
 
 
 def protocol(page: Page) -> list[Block]:
     """How the scores were made."""
-    word = page.words
-    notes = [word["protocol_curve"]]
+    notes = [page.say("report.protocol_curve")]
     kinds: tuple[ProtocolName, ...] = ("reference", "own")
     for kind in kinds:
         sentences = dict.fromkeys(
             page.described(scores) for row in page.rows if (scores := scores_or_none(row, kind)) is not None
         )
-        notes += [word[f"protocol_{kind}"].format(text=text) for text in sentences]
+        notes += [page.say(f"report.protocol.{kind}", text=text) for text in sentences]
     return [Notes(notes)]
 
 
 def environment(page: Page) -> list[Block]:
     """Machine, packages and commands."""
-    word = page.words
     records = [run for row in page.rows for run in row.runs]
     machines = dict.fromkeys(
-        word["environment_text"].format(
+        page.say(
+            "report.environment_text",
             glioseg=manifest.get("glioseg"),
             python=manifest.get("python"),
             system=manifest.get("system"),
@@ -113,8 +113,8 @@ def environment(page: Page) -> list[Block]:
     commands = [command for run in records for command in _commands(run)]
     return [
         *(Paragraph(text) for text in machines),
-        Heading(word["commands"]),
-        Paragraph(word["commands_text"]),
+        Heading(page.say("report.commands")),
+        Paragraph(page.say("report.commands_text")),
         Commands(commands),
     ]
 

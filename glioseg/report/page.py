@@ -12,10 +12,10 @@ from glioseg.draw import chinese_font
 from glioseg.errors import InputError
 from glioseg.measure import Scores, check_same_protocol
 from glioseg.recipe import Recipe
-from glioseg.report.words import ENGLISH, PROTOCOL_CHINESE, phrase, words
 from glioseg.runs.compare import RowComparison, compare_rows, scores_of
 from glioseg.runs.record import ProtocolName
 from glioseg.runs.rows import Row, differences
+from glioseg.words import sentence
 
 FAULTY = "as_published."
 """What the names of the losses begin with that are faulty on purpose."""
@@ -52,20 +52,23 @@ class Page:
     language: str
     headline: Headline
 
-    @cached_property
-    def words(self) -> Mapping[str, str]:
-        """Texts in the report's language."""
-        return words(self.language)
+    def say(self, code: str, **parameters: object) -> str:
+        """A sentence of the catalogue in the report's language."""
+        return sentence("sentences", code, self.language, **parameters)
 
     @cached_property
     def font(self) -> str | None:
-        """A font that draws them, if an ordinary one does not."""
+        """A font that draws the report's language, if an ordinary one does not."""
         return chinese_font() if self.language == "zh" else None
 
-    @cached_property
-    def labels(self) -> Mapping[str, str]:
-        """Words of the figures: English where no font can draw others."""
-        return self.words if self.language == "en" or self.font else ENGLISH
+    @property
+    def label_language(self) -> str:
+        """The language of the figures: English where no font can draw the report's."""
+        return "en" if self.language == "zh" and not self.font else self.language
+
+    def label(self, code: str) -> str:
+        """A text of the catalogue for a figure."""
+        return sentence("sentences", code, self.label_language)
 
     @property
     def baseline(self) -> Row:
@@ -123,31 +126,13 @@ class Page:
 
     def drawn(self, row: Row) -> str:
         """The name of a row in figures."""
-        return row.name if self.labels is self.words else self.headline.plain.get(row.name, row.name)
+        return (
+            row.name if self.label_language == self.language else self.headline.plain.get(row.name, row.name)
+        )
 
     def described(self, scores: Scores) -> str:
         """The protocol of scores in the report's language."""
-        protocol = scores.protocol
-        if self.language == "en":
-            return protocol.describe()
-        said = {
-            key: phrase(self.language, str(text))
-            for key, text in {
-                "unit": protocol.unit,
-                "slices": protocol.slices,
-                "sequences": protocol.sequences,
-                "postprocessing": protocol.postprocessing,
-                "empty": protocol.empty,
-                "checkpoint": protocol.checkpoint,
-                "grid": protocol.grid,
-            }.items()
-        }
-        return PROTOCOL_CHINESE.format(
-            metric=protocol.declaration.title,
-            threshold=f"{protocol.threshold:g}",
-            patients=len(protocol.patients),
-            **said,
-        )
+        return scores.protocol.describe().text(self.language)
 
 
 def scores_or_none(row: Row, protocol: ProtocolName) -> Scores | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -15,15 +16,16 @@ from starlette.responses import JSONResponse, Response
 
 from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
-from glioseg.scan import Segmentation
+from glioseg.scan import LESION, Segmentation
 from glioseg.server import display, downloads, schemas
-from glioseg.server.faults import Refused, without_folder
+from glioseg.server.corrections import check_revision, decode_slices, replace_mask, replace_slices
+from glioseg.server.faults import Refused, UnfitError, without_folder
 from glioseg.server.jobs import Choice, Job
 from glioseg.server.numbers import as_csv, numbers_of
 from glioseg.server.scans import Entry
-from glioseg.server.schemas import BAD, BINARY, FULL, NO_MASK, NO_SCAN, REFUSALS
+from glioseg.server.schemas import BAD, BINARY, FULL, NO_MASK, NO_SCAN, NUMBERS, REFUSALS
 from glioseg.server.service import Serving, info, read_sample
-from glioseg.server.uploads import read_upload, safe_name
+from glioseg.server.uploads import SERIES_CHOICE, read_upload, safe_name
 
 router = APIRouter(prefix="/api", responses=REFUSALS)
 
@@ -36,6 +38,20 @@ def _entry(id: str, service: Serving) -> Entry:
 
 
 OneEntry = Annotated[Entry, Depends(_entry)]
+
+
+def _drawn(
+    entry: OneEntry,
+    revision: Annotated[
+        int | None, Query(ge=0, description="refuse unless the mask is still the one of this revision")
+    ] = None,
+) -> Entry:
+    check_revision(entry, revision)
+    return entry
+
+
+DrawnEntry = Annotated[Entry, Depends(_drawn)]
+"""The entry, if its mask is the one that the client has seen."""
 
 
 def _masked(entry: Entry) -> Segmentation:
@@ -84,7 +100,13 @@ async def open_sample(name: str, service: Serving) -> schemas.ScanInfo:
     """Open a bundled scan as if it had been uploaded; segmented already if the server did that before."""
     if name not in {sample.name for sample in list_samples().samples}:
         raise Refused(404, Fault("server.no_sample", ""))
-    entry = await service.new_entry(lambda _: read_sample(name), sample=name)
+
+    def read(id: str, folder: Path) -> Entry:
+        scan, truth = read_sample(name)
+        service.store.reserve(id, scan.voxels.nbytes)
+        return Entry(id, folder, scan, truth, sample=name)
+
+    entry = await service.new_entry(read)
     service.worker.recall(entry)
     return info(entry, service)
 
@@ -110,7 +132,8 @@ async def open_sample(name: str, service: Serving) -> schemas.ScanInfo:
                             },
                             "series": {
                                 "type": "array",
-                                "items": {"type": "string"},
+                                "items": {"type": "string", "pattern": SERIES_CHOICE},
+                                "maxItems": 3,
                                 "description": "of DICOM: flair=SERIES, pre=SERIES, post=SERIES",
                             },
                         },
@@ -130,18 +153,16 @@ async def upload(request: Request, service: Serving) -> schemas.ScanInfo:
     SeriesInstanceUID or `none`. A refusal that such a choice would cure lists the `series` there are.
     """
     settings = service.settings
-    id, folder = service.store.new_folder()
-    try:
-        async with request.form(max_files=settings.files, max_fields=16) as form:
-            uploads = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
-            named = [part for name, part in form.multi_items() if name == "series" and isinstance(part, str)]
-            await service.read(folder, lambda: _keep(uploads, folder))
-        found = await service.read(folder, lambda: read_upload(folder, settings, named))
-        entry = service.store.add(Entry(id, folder, *found))
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return info(entry, service)
+
+    def read(id: str, folder: Path) -> Entry:
+        _keep(uploads, folder)
+        reserve = partial(service.store.reserve, id)
+        return Entry(id, folder, *read_upload(folder, settings, named, reserve))
+
+    async with request.form(max_files=settings.files, max_fields=16) as form:
+        uploads = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
+        named = [part for name, part in form.multi_items() if name == "series" and isinstance(part, str)]
+        return info(await service.new_entry(read), service)
 
 
 def _keep(uploads: list[UploadFile], folder: Path) -> None:
@@ -157,7 +178,7 @@ def _keep(uploads: list[UploadFile], folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as out:
                 shutil.copyfileobj(part.file, out, 1 << 20)
-        except OSError:
+        except (FileExistsError, NotADirectoryError):
             faults.append(Fault("server.file_twice", target.name))
     if faults:
         raise InputError(*faults)
@@ -184,13 +205,14 @@ async def segment(
     body = body or schemas.SegmentBody.model_validate({})
     if body.model not in service.worker.models:
         known = ", ".join(service.worker.models)
-        raise InputError(Fault("server.unknown_model", known=known))
+        raise Refused(404, Fault("server.unknown_model", known=known))
     if entry.job is not None and entry.job.state in ("queued", "running") and not entry.job.cancelled:
         raise Refused(409, Fault("server.being_segmented", ""))
     job = service.worker.submit(entry, Choice(body.model, body.flips, body.threshold))
     await _finished(job, request)
+    service.store.settle()
     if job.faults:
-        raise InputError(*without_folder(job.faults, entry.folder))
+        raise UnfitError(*without_folder(job.faults, entry.folder))
     if job.error is not None:
         raise job.error
     if job.state != "done":
@@ -211,8 +233,8 @@ async def _finished(job: Job, request: Request) -> None:
         raise
 
 
-@router.get("/scans/{id}/numbers", response_model=None, responses=NO_MASK)
-def numbers(entry: OneEntry, format: Annotated[str, Query(pattern="^(json|csv)$")] = "json") -> Response:
+@router.get("/scans/{id}/numbers", response_model=None, responses={**NUMBERS, **NO_MASK})
+def numbers(entry: DrawnEntry, format: Annotated[str, Query(pattern="^(json|csv)$")] = "json") -> Response:
     """The numbers of the mask, and against the truth if there is one; `format=csv` for a table."""
     _masked(entry)
     content = numbers_of(entry)
@@ -228,6 +250,10 @@ def view(entry: OneEntry, layer: schemas.Layer) -> Response:
     grid = entry.scan.grid
     if layer == "predicted":
         content = display.mask_volume(_masked(entry).mask, grid)
+    elif layer == "network":
+        if entry.predicted is None:
+            raise Refused(409, Fault("server.no_mask", ""))
+        content = display.mask_volume(entry.predicted.mask, grid)
     elif layer == "true":
         if entry.truth is None:
             raise Refused(409, Fault("server.no_truth", ""))
@@ -241,7 +267,7 @@ def view(entry: OneEntry, layer: schemas.Layer) -> Response:
 
 @router.get("/scans/{id}/mask", response_class=Response, responses={**BINARY, **NO_MASK, **BAD})
 def mask(
-    entry: OneEntry,
+    entry: DrawnEntry,
     format: schemas.MaskFormat = "native",
     which: schemas.Which = "current",
     anonymise: bool = False,
@@ -258,7 +284,16 @@ def mask(
     return _file(downloads.mask_file(entry, _masked(entry), format, anonymise=anonymise))
 
 
-@router.put("/scans/{id}/mask", responses={**NO_SCAN, **BAD})
+@router.put(
+    "/scans/{id}/mask",
+    responses={**NO_MASK, **BAD},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
 async def correct(request: Request, entry: OneEntry) -> dict[str, Any]:
     """Replace the mask by a corrected one and give its numbers.
 
@@ -273,20 +308,63 @@ async def correct(request: Request, entry: OneEntry) -> dict[str, Any]:
             break
     if len(body) != expected:
         code = "server.mask_too_short" if len(body) < expected else "server.mask_too_long"
-        raise InputError(Fault(code, wanted=f"{expected:,}", size=f"{len(body):,}"))
+        raise UnfitError(Fault(code, wanted=f"{expected:,}", size=f"{len(body):,}"))
 
     def keep() -> dict[str, Any]:
-        voxels = np.frombuffer(bytes(body), np.uint8)
-        entry.corrected = (voxels != 0).reshape(entry.scan.grid.shape)
+        voxels = np.frombuffer(body, np.uint8) != 0
+        replace_mask(entry, voxels.astype(np.uint8).reshape(entry.scan.grid.shape))
         return numbers_of(entry)
 
     return await asyncio.to_thread(keep)
 
 
+@router.patch(
+    "/scans/{id}/mask",
+    responses={**NO_MASK, **BAD},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def correct_slices(
+    request: Request, entry: OneEntry, revision: Annotated[int | None, Query(ge=0)] = None
+) -> dict[str, Any]:
+    """Replace some slices of the mask by corrected ones and give the numbers of the mask.
+
+    The body is run-length code in unsigned 32-bit little-endian integers: for each slice its position (from
+    0) and its number of runs, then start, length and label (1: lesion) of each run, in ascending order, in
+    voxels of the slice as the view layers show it; what lies outside the runs is background. The numbers
+    carry the `revision` of the mask; a `revision` in the query that is not the present one is refused.
+    """
+    body = await request.body()
+
+    def keep() -> dict[str, Any]:
+        replace_slices(entry, decode_slices(body, entry.scan.grid.shape, LESION), revision)
+        return numbers_of(entry)
+
+    return await asyncio.to_thread(keep)
+
+
+@router.put("/scans/{id}/truth", responses=NO_MASK)
+def choose_truth(entry: OneEntry, service: Serving, body: schemas.TruthBody) -> schemas.ScanInfo:
+    """Say which labels of the mask that came with the scan are the lesion."""
+    if entry.labelled is None:
+        raise Refused(409, Fault("server.no_truth_labels", ""))
+    known = entry.labelled.labels
+    if not set(body.labels) <= set(known):
+        raise InputError(Fault("server.unknown_label", known=", ".join(map(str, known))))
+    entry.choose_labels(tuple(sorted(set(body.labels))))
+    return info(entry, service)
+
+
 @router.post("/scans/{id}/save", status_code=201, responses=NO_MASK)
-def save(entry: OneEntry, service: Serving) -> schemas.Saved:
+def save(entry: DrawnEntry, service: Serving) -> schemas.Saved:
     """Add scan and mask to the folder of corrected cases, in the layout that `glioseg train` reads."""
     _masked(entry)
+    if entry.corrected is None:
+        raise Refused(409, Fault("server.not_corrected", ""))
     folder = service.settings.corrected
     with service.saving:
         name = downloads.save_corrected(entry, folder)
@@ -302,7 +380,7 @@ def probability(entry: OneEntry) -> Response:
 
 @router.get("/scans/{id}/outlines", response_class=Response, responses={**BINARY, **NO_MASK})
 def outlines(
-    entry: OneEntry,
+    entry: DrawnEntry,
     format: Annotated[str, Query(pattern="^(gif|png)$")] = "gif",
     channel: schemas.Channel = "flair",
 ) -> Response:

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from glioseg.errors import Fault
-from glioseg.runs.patients import Trust, read_patient, stored_mask, stored_trust
+from glioseg.runs.patients import read_patient, stored_mask, stored_trust
 from glioseg.runs.record import ProtocolName
-from glioseg.scan import Scan, Segmentation
 from glioseg.server import schemas
 from glioseg.server.faults import Refused
 from glioseg.server.runs import compare as compare_runs
 from glioseg.server.runs import detail, figures, find_runs, table
+from glioseg.server.scans import Entry
 from glioseg.server.schemas import BINARY, FULL, NO_RUN, REFUSALS
 from glioseg.server.service import Serving, info
 
@@ -56,22 +56,22 @@ def figure(run: OneRun, figure: str) -> Response:
 @router.post("/runs/{name}/patients/{patient}", status_code=201, responses={**NO_RUN, **FULL})
 async def open_patient(run: OneRun, patient: str, service: Serving) -> schemas.ScanInfo:
     """Open a patient of a run with the true mask and, when the run was evaluated, the predicted one."""
-    stored: list[tuple[Segmentation, Trust | None]] = []
 
-    def read(_: Path) -> tuple[Scan, Segmentation | None]:
+    def read(id: str, folder: Path) -> Entry:
         scan, truth = read_patient(run[1], patient)
-        predicted = stored_mask(run[1], scan)
-        if predicted is not None:
-            stored.append((predicted, stored_trust(run[1], scan, predicted)))
-        return scan, truth
+        service.store.reserve(id, scan.voxels.nbytes)
+        entry = Entry(id, folder, scan, truth)
+        entry.predicted = stored_mask(run[1], scan)
+        if entry.predicted is not None:
+            entry.doubts = ("not_stored",)
+            trust = stored_trust(run[1], scan, entry.predicted)
+            if trust is not None:
+                entry.expected_dice, entry.doubts = trust.expected_dice, trust.doubts
+                how = trust.postprocess
+                entry.threshold, entry.postprocessing = how.threshold, how.describe()
+        return entry
 
-    entry = await service.new_entry(read)
-    for mask, trust in stored:
-        entry.predicted, entry.doubts = mask, ("not_stored",)
-        if trust is not None:
-            entry.expected_dice, entry.doubts = trust.expected_dice, trust.doubts
-            entry.threshold, entry.postprocessing = trust.postprocess.threshold, trust.postprocess.describe()
-    return info(entry, service)
+    return info(await service.new_entry(read), service)
 
 
 @router.get("/compare", responses=NO_RUN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from html import escape
@@ -12,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
@@ -19,9 +21,11 @@ from starlette.types import Receive, Scope, Send
 from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
 from glioseg.server import api, api_runs
-from glioseg.server.faults import Refused, fault_reply, unexpected
+from glioseg.server.faults import Refused, UnfitError, fault_reply, unexpected
+from glioseg.server.framework import methods_of, of_framework, of_parameter
 from glioseg.server.guard import Guard
 from glioseg.server.jobs import QueueFull
+from glioseg.server.packing import Packing
 from glioseg.server.page_words import words_script
 from glioseg.server.scans import StoreFull
 from glioseg.server.service import Service
@@ -49,7 +53,7 @@ class Application:
         self.settings = settings
         self.service = Service(settings)
         self.api = _fastapi(self.service)
-        self._guarded = Guard(self.api, settings)
+        self._guarded = Guard(Packing(self.api), settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection; an error after the reply has begun ends here."""
@@ -113,6 +117,8 @@ def _fastapi(service: Service) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(QueueFull, _come_back)
     app.add_exception_handler(StoreFull, _come_back)
+    app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(OSError, _system_error)
     app.add_exception_handler(Exception, _unexpected)
     return app
 
@@ -139,30 +145,39 @@ async def _words() -> Response:
 
 async def _bad_input(request: Request, error: Exception) -> Response:
     assert isinstance(error, InputError)
-    return fault_reply(422, *error.faults)
+    if any(fault.code == "files.full" for fault in error.faults):
+        return fault_reply(507, Fault("server.disk_full"))
+    return fault_reply(409 if isinstance(error, UnfitError) else 422, *error.faults)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """A client that hung up is no error of the server's; nobody reads the reply."""
+    return fault_reply(408, Fault("server.slow_request", request.url.path))
+
+
+async def _system_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OSError)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return fault_reply(507, Fault("server.disk_full"))
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return fault_reply(503, Fault("server.busy"), retry_after=5)
+    return unexpected(error)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if isinstance(error, Refused):
-        fault = error.fault if error.fault.where else error.fault.at(request.url.path)
-    else:  # the framework's own
-        codes = {404: "server.no_address", 405: "server.wrong_method"}
-        code = codes.get(error.status_code, "server.bad_request")
-        fault = Fault(code, request.url.path, reason=error.detail)
-    reply = fault_reply(error.status_code, fault)
+    fault = error.fault if isinstance(error, Refused) else of_framework(error)
+    reply = fault_reply(error.status_code, fault if fault.where else fault.at(request.url.path))
     for name, value in (error.headers or {}).items():
         reply.headers[name] = value
+    if error.status_code == 405:
+        reply.headers["Allow"] = ", ".join(methods_of(request.app, request.url.path)) or "GET"
     return reply
 
 
 async def _bad_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    faults = [
-        Fault("server.bad_parameter", ".".join(str(part) for part in one["loc"]), wanted=one["msg"])
-        for one in error.errors()
-    ]
-    return fault_reply(422, *faults)
+    return fault_reply(422, *map(of_parameter, error.errors()))
 
 
 async def _come_back(request: Request, error: Exception) -> Response:

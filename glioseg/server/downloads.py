@@ -14,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.draw import draw_gif, draw_slices
-from glioseg.errors import Fault, InputError
+from glioseg.errors import Fault
 from glioseg.files import written_whole
 from glioseg.io import write_segmentation
 from glioseg.io.nifti import write_probability
 from glioseg.io.registry import READERS
 from glioseg.scan import Scan, Segmentation, Storage
+from glioseg.server.faults import UnfitError
 from glioseg.server.scans import Entry
 
 
@@ -54,7 +55,7 @@ def mask_file(
     """
     name = plain_name(entry.scan.id)
     if format == "dicom" and mask.storage.format != "dicom":
-        raise InputError(Fault("server.not_dicom", format=mask.storage.format))
+        raise UnfitError(Fault("server.not_dicom", format=mask.storage.format))
     if format in ("tif", "png"):
         files = tuple(Path(f"{name}_{number}.{format}") for number in mask.grid.slice_numbers)
         mask = replace(mask, storage=Storage("slices", files))
@@ -100,7 +101,7 @@ def save_corrected(entry: Entry, folder: Path) -> str:
 
     scan, mask = entry.scan, entry.mask
     if mask is None:
-        raise InputError(Fault("server.nothing_to_save"))
+        raise UnfitError(Fault("server.nothing_to_save"))
     digest = hashlib.sha256(np.ascontiguousarray(scan.voxels).tobytes()).hexdigest()[:8]
     name = f"{plain_name(scan.id)}-{digest}"
     voxels = _for_tiff(scan)

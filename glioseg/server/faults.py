@@ -14,10 +14,13 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from glioseg.errors import PARTS, Fault
+from glioseg.errors import PARTS, Fault, InputError
 from glioseg.words import LANGUAGES, sentence
 
 log = logging.getLogger("glioseg.server")
+
+OF_ONE_KIND = 5
+"""Most different faults of one code that a reply tells one by one."""
 
 
 class Sentences(BaseModel):
@@ -59,6 +62,10 @@ class Faults(BaseModel):
     )
 
 
+class UnfitError(InputError):
+    """A well-formed request that does not fit what it is about: this scan, this mask, these runs (409)."""
+
+
 class Refused(HTTPException):
     """A request that is refused with a status of its own.
 
@@ -89,12 +96,43 @@ def as_dict(fault: Fault) -> dict[str, Any]:
 
 def fault_reply(status: int, *faults: Fault, retry_after: int | None = None) -> JSONResponse:
     """A JSON reply with the faults; ``retry_after`` in seconds."""
-    content: dict[str, Any] = {"faults": [as_dict(each) for each in faults]}
+    content: dict[str, Any] = {"faults": [as_dict(each) for each in gathered(faults)]}
     choices = next(filter(None, (getattr(fault, "series", ()) for fault in faults)), ())
     if choices:
         content["series"] = [asdict(each) for each in choices]
     headers = None if retry_after is None else {"Retry-After": str(retry_after)}
     return JSONResponse(content, status, headers)
+
+
+def gathered(faults: Iterable[Fault]) -> list[Fault]:
+    """The faults with those told once that several files share, and few of one kind: the rest is counted."""
+    alike: dict[tuple[Any, ...], list[Fault]] = {}
+    kinds: dict[str, list[tuple[Any, ...]]] = {}
+    for fault in faults:
+        key = (fault.code, *sorted(fault.parameters.items()))
+        if key not in alike:
+            known = kinds.setdefault(fault.code, [])
+            if len(known) < OF_ONE_KIND:
+                known.append(key)
+            else:
+                key = known[-1]
+        alike.setdefault(key, []).append(fault)
+    return [each[0] if len(each) == 1 else _Shared(each[0], len(each) - 1) for each in alike.values()]
+
+
+class _Shared(Fault):
+    """A fault that other files have, too."""
+
+    def __init__(self, fault: Fault, others: int) -> None:
+        self.__dict__.update(fault.__dict__)
+        self.fault, self.others = fault, others
+
+    def part(self, name: str, language: str = "en") -> str:
+        """A sentence; where it is are the first file and the number of others."""
+        text = self.fault.part(name, language)
+        if name != "where":
+            return text
+        return sentence("sentences", "server.and_others", language, where=text, count=f"{self.others:,}")
 
 
 def without_folder(faults: Iterable[Fault], folder: Path) -> list[Fault]:

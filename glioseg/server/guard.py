@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from http.cookies import SimpleCookie
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -36,6 +37,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app, self.settings = app, settings
+        self.answering = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request, or pass it on with its body watched and its reply's headers set."""
@@ -61,24 +63,36 @@ class Guard:
         if reply is not None:
             await reply(scope, receive, sending)
             return
-        await self.app(scope, self._watched(receive, limit), sending)
+        if self.answering >= self.settings.requests:
+            busy = fault_reply(503, Fault("server.busy"), retry_after=5)
+            await busy(scope, receive, sending)
+            return
+        self.answering += 1
+        try:
+            await self.app(scope, self._watched(receive, limit), sending)
+        finally:
+            self.answering -= 1
 
     def _body_limit(self, scope: Scope) -> int:
         if scope["method"] == "POST" and scope["path"] == "/api/scans":
             return self.settings.upload_bytes
-        if scope["method"] == "PUT" and scope["path"].endswith("/mask"):
-            return self.settings.values
+        if scope["method"] in ("PUT", "PATCH") and scope["path"].endswith("/mask"):
+            return self.settings.memory_bytes
         return SMALL_BODY
 
     def _watched(self, receive: Receive, limit: int) -> Receive:
-        got, more = 0, True
+        """The body, within limits on its size, on silence, and on the time that so many bytes may take."""
+        got, more, settings = 0, True, self.settings
+        started = time.monotonic()
 
         async def watched() -> Message:
             nonlocal got, more
             if not more:
                 return await receive()
+            allowed = settings.slow_seconds + got / settings.slow_rate
+            left = max(0.0, started + allowed - time.monotonic())
             try:
-                message = await asyncio.wait_for(receive(), self.settings.idle_seconds)
+                message = await asyncio.wait_for(receive(), min(settings.idle_seconds, left))
             except asyncio.TimeoutError:
                 raise Refused(408, Fault("server.slow_request", "")) from None
             more = bool(message.get("more_body", False))

@@ -13,6 +13,7 @@ from glioseg.measure.protocol import json_number
 from glioseg.server.scans import Entry
 
 SHOWN_METRICS = ("dice", "iou", "sensitivity", "precision", "hd95", "nsd")
+NO_COLUMNS = ("metrics", "per_slice", "protocol", "revision")
 
 
 def numbers_of(entry: Entry) -> dict[str, Any]:
@@ -24,16 +25,18 @@ def numbers_of(entry: Entry) -> dict[str, Any]:
     """
     from glioseg.measure.size import largest_diameter
 
-    mask, scan = entry.mask, entry.scan
+    with entry.changing:  # mask and revision of one moment
+        mask, by_hand, revision = entry.mask, entry.corrected is not None, entry.revision
+    scan = entry.scan
     if mask is None:
         raise ValueError("numbers need a mask")
     diameter, unit = largest_diameter(mask)
     volume = mask.volume_mm3
-    by_hand = entry.corrected is not None
     expected = None if by_hand or entry.expected_dice is None else round(entry.expected_dice, 4)
     result: dict[str, Any] = {
         "id": scan.id,
         "corrected": by_hand,
+        "revision": revision,
         "slices": scan.grid.shape[0],
         "slices_with_lesion": mask.slices_with_lesion,
         "lesion_voxels": int(mask.mask.sum()),
@@ -77,7 +80,7 @@ def per_slice(mask: np.ndarray[Any, Any]) -> list[int]:
 
 def as_csv(content: dict[str, Any]) -> str:
     """The same as one row under its header."""
-    row = {name: value for name, value in content.items() if name not in ("metrics", "per_slice", "protocol")}
+    row = {name: value for name, value in content.items() if name not in NO_COLUMNS}
     row["filled"], row["flags"] = " ".join(row["filled"]), " ".join(row["flags"])
     for name, metric in (content["metrics"] or {}).items():
         row[name] = metric["value"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import shutil
 import tempfile
@@ -10,17 +11,27 @@ import time
 import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from glioseg.scan import BoolArray, Scan, Segmentation
+from glioseg.errors import Fault, InputError
+from glioseg.files import private_folder, sweep
+from glioseg.scan import Scan, Segmentation
 from glioseg.server.jobs import Job
+from glioseg.server.memory import give_back
 from glioseg.server.settings import Settings
 
 if TYPE_CHECKING:
     from glioseg.io.dicom.match import FoundSeries
+
+
+PROTECTED = {"new": 60.0, "segmented": 5.0, "corrected": 600.0}
+"""Seconds after its last use in which a scan keeps its place although others want it.
+
+A client of a new scan is about to have it segmented; one that looks at a corrected scan thinks.
+"""
 
 
 class StoreFull(Exception):
@@ -39,14 +50,18 @@ class Entry:
         id: unguessable.
         folder: its private folder.
         scan: the scan.
-        truth: the mask that came with it.
+        truth: the mask that came with it, lesion or not.
+        labelled: that mask with its labels, if there are several; ``truth`` holds those that were chosen.
         series: of a DICOM study, all there are.
         sample: name of the bundled scan that it is.
         predicted: the mask that the network made.
         probability: float32 in 0..1 on the scan's grid, behind that mask; missing for masks that were stored.
         expected_dice, doubts: what the model says of that mask.
         threshold, postprocessing: how the predicted mask was made.
-        corrected: the mask as a person left it; on the scan's grid.
+        chosen_labels: labels of ``labelled`` that are the lesion.
+        corrected: the mask as a person left it, if that is another than the predicted one.
+        revision: counts the masks that the entry has had.
+        changing: held while the mask changes.
         job: the last segmentation that was asked for.
         used: when it was last asked for, on the monotonic clock.
     """
@@ -63,56 +78,165 @@ class Entry:
     doubts: tuple[str, ...] = ()
     threshold: float = 0.5
     postprocessing: str = "none"
-    corrected: BoolArray | None = None
+    corrected: Segmentation | None = None
+    revision: int = 0
+    changing: threading.Lock = field(default_factory=threading.Lock)
+    labelled: Segmentation | None = None
+    chosen_labels: tuple[int, ...] = ()
     job: Job | None = None
     used: float = field(default_factory=time.monotonic)
 
     @property
+    def bytes(self) -> int:
+        """Bytes of memory that it holds: voxels, masks and probability."""
+        masks = (self.truth, self.labelled, self.predicted, self.corrected)
+        voxels = [each.voxels for each in masks if each is not None]
+        return sum(map(held_bytes, (self.scan.voxels, self.probability, *voxels)))
+
+    @property
+    def busy(self) -> bool:
+        """Whether a segmentation of it waits or runs."""
+        return self.job is not None and not self.job.cancelled and not self.job.finished.is_set()
+
+    def kept_until(self) -> float:
+        """Until when, on the monotonic clock, no other scan may take its place."""
+        if self.busy:
+            return math.inf
+        seconds = PROTECTED[
+            "corrected" if self.corrected is not None else "segmented" if self.predicted else "new"
+        ]
+        return self.used + seconds
+
+    @property
     def mask(self) -> Segmentation | None:
         """The corrected mask, or else the predicted one."""
-        if self.corrected is not None:
-            return self.scan.segmentation(self.corrected, origin="corrected")
-        return self.predicted
+        return self.predicted if self.corrected is None else self.corrected
+
+    def __post_init__(self) -> None:
+        if self.truth is not None and not self.truth.lesion_or_not:
+            self.labelled = self.truth
+            self.choose_labels(tuple(self.labelled.labels))
+
+    def choose_labels(self, labels: tuple[int, ...]) -> None:
+        """Say which labels of the mask that came with the scan are the lesion; needs ``labelled``."""
+        assert self.labelled is not None
+        mask = np.isin(self.labelled.voxels, labels)
+        self.truth = self.scan.segmentation(mask, origin=self.labelled.origin)
+        self.chosen_labels = labels
+
+
+FOLDER_PREFIX = "glioseg-serve-"
 
 
 class Store:
-    """All entries of a server."""
+    """All entries of a server, and the memory that they and the readers of others take."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.folder = Path(tempfile.mkdtemp(prefix="glioseg-serve-"))  # mode 0700
+        # What servers that were killed left behind.
+        sweep(Path(tempfile.gettempdir()), FOLDER_PREFIX)
+        self.folder = private_folder(FOLDER_PREFIX)
         # Also when nobody closes it, at the latest when the interpreter ends.
         self._end = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self._entries: dict[str, Entry] = {}
+        self._reserved: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def new_folder(self) -> tuple[str, Path]:
-        """An id and its folder, before there is a scan in it.
-
-        Raises:
-            StoreFull: there are as many scans as may be.
-        """
-        with self._lock:
-            if len(self._entries) >= self.settings.scans:
-                raise StoreFull(self._until_room())
+        """An id and its folder, before there is a scan in it."""
         id = secrets.token_urlsafe(18)
         folder = self.folder / secrets.token_hex(8)
         folder.mkdir(mode=0o700)
         return id, folder
 
-    def add(self, entry: Entry) -> Entry:
-        """Keep an entry.
+    def reserve(self, id: str, size: int) -> None:
+        """Make room for one more scan, whose reading takes ``size`` bytes; drops scans that nobody uses.
+
+        The scans that were used least recently go first. What is reserved counts until :meth:`add` or
+        :meth:`release`; a second call for one id replaces the first.
 
         Raises:
-            StoreFull: there are as many scans, or as many values of them, as may be.
+            InputError: a scan of that size never has room.
+            StoreFull: all other scans are in use.
+        """
+        most = self.settings.memory_bytes
+        if size > most:
+            raise InputError(
+                Fault("server.too_much_memory", most=f"{most >> 20:,}", size=f"{(size >> 20) + 1:,}")
+            )
+        end = time.monotonic() + self.settings.room_seconds
+        while True:
+            with self._lock:
+                self._reserved.pop(id, None)
+                dropped, room_at = self._room(size, 1)
+                if room_at is None:
+                    self._reserved[id] = size
+            self._forget(dropped)
+            if room_at is None:
+                return
+            if room_at > end:
+                raise StoreFull(max(1, math.ceil(room_at - time.monotonic())))
+            time.sleep(0.05)
+
+    def release(self, id: str) -> None:
+        """Give back what was reserved."""
+        with self._lock:
+            self._reserved.pop(id, None)
+
+    def add(self, entry: Entry) -> Entry:
+        """Keep an entry, in the place of what was reserved for it.
+
+        Raises:
+            StoreFull: nothing was reserved, and all other scans are in use.
         """
         with self._lock:
-            held = sum(each.scan.voxels.size for each in self._entries.values())
-            over = held + entry.scan.voxels.size > self.settings.held_values
-            if over or len(self._entries) >= self.settings.scans:
-                raise StoreFull(self._until_room())
-            self._entries[entry.id] = entry
+            reserved = self._reserved.pop(entry.id, 0)
+            dropped, room_at = self._room(entry.bytes, 1)
+            if room_at is None or entry.bytes <= reserved:
+                self._entries[entry.id] = entry
+        self._forget(dropped)
+        if room_at is not None and entry.bytes > reserved:
+            raise StoreFull(max(1, math.ceil(min(room_at - time.monotonic(), 60))))
         return entry
+
+    def settle(self) -> None:
+        """Drop idle scans where results have made the others larger than all may be."""
+        with self._lock:
+            dropped, _ = self._room(0, 0)
+        self._forget(dropped)
+
+    def _room(self, size: int, more: int) -> tuple[list[Entry], float | None]:
+        """Take idle scans out until ``more`` scans of ``size`` bytes have room; the lock is held.
+
+        Returns:
+            What was taken out, and when there may be room, ``None`` for now.
+        """
+        now = time.monotonic()
+        bytes = {entry.id: entry.bytes for entry in self._entries.values()}
+        held = sum(bytes.values()) + sum(self._reserved.values())
+        count = len(self._entries) + len(self._reserved)
+        dropped: list[Entry] = []
+        for entry in sorted(self._entries.values(), key=lambda each: each.used):
+            if held + size <= self.settings.memory_bytes and count + more <= self.settings.scans:
+                break
+            if entry.kept_until() <= now:
+                dropped.append(self._entries.pop(entry.id))
+                held, count = held - bytes[entry.id], count - 1
+        if held + size <= self.settings.memory_bytes and count + more <= self.settings.scans:
+            return dropped, None
+        soonest = min((entry.kept_until() for entry in self._entries.values()), default=math.inf)
+        return dropped, min(soonest, now + max(PROTECTED.values()))
+
+    def _forget(self, entries: list[Entry]) -> None:
+        """Stop what is done for entries that were taken out, and give back their files and memory."""
+        if not entries:
+            return
+        for entry in entries:
+            if entry.job is not None:
+                entry.job.cancel()
+            shutil.rmtree(entry.folder, ignore_errors=True)
+        entries.clear()
+        give_back()
 
     def get(self, id: str) -> Entry | None:
         """The entry of an id, which counts as a use."""
@@ -128,9 +252,9 @@ class Store:
             entry = self._entries.pop(id, None)
         if entry is None:
             return False
-        if entry.job is not None:
-            entry.job.cancel()
-        shutil.rmtree(entry.folder, ignore_errors=True)
+        gone = [entry]
+        del entry  # so that nothing holds its voxels when memory is given back
+        self._forget(gone)
         return True
 
     def drop_old(self) -> None:
@@ -150,6 +274,10 @@ class Store:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def _until_room(self) -> int:
-        oldest = min((entry.used for entry in self._entries.values()), default=time.monotonic())
-        return max(1, round(oldest + self.settings.keep_seconds - time.monotonic()))
+
+def held_bytes(array: npt.NDArray[Any] | None) -> int:
+    """Bytes of memory behind an array; what is only seen several times (a stride of 0) counts once."""
+    if array is None:
+        return 0
+    sizes = [size for size, stride in zip(array.shape, array.strides, strict=True) if stride != 0]
+    return math.prod(sizes) * array.itemsize

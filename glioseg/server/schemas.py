@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from glioseg.server.downloads import KINDS
 from glioseg.server.faults import Faults, SeriesModel
 
-Layer = Literal["pre", "flair", "post", "rgb", "predicted", "true", "probability"]
+Layer = Literal["pre", "flair", "post", "rgb", "predicted", "network", "true", "probability"]
 Channel = Literal["pre", "flair", "post"]
 MaskFormat = Literal["native", "dicom", "nifti", "tif", "png"]
 Which = Literal["current", "true"]
@@ -18,7 +18,9 @@ Which = Literal["current", "true"]
 class SegmentBody(BaseModel):
     """How to segment; everything may be left out."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"model": "default"}]})
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"examples": [{"model": "default"}]}
+    )
 
     model: str = Field("default", description="one of /api/models")
     flips: bool = Field(False, description="average with the mirrored slices; takes twice the time")
@@ -72,6 +74,23 @@ class Window(BaseModel):
     high: float
 
 
+class TruthLabel(BaseModel):
+    """A label of the mask that came with a scan."""
+
+    value: int
+    name: str
+    voxels: int
+    chosen: bool = Field(description="whether it counts as lesion")
+
+
+class TruthBody(BaseModel):
+    """Which labels of the mask that came with a scan are the lesion."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"labels": [1, 2]}]})
+
+    labels: list[int] = Field(min_length=1, max_length=255)
+
+
 class ScanInfo(BaseModel):
     """What is known of a scan."""
 
@@ -91,7 +110,9 @@ class ScanInfo(BaseModel):
     ahead: int = Field(description="segmentations that come first")
     progress: float = Field(ge=0, le=1)
     probability: bool = Field(description="whether there is a probability map")
+    truth_labels: list[TruthLabel] = Field(description="of a mask with several labels; PUT truth chooses")
     corrected: bool
+    revision: int = Field(description="counts the masks that the scan has had")
     expires_in: int = Field(description="seconds until it is dropped if it is not used")
 
 
@@ -110,14 +131,19 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     421: {"model": Faults, "description": "The request is addressed to another host."},
     422: {"model": Faults, "description": "Something is wrong with what was sent; every fault is listed."},
     500: {"model": Faults, "description": "An error of the server's own."},
+    503: {"model": Faults, "description": "The server answers as many requests as it can."},
 }
 NO_SCAN: dict[int | str, dict[str, Any]] = {404: {"model": Faults, "description": "There is no such scan."}}
 NO_MASK: dict[int | str, dict[str, Any]] = {
     **NO_SCAN,
-    409: {"model": Faults, "description": "It has no mask yet, or is being segmented."},
+    409: {
+        "model": Faults,
+        "description": "It has no mask yet, another mask, is being segmented, or what was sent does not fit.",
+    },
 }
 FULL: dict[int | str, dict[str, Any]] = {
-    429: {"model": Faults, "description": "No room; Retry-After says when to come back."}
+    429: {"model": Faults, "description": "No room; Retry-After says when to come back."},
+    507: {"model": Faults, "description": "The disk of the server is full."},
 }
 BAD: dict[int | str, dict[str, Any]] = {
     400: {"model": Faults, "description": "The body is not what its headers say."},
@@ -129,6 +155,15 @@ BINARY: dict[int | str, dict[str, Any]] = {
         "content": {
             kind: {"schema": {"type": "string", "format": "binary"}}
             for kind in ("application/octet-stream", *sorted(set(KINDS.values())))
+        },
+    }
+}
+NUMBERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The numbers; a table with format=csv.",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "text/csv": {"schema": {"type": "string"}},
         },
     }
 }

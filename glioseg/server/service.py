@@ -7,24 +7,24 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 from fastapi import Depends, Request
 
 from glioseg.errors import Fault, InputError
 from glioseg.scan import Scan, Segmentation
 from glioseg.server import display, numbers, runs, schemas
-from glioseg.server.faults import SeriesModel, without_folder
+from glioseg.server.faults import SeriesModel, UnfitError, without_folder
 from glioseg.server.jobs import Choice
+from glioseg.server.memory import give_back
 from glioseg.server.scans import Entry, Store
 from glioseg.server.settings import Settings
 from glioseg.server.worker import Worker
 
-Result = TypeVar("Result")
 REHEARSAL_SECONDS = 60
 """How long a server with ``--demo`` waits for its first mask before it says where it is."""
 
@@ -68,27 +68,45 @@ class Service:
         self.readers.shutdown(wait=False, cancel_futures=True)
         self.store.close()
 
-    async def read(self, folder: Path, job: Callable[[], Result]) -> Result:
-        """Run ``job``, which reads files, in a thread, within the time limit and with clean faults."""
-        running = asyncio.get_running_loop().run_in_executor(self.readers, job)
+    async def new_entry(self, read: Callable[[str, Path], Entry]) -> Entry:
+        """Read a scan in a thread, within the time limit and with clean faults, and keep it.
+
+        Args:
+            read: makes the entry, of an id and of a new private folder; reserves memory in the store under
+                that id before it decodes anything.
+        """
+        id, folder = self.store.new_folder()
+        reading = self.readers.submit(self._kept, read, id, folder)
         try:
-            return await asyncio.wait_for(running, self.settings.read_seconds)
+            return await asyncio.wait_for(asyncio.wrap_future(reading), self.settings.read_seconds)
         except asyncio.TimeoutError:
+            self._abandon(reading, id, folder)
             raise InputError(Fault("server.slow_upload")) from None
         except InputError as error:
-            raise InputError(*without_folder(error.faults, folder)) from None
-
-    async def new_entry(
-        self, read: Callable[[Path], tuple[Scan, Segmentation | None]], **facts: Any
-    ) -> Entry:
-        """Make an entry of what ``read`` reads in its new private folder."""
-        id, folder = self.store.new_folder()
-        try:
-            scan, truth = await self.read(folder, lambda: read(folder))
-            return self.store.add(Entry(id, folder, scan, truth, **facts))
+            self._abandon(reading, id, folder)
+            kind = UnfitError if isinstance(error, UnfitError) else InputError
+            raise kind(*without_folder(error.faults, folder)) from None
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            self._abandon(reading, id, folder)
             raise
+
+    def _kept(self, read: Callable[[str, Path], Entry], id: str, folder: Path) -> Entry:
+        try:
+            return self.store.add(read(id, folder))
+        finally:
+            self.store.release(id)
+            give_back()
+
+    def _abandon(self, reading: Future[Entry], id: str, folder: Path) -> None:
+        """Remove what an upload has left, also what a thread that still reads it makes afterwards."""
+
+        def remove(_: Future[Entry]) -> None:
+            self.store.drop(id)
+            shutil.rmtree(folder, ignore_errors=True)
+
+        reading.cancel()
+        shutil.rmtree(folder, ignore_errors=True)
+        reading.add_done_callback(remove)
 
 
 def _models(settings: Settings) -> dict[str, str | Path]:
@@ -137,9 +155,23 @@ def info(entry: Entry, service: Service) -> schemas.ScanInfo:
         ahead=service.worker.position(job) if job is not None else 0,
         progress=1.0 if state == "done" else min(1.0, job.slices_done / len(scan.voxels)) if job else 0.0,
         probability=entry.probability is not None,
+        truth_labels=_truth_labels(entry),
         corrected=entry.corrected is not None,
+        revision=entry.revision,
         expires_in=max(0, round(left)),
     )
+
+
+def _truth_labels(entry: Entry) -> list[schemas.TruthLabel]:
+    if entry.labelled is None:
+        return []
+    counts = entry.labelled.counts
+    return [
+        schemas.TruthLabel(
+            value=value, name=name, voxels=counts.get(value, 0), chosen=value in entry.chosen_labels
+        )
+        for value, name in entry.labelled.labels.items()
+    ]
 
 
 def _service(request: Request) -> Service:

@@ -26,11 +26,16 @@ class Settings:
         upload_bytes: most bytes of one upload.
         unpacked_bytes: most bytes that an upload may unpack to.
         files: most files of an upload, packed ones included.
-        values: most values (slices x height x width x channels) of one scan, checked before decoding.
-        scans: most scans at a time.
-        held_values: most values of all scans together.
+        memory_bytes: most bytes of all scans that are held and of those that are being read, together; what
+            an upload takes is worked out from its headers before anything is decoded.
+        scans: most scans at a time; for another one, the one that was used least recently goes.
+        room_seconds: how long an upload waits for others to be idle before it is told to come back.
+        requests: most requests that are answered at a time.
         queue: most segmentations that wait.
+        header_seconds: longest time until the header of a request is whole.
         idle_seconds: longest silence while a request comes in.
+        slow_seconds: how long a request may come in slower than ``slow_rate``.
+        slow_rate: bytes a second that a request must reach on average after that.
         read_seconds: longest time to read a scan.
         segment_seconds: longest time to segment one.
         keep_seconds: how long a scan is kept after its last use.
@@ -48,11 +53,15 @@ class Settings:
     upload_bytes: int = 1 << 30
     unpacked_bytes: int = 2 << 30
     files: int = 10_000
-    values: int = 300_000_000
+    memory_bytes: int = 768 << 20
     scans: int = 64
-    held_values: int = 1_500_000_000
+    room_seconds: float = 10
+    requests: int = 512
     queue: int = 8
+    header_seconds: float = 10
     idle_seconds: float = 60
+    slow_seconds: float = 30
+    slow_rate: int = 16 << 10
     read_seconds: float = 300
     segment_seconds: float = 900
     keep_seconds: float = 3600

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 import threading
@@ -12,6 +13,7 @@ import uvicorn
 
 from glioseg.errors import Fault, InputError
 from glioseg.server.app import create_app
+from glioseg.server.connections import timed_protocol
 from glioseg.server.settings import Settings
 
 
@@ -36,8 +38,9 @@ def start_server(settings: Settings, open_browser: bool, echo: Callable[[str], N
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     # No access log: addresses hold ids and names of scans.
+    # No limit on connections: half-open ones would use it up; the guard counts requests.
     config = uvicorn.Config(
-        application, log_config=None, access_log=False, server_header=False, limit_concurrency=256
+        application, log_config=None, access_log=False, server_header=False, http=timed_protocol(settings)
     )
     try:
         _Announced(config, announce).run(sockets=[listening])
@@ -66,6 +69,11 @@ def _listen(settings: Settings) -> socket.socket:
         family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((settings.host, settings.port), family=family)
     except OSError as error:
+        codes = {
+            errno.EADDRINUSE: "server.address_taken",
+            errno.EACCES: "server.address_forbidden",
+            errno.EPERM: "server.address_forbidden",
+        }
+        code = codes.get(error.errno or 0, "server.address_unknown")
         where = f"{settings.host}:{settings.port}"
-        reason = error.strerror or error
-        raise InputError(Fault("server.address_taken", where, reason=reason)) from error
+        raise InputError(Fault(code, where, reason=error.strerror or error)) from error

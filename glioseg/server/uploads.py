@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import numpy as np
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io import find_scans, read_scan
@@ -16,12 +20,18 @@ from glioseg.io.dicom.detect import is_dicom
 from glioseg.io.dicom.find import parse_series
 from glioseg.io.dicom.match import FoundSeries, SeriesFault
 from glioseg.io.names import is_picture, is_volume, listed, split_number, stem_of, suffix_of
+from glioseg.io.sequences import with_all_channels
 from glioseg.io.source import Source, without_image
-from glioseg.scan import Scan, Segmentation
+from glioseg.scan import CHANNELS, Scan, Segmentation
+from glioseg.server import promises
+from glioseg.server.faults import UnfitError
 from glioseg.server.settings import Settings
 
 _CHUNK = 1 << 20
 _LONGEST_NAME = 120
+SERIES_CHOICE = "^(flair|pre|post)=.+$"
+"""What the field ``series`` of an upload looks like."""
+_MOST_LABELS = 16
 
 
 def safe_name(name: str) -> Path:
@@ -70,8 +80,23 @@ def unpack(archive: Path, folder: Path, settings: Settings) -> None:
     except FileExistsError as error:
         raise InputError(Fault("server.zip_name_twice", where)) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError) as error:
-        # OSError: names too long for the disk, a file where a folder is needed
+        # OSError: names too long for the disk, a file where a folder is needed; but not a full disk
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
         raise InputError(Fault("server.zip_damaged", where)) from error
+
+
+def _choice(series: Sequence[str]) -> dict[str, str]:
+    try:
+        return dict(parse_series(series))
+    except InputError as error:
+        if all(re.match(SERIES_CHOICE, each) for each in series):  # each is right, but not all together
+            raise UnfitError(*error.faults) from None
+        raise
+
+
+def no_limit(size: int) -> None:
+    """Reserve nothing: for readers that count no memory."""
 
 
 class Upload(NamedTuple):
@@ -82,13 +107,17 @@ class Upload(NamedTuple):
     series: tuple[FoundSeries, ...] = ()
 
 
-def read_upload(folder: Path, settings: Settings, series: Sequence[str] = ()) -> Upload:
+def read_upload(
+    folder: Path, settings: Settings, series: Sequence[str] = (), reserve: Callable[[int], None] = no_limit
+) -> Upload:
     """Read the one scan in an upload's folder, and its mask (of DICOM: the SEG) if one is beside it.
 
     Args:
         folder: holds nothing but the upload.
         settings: limits.
         series: of DICOM, ``flair=SERIES`` and so on, see :func:`glioseg.io.dicom.find.parse_series`.
+        reserve: called with the bytes of memory that reading takes, before anything is decoded; raises when
+            there is no room for so many.
 
     Raises:
         InputError: there is no scan, there are several, or something cannot be read.
@@ -103,29 +132,54 @@ def read_upload(folder: Path, settings: Settings, series: Sequence[str] = ()) ->
         unpack(archives[0], inside, settings)
         archives[0].unlink()
         folder, files = inside, [path for path in sorted(inside.rglob("*")) if path.is_file()]
-    check_promises(files, settings.values)
+    reserve(promises.of_files(files).reading)
     known = [path for path in files if is_picture(path) or is_volume(path)]
     if not known and not any(is_dicom(path) for path in files):
         # Nothing that is known: the reader of what is there says so.
         return Upload(read_scan(_innermost(folder)))
-    sources, faults = find_scans([folder], parse_series(series))
+    sources, faults = find_scans([folder], _choice(series))
     raise_all(faults)
     if len(sources) != 1:
         code = "server.several_scans" if sources else "server.no_scan_in_upload"
         scans = listed(source.id for source in sources)
         raise InputError(Fault(code, count=len(sources), scans=scans))
     source = replace(sources[0], id=_id(sources[0], folder))
-    check_series(source, settings.values)
+    if source.chosen:
+        reserve(promises.of_series(source).reading)
     raise_all(without_image(mask) for mask in source.strays)
     try:
-        scan = source.read()
+        scan = with_channels(source.read_as_stored())
     except InputError as error:
         if len(source.series) < 2:
             raise
         # Sequences that do not fit together: another series, or none, may.
         faults = [SeriesFault(f, source.series) for f in error.faults]
         raise InputError(*faults) from None
-    return Upload(scan, source.read_truth(scan), source.series)
+    return Upload(scan, _read_truth(source, scan), source.series)
+
+
+def _read_truth(source: Source, scan: Scan) -> Segmentation | None:
+    """The mask that came with a scan: lesion or not, or a few labels of which a person chooses."""
+    try:
+        return source.read_truth(scan)
+    except InputError as refused:
+        try:
+            labelled = source.read_truth(scan, None)
+        except InputError:
+            raise refused from None
+        # More values are no labels: a mask that was smoothed, or saved as JPEG.
+        if labelled is None or len(labelled.counts) > _MOST_LABELS:
+            raise
+        return replace(labelled, labels={value: labelled.labels[value] for value in labelled.counts})
+
+
+def with_channels(scan: Scan) -> Scan:
+    """The scan with all channels; one sequence that fills the others is held once, not three times."""
+    if scan.channels != ("flair",):
+        return with_all_channels(scan)
+    voxels = np.broadcast_to(scan.voxels, (*scan.voxels.shape[:3], len(CHANNELS)))
+    missing = tuple(name for name in CHANNELS if name != "flair")
+    return replace(scan, voxels=voxels, channels=CHANNELS, filled=missing)
 
 
 def _id(source: Source, folder: Path) -> str:
@@ -134,72 +188,9 @@ def _id(source: Source, folder: Path) -> str:
         plain = folder.name.removeprefix("in ")
         return source.id if source.id != folder.name else plain if plain != folder.name else "dicom"
     if source.format != "slices" or source.files[0].parent != folder:
-        return source.id
+        # A file whose whole name is a sequence is called after its folder, here a random one.
+        return source.id if source.id != folder.name else stem_of(source.files[0])
     return split_number(stem_of(source.files[0]))[0] or folder.name.removeprefix("in ")
-
-
-def check_promises(files: list[Path], most: int) -> None:
-    """Refuse an upload whose headers promise more values than allowed, before anything is decoded.
-
-    Headers that cannot be read are left to the reader, which says what is wrong with them.
-
-    Raises:
-        InputError: the headers together promise more than ``most`` values.
-    """
-    total = 0
-    for path in files:
-        for probe in (_picture_values, _volume_values):
-            try:
-                total += sum(probe(path))
-            except Exception:  # damaged headers raise whatever they like
-                continue
-        _check_total(total, most)
-
-
-def check_series(source: Source, most: int) -> None:
-    """Refuse a study whose series promise more values than allowed, as their headers, once read, say.
-
-    Raises:
-        InputError: the series together promise more than ``most`` values.
-    """
-    _check_total(sum(_product((f.rows, f.columns)) for s in source.chosen.values() for f in s.frames), most)
-
-
-def _check_total(total: int, most: int) -> None:
-    if total > most:
-        raise InputError(Fault("server.too_many_values", most=f"{most:,}", count=f"{total:,}"))
-
-
-def _picture_values(path: Path) -> Iterator[int]:
-    if not is_picture(path):
-        return
-    if suffix_of(path) in (".tif", ".tiff"):
-        import tifffile
-
-        opened: Any
-        with tifffile.TiffFile(path, _multifile=False) as opened:
-            for page in opened.pages:
-                yield _product(getattr(page, "shape", None) or page.keyframe.shape)
-        return
-    from PIL import Image
-
-    with Image.open(path) as image:
-        yield image.width * image.height * len(image.getbands())
-
-
-def _volume_values(path: Path) -> Iterator[int]:
-    if is_volume(path):
-        import nibabel
-
-        header: Any = nibabel.load(path)
-        yield _product(header.shape)
-
-
-def _product(sizes: tuple[int, ...]) -> int:
-    result = 1
-    for size in sizes:
-        result *= max(1, int(size))
-    return result
 
 
 def _innermost(folder: Path) -> Path:

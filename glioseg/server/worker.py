@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from glioseg.errors import InputError
 from glioseg.server.jobs import Choice, Job, QueueFull, Stopped
+from glioseg.server.memory import give_back
 from glioseg.server.scans import Entry
 from glioseg.server.settings import Settings
 
@@ -99,6 +100,8 @@ class Worker(threading.Thread):
                 self._running = job
             self._work(job, entry)
             self._running = None
+            del job, entry  # a thread that waits would hold the last scan
+            self._rest()
 
     def _work(self, job: Job, entry: Entry) -> None:
         if job.cancelled:
@@ -122,6 +125,16 @@ class Worker(threading.Thread):
         _give(entry, prediction, how)
         self._seconds = 0.7 * self._seconds + 0.3 * (time.monotonic() - started)
         job.end("done")
+
+    def _rest(self) -> None:
+        """Give the memory of the last segmentation back, if no other one waits for it."""
+        from glioseg.model.runtime import OnnxRuntime
+
+        if not self._waiting:
+            for loaded in self._predictors.values():
+                if isinstance(loaded.runtime, OnnxRuntime):
+                    loaded.runtime.shrink()
+        give_back()
 
     def recall(self, entry: Entry) -> None:
         """Give a bundled scan the mask that the default model made of it before, if it did."""
@@ -154,6 +167,8 @@ class Worker(threading.Thread):
 
 
 def _give(entry: Entry, prediction: Prediction, how: PostprocessChoice) -> None:
+    if entry.mask is not prediction.segmentation:
+        entry.revision += 1
     entry.predicted, entry.probability = prediction.segmentation, prediction.probability
     entry.corrected, entry.threshold = None, how.threshold
     entry.expected_dice, entry.doubts = prediction.expected_dice, prediction.doubts

@@ -25,7 +25,7 @@ playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright i
 uvicorn = pytest.importorskip("uvicorn", reason="the extra 'serve' is not installed")
 
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-PATIENCE = 180_000
+PATIENCE = int(os.environ.get("GLIOSEG_PATIENCE", 180_000))
 """Milliseconds to wait for what takes a moment; drawing without a graphics card is slow."""
 
 
@@ -82,12 +82,12 @@ def server(tmp_path_factory: pytest.TempPathFactory, run_folders: Path) -> Itera
 
 
 @contextmanager
-def serving(**settings: Any) -> Iterator[Any]:
-    """A server in a thread, with these settings."""
+def serving(port: int = 0, **settings: Any) -> Iterator[Any]:
+    """A server in a thread, with these settings; port 0 is any that is free."""
     from glioseg.server.app import create_app
     from glioseg.server.settings import Settings
 
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = socket.create_server(("127.0.0.1", port))
     port = listening.getsockname()[1]
     application = create_app(Settings(port=port, threads=1, **settings))
     running = uvicorn.Server(uvicorn.Config(application, log_level="error", access_log=False))

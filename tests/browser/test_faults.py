@@ -166,7 +166,7 @@ def test_a_busy_server_says_so_in_chinese(page: Any, make_page: Any, strict: Any
 
 def test_a_segmentation_beyond_its_time_says_so_in_chinese(page: Any, make_page: Any, tmp_path: Path) -> None:
     is_chinese(send(page, tmp_path, {"a.nii.gz": volume(tmp_path).read_bytes()}))
-    refused(make_page, 422)
+    refused(make_page, 409)
 
 
 def test_a_server_that_is_gone_is_missed_in_chinese(page: Any, make_page: Any, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import sys
 
@@ -34,6 +35,9 @@ from glioseg.measure import (
     slice_sensitivity,
     volume_difference,
 )
+from glioseg.measure.protocol_text import as_phrase
+from glioseg.recipe import PostprocessChoice
+from glioseg.words import Phrase
 
 few = settings(max_examples=25, deadline=None)
 every_metric = pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
@@ -380,3 +384,43 @@ def test_different_protocols_are_refused_field_by_field():
     ]
     assert "own as in run-1, found reference-256 in run-2" in str(error.value)
     assert "c besides the shared ones as in run-1" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {},
+        {"largest_component": False},
+        {"largest_component": False, "fill_holes": True},
+        {"fill_holes": True},
+        {"largest_component": False, "minimum_voxels": 9},
+        {"largest_component": False, "minimum_voxels": 9, "minimum_share": 0.25, "minimum_contrast": 0.5},
+        {"minimum_voxels": 9, "fill_holes": True},
+    ],
+)
+def test_what_is_done_to_a_mask_is_said_in_both_languages(choice):
+    described = PostprocessChoice(**choice).describe()
+    said = as_phrase(described)
+    assert said == described
+    assert isinstance(said, Phrase)
+    assert not re.search("[a-z]{2}", said.text("zh"))
+
+
+def test_a_chinese_protocol_holds_no_english():
+    fields = {
+        "checkpoint": ["last", "given", *(f"best {c} on {p}" for c in ("val_dsc", "val_loss") for p in
+                       ("the same patients", "other patients"))],
+        "grid": ["own", "reference-256"],
+        "slices": ["all", "all but first and last"],
+        "sequences": ["all", "FLAIR alone"],
+        "empty": ["perfect", "worst", "skip"],
+    }  # fmt: skip
+    for name, values in fields.items():
+        for value in values:
+            said = protocol(**{name: value}).describe()
+            assert not re.search("[a-z]{2}", said.text("zh").replace("Dice", "")), said.text("zh")
+    for name, metric in METRICS.items():
+        unit = "voxels" if metric.is_length or metric.tolerance is not None else ""
+        said = protocol(metric=name, measured_in=unit).describe()
+        assert said.startswith(metric.title)
+        assert not re.search("(?<!IoU（)[a-z]{3}", said.text("zh").replace("Dice", "").replace("Jaccard", ""))

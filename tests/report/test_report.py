@@ -8,7 +8,6 @@ import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from string import Formatter
 
 import numpy as np
 import pytest
@@ -23,13 +22,13 @@ from glioseg.errors import InputError
 from glioseg.evaluation.cost import Cost
 from glioseg.recipe import load_recipe
 from glioseg.report import Headline, figures, methods, page, write_report
-from glioseg.report.words import CHINESE, ENGLISH
 from glioseg.runs.compare import compare_rows, pairs_of
 from glioseg.runs.folder import RunFolder
 from glioseg.runs.record import RunRecord
 from glioseg.runs.rows import Row, differences, group_runs
 from glioseg.samples import SAMPLES
 from glioseg.studies.queue import PlannedRun, Workers, carry_out
+from glioseg.words import catalogue
 
 GOOD = np.linspace(0.7, 0.9, 10)
 TINY = (
@@ -144,16 +143,6 @@ def test_cost_is_that_of_the_published_network(tmp_path: Path) -> None:
     assert cost.seconds is None
 
 
-def test_both_languages_say_the_same_things() -> None:
-    assert set(CHINESE) == set(ENGLISH)
-    for key, text in ENGLISH.items():
-        assert _places(CHINESE[key]) == _places(text), key
-
-
-def _places(text: str) -> set[str]:
-    return {name for _, name, _, _ in Formatter().parse(text) if name}
-
-
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Real runs: two seeds, one loss that is faulty on purpose, and the data they were trained on."""
@@ -233,16 +222,16 @@ class TestReport:
         page = (tmp_path / "index.html").read_text(encoding="utf-8")
         markdown = (tmp_path / "report.md").read_text(encoding="utf-8")
         assert not re.search(r"https?://|<script|<link|@import|src=\"(?!data:)", page)
-        table = CHINESE if language == "zh" else ENGLISH
+        table = catalogue(language)["sentences"]
         for key in ("experiments", "conclusions", "faulty", "curves", "failures", "statistics", "commands"):
-            assert f"## {table[key]}" in markdown
-            assert f">{table[key]}</h" in page
+            assert f"## {table[f'report.{key}']}" in markdown
+            assert f">{table[f'report.{key}']}</h" in page
         # Both seeds in one row, the faulty row explained with the corrected one's numbers.
         assert "| 2 |" in markdown
-        explained = table["faulty_corrected"].split("{row}")[0]
+        explained = table["report.faulty_corrected"].split("{row}")[0]
         assert explained in markdown
         # Sizes are those of the runs, and not those of the recipe's summary.
-        sizes = table["baseline_run"].format(network="unet", loss="dice", size=32, epochs=2, batch=2)
+        sizes = table["report.baseline_run"].format(network="unet", loss="dice", size=32, epochs=2, batch=2)
         assert sizes in markdown
         assert "100 epochs" not in markdown
         # No folder of this machine.
@@ -251,8 +240,8 @@ class TestReport:
         for picture in ("curves.png", "patients.png", "dsc_00.png", "examples.png"):
             with Image.open(tmp_path / picture) as image:
                 assert min(image.size) > 100
-        other = ENGLISH if language == "zh" else CHINESE
-        assert other["statistics_text"] not in markdown
+        other = catalogue("en" if language == "zh" else "zh")["sentences"]
+        assert other["report.statistics_text"] not in markdown
 
     def test_what_went_wrong_is_listed(self, runs: dict[str, Path], tmp_path: Path) -> None:
         unscored, failed = tmp_path / "unscored", tmp_path / "failed"

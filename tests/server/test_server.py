@@ -125,8 +125,8 @@ def test_a_corrected_mask_replaces_the_predicted_one(client: TestClient, tmp_pat
     (tmp_path / "m.nii.gz").write_bytes(client.get(f"{address}/mask").content)
     mask = read_segmentation(tmp_path / "m.nii.gz", read_scan(path))
     np.testing.assert_array_equal(mask.voxels, painted != 0)
-    faults(client.put(f"{address}/mask", content=painted.tobytes()[:-1]), 422)
-    faults(client.put(f"{address}/mask", content=painted.tobytes() + b"0"), 422)
+    faults(client.put(f"{address}/mask", content=painted.tobytes()[:-1]), 409)
+    faults(client.put(f"{address}/mask", content=painted.tobytes() + b"0"), 409)
 
 
 def test_corrected_cases_are_collected_as_training_reads_them(client: TestClient, tmp_path: Path) -> None:
@@ -143,6 +143,8 @@ def test_corrected_cases_are_collected_as_training_reads_them(client: TestClient
     client.put(f"{address}/mask", content=painted.tobytes())
     other = upload(client, [volume(tmp_path)])
     client.post(f"/api/scans/{other['id']}/segment")
+    faults(client.post(f"/api/scans/{other['id']}/save"), 409)  # nobody has corrected it
+    client.put(f"/api/scans/{other['id']}/mask", content=bytes(int(np.prod(other["shape"]))))
     for one in (scan, other, scan):
         assert client.post(f"/api/scans/{one['id']}/save").status_code == 201
     cases = find_cases(tmp_path / "corrected")

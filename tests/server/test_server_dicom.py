@@ -77,7 +77,7 @@ def test_a_seg_is_for_dicom(client: TestClient, tmp_path: Path) -> None:
     scan = upload(client, [volume(tmp_path)])
     address = f"/api/scans/{scan['id']}"
     client.post(f"{address}/segment")
-    assert "format=nifti" in faults(client.get(f"{address}/mask?format=dicom"), 422)
+    assert "format=nifti" in faults(client.get(f"{address}/mask?format=dicom"), 409)
 
 
 # --- which series is which ------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -17,16 +17,17 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("httpx")
 
 import httpx
-import uvicorn
-from support.server_kit import quick_weights, volume
+from support.server_kit import listening, quick_weights, serve, volume
 
 from glioseg.io import read_scan, write_segmentation
 from glioseg.model.predictor import Predictor, load_model
-from glioseg.server.app import Application, create_app
-from glioseg.server.settings import Settings
+from glioseg.server.app import Application
 
 PATIENCE = 120
 """Seconds a client waits on a machine that has other things to do."""
+
+SECONDS = float(os.environ.get("GLIOSEG_PRESS_SECONDS", "60"))
+"""How long 32 clients press the server in the slow test; 600 for what the documentation promises."""
 
 
 class Gate:
@@ -49,17 +50,9 @@ class Gate:
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Application]]:
     """A server that really listens, so that clients can hang up."""
     monkeypatch.setattr("glioseg.model.weights.WEIGHTS", quick_weights(tmp_path))
-    application = create_app(Settings(threads=1, queue=2, corrected=tmp_path / "corrected"))
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(application, log_level="error", access_log=False))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}", application
-    server.should_exit = True
-    thread.join(30)
-    assert not application.service.store.folder.exists()
+    with listening(serve(tmp_path, queue=2)) as served:
+        yield served
+    assert not served[1].service.store.folder.exists()
 
 
 def upload(address: str, path: Path) -> str:
@@ -158,8 +151,8 @@ def test_clients_in_parallel_get_their_own_masks(running: tuple[str, Application
 
 
 @pytest.mark.slow
-def test_32_clients_for_a_minute_lose_nothing(running: tuple[str, Application], tmp_path: Path) -> None:
-    assert clients_in_parallel(running[0], tmp_path, 32, 60) >= 32
+def test_32_clients_lose_nothing(running: tuple[str, Application], tmp_path: Path) -> None:
+    assert clients_in_parallel(running[0], tmp_path, 32, SECONDS) >= 32
     assert len(running[1].service.store) == 0
 
 
@@ -170,12 +163,6 @@ def test_the_api_keeps_its_own_description(running: tuple[str, Application]) -> 
 
     schema = schemathesis.openapi.from_dict(running[1].api.openapi())
     schema.config.update(base_url=running[0], request_timeout=PATIENCE)
-    kept = [
-        checks.not_a_server_error,
-        checks.status_code_conformance,
-        checks.content_type_conformance,
-        checks.response_schema_conformance,
-    ]
     quick = settings(
         max_examples=5,
         deadline=None,
@@ -192,7 +179,9 @@ def test_the_api_keeps_its_own_description(running: tuple[str, Application]) -> 
         @quick
         @given(case=operation.as_strategy())
         def conforms(case: Any) -> None:
-            case.call_and_validate(checks=kept)
+            # No schema says which bytes are a scan; see schemathesis.toml.
+            loose = [checks.positive_data_acceptance] if case.operation.label == "POST /api/scans" else []
+            case.call_and_validate(excluded_checks=loose)
 
         conforms()
     assert len(names) > 15

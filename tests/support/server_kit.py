@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import socket
+import threading
+import time
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +99,27 @@ def serve(tmp_path: Path, **settings: Any) -> Application:
     from glioseg.server.settings import Settings
 
     return create_app(Settings(corrected=tmp_path / "corrected", threads=1, **settings))
+
+
+@contextmanager
+def listening(application: Application) -> Iterator[tuple[str, Application]]:
+    """The address of a server that really listens, as ``glioseg serve`` starts it."""
+    import uvicorn
+
+    from glioseg.server.connections import timed_protocol
+
+    at = socket.create_server(("127.0.0.1", 0))
+    http = timed_protocol(application.settings)
+    server = uvicorn.Server(uvicorn.Config(application, log_level="error", access_log=False, http=http))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [at]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    try:
+        yield f"http://127.0.0.1:{at.getsockname()[1]}", application
+    finally:
+        server.should_exit = True
+        thread.join(30)
 
 
 def as_form(paths: list[Path]) -> list[tuple[str, tuple[str, bytes]]]:

@@ -6,7 +6,7 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -17,6 +17,9 @@ from glioseg.io.dicom.series import Series, find_series
 from glioseg.io.names import listed, name_of, scan_of_sequence, sequence_of, stem_of
 from glioseg.scan import CHANNELS
 from glioseg.words import Phrase
+
+FEWEST_LONE = 3
+"""Studies of one image that are thought to be one study whose images each got a UID of their own."""
 
 _NO_NAME = re.compile(r"(dicom|dcm|images?|series|study|scans?|mri?|export)[ _-]?\d*", re.IGNORECASE)
 
@@ -54,7 +57,7 @@ def find_dicom(
         that cannot be read in one of its folders is left out: it would be segmented without that slice.
     """
     wanted = wanted or {}
-    studies: dict[str, list[Frame]] = defaultdict(list)
+    images: list[Frame] = []
     faults: list[Fault] = []
     others: Counter[str] = Counter()
     broken: set[Path] = set()
@@ -67,11 +70,12 @@ def find_dicom(
             broken.add(file.parent)
             continue
         if frames:
-            studies[frames[0].study] += frames
+            images += frames
             continue
         others[kind] += 1
         if segmentation:
             segmentations[study].append(file)
+    studies = _by_study(images)
     if not studies and not faults:
         where = next(iter(files.values()))
         pairs = others.items()
@@ -99,7 +103,10 @@ def find_dicom(
         # An anonymised SEG has a StudyInstanceUID of its own: with one study alone it is that study's.
         own = segmentations[uid] if len(studies) > 1 else chain.from_iterable(segmentations.values())
         id = _id(frames, folder, files)
-        found_studies.append(Study(id, in_order, describe(chosen, series), listed_series, tuple(own)))
+        note = describe(chosen, series)
+        if uid not in {frame.study for frame in images if frame.file == frames[-1].file}:
+            note = Phrase("dicom.own_studies", note=note)
+        found_studies.append(Study(id, in_order, note, listed_series, tuple(own)))
     for name, value in wanted.items():
         if studies and name not in met and value.casefold() != NONE:
             there = [each for frames in studies.values() for each in find_series(frames)]
@@ -108,6 +115,36 @@ def find_dicom(
             faults.append(SeriesFault(missing, listing({}, there)))
             found_studies = []  # what was asked for is not there: nothing is segmented in its place
     return found_studies, faults
+
+
+def _by_study(images: Sequence[Frame]) -> dict[str, list[Frame]]:
+    """Images by study; a study of several patients is one for each.
+
+    Some programs give each image a study and a series of its own: if each study holds one image and all are
+    of one patient, they are one study, and its series are told apart by number and description.
+    """
+    studies: dict[str, list[Frame]] = defaultdict(list)
+    for frame in images:
+        studies[frame.study].append(frame)
+    if len(studies) >= FEWEST_LONE and _are_single_images(images, studies):
+        own_series = len({frame.series for frame in images}) == len(images)
+        study = images[0].study
+        return {study: [replace(one, study=study, series="" if own_series else one.series) for one in images]}
+    parted: dict[str, list[Frame]] = {}
+    for uid, frames in studies.items():
+        patients: dict[str, list[Frame]] = defaultdict(list)
+        for frame in frames:
+            patients[frame.patient].append(frame)
+        # The first keeps the study's own UID, by which segmentations refer to it.
+        for number, each in enumerate(patients.values()):
+            parted[f"{uid}/{number}" if number else uid] = each
+    return parted
+
+
+def _are_single_images(images: Sequence[Frame], studies: Mapping[str, Sequence[Frame]]) -> bool:
+    """Whether each study is one image of one patient."""
+    one_each = all(len(frames) == 1 and frames[0].frames == 1 for frames in studies.values())
+    return one_each and len({frame.patient for frame in images}) == 1
 
 
 def parse_series(texts: Sequence[str]) -> dict[str, str]:

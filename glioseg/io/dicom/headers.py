@@ -87,6 +87,7 @@ class Frame:
         index: its place in the file, from 0.
         frames: how many there are in the file.
         instance, sop_class, study, series, frame_of_reference: UIDs, ``""`` where there is none.
+        patient: PatientID, or the name where there is none; never shown.
         number: of the series.
         description, protocol: what people wrote about the series; never shown, it may hold a name.
         shown: of that, what may be shown: without the words of the patient's name and id.
@@ -120,6 +121,7 @@ class Frame:
     instance: str
     sop_class: str = ""
     study: str = ""
+    patient: str = field(default="", repr=False)
     series: str = ""
     frame_of_reference: str = ""
     number: int | None = None
@@ -185,6 +187,8 @@ def _frames(path: Path, header: Any) -> tuple[list[Frame], str]:
         raise InputError(damaged(path))
     if sop_class in COLOURS:
         return [], Phrase("dicom.colour")
+    if "MOSAIC" in {str(word).upper() for word in _values(header, "ImageType")}:
+        return [], Phrase("dicom.mosaic")
     if sop_class not in IMAGES or modality not in ("MR", "OT", ""):
         return [], modality or Phrase("dicom.no_image")
     count, rows, columns = (count_of(header, word) for word in ("NumberOfFrames", "Rows", "Columns"))
@@ -253,6 +257,7 @@ def _common(
         "instance": text_of(header, "SOPInstanceUID"),
         "sop_class": sop_class,
         "study": text_of(header, "StudyInstanceUID"),
+        "patient": text_of(header, "PatientID") or text_of(header, "PatientName"),
         "series": text_of(header, "SeriesInstanceUID"),
         "frame_of_reference": text_of(header, "FrameOfReferenceUID"),
         "number": None if number is None else int(number),

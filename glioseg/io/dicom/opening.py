@@ -68,13 +68,24 @@ def _open(path: Path, **options: Any) -> Any:
                 if not bare:
                     _check_inflated(path, file)
                 file.seek(0)
-                return pydicom.dcmread(file, force=bare, **options)
+                return _with_syntax(pydicom.dcmread(file, force=bare, **options))
         except (InputError, MemoryError, OSError):
             raise
         except InvalidDicomError as error:
             raise InputError(damaged(path)) from error
         except Exception as error:  # pydicom raises whatever damaged bytes lead to
             raise InputError(damaged(path)) from error
+
+
+def _with_syntax(dataset: Any) -> Any:
+    """A dataset whose file does not say how it is encoded, with what pydicom found out by reading it."""
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit, little = dataset.original_encoding
+        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
+    return dataset
 
 
 def _check_inflated(path: Path, file: BinaryIO) -> None:

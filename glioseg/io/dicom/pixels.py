@@ -50,7 +50,7 @@ def read_voxels(series: Series) -> Voxels:
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as not finite
             ordered = [each.astype(exact) * frame.slope + frame.intercept for each, frame in pairs]
     voxels = np.stack(ordered)
-    if scaled and not np.isfinite(voxels).all():
+    if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
         raise InputError(Fault("dicom.infinite_values", **series.where))
     return voxels
 
@@ -60,26 +60,94 @@ def _decode(path: Path, frames: Sequence[Frame]) -> list[Voxels]:
     dataset = open_whole(path)
     try:
         with calm():
-            if "PixelData" not in dataset:
+            stored = 16
+            floats = "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset
+            if "PixelData" in dataset:
+                _complete(dataset)
+                _check_codestreams(path, dataset, frames[0])
+                _check_plugin(path, dataset)
+                stored = int(dataset.BitsStored)
+                pixels = _stored_bits(dataset)
+            elif floats:
+                pixels = np.asarray(dataset.pixel_array)
+            else:
                 raise InputError(Fault("dicom.no_pixels", path))
-            _check_codestreams(path, dataset, frames[0])
-            _check_plugin(path, dataset)
-            pixels = np.asarray(dataset.pixel_array)
-            inverted = frames[0].inverted
-            high = int(dataset.get("BitsStored", dataset.BitsAllocated))
+            inverted = frames[0].inverted and not floats
             signed = int(dataset.get("PixelRepresentation", 0)) == 1
+            padding = _padding(dataset)
     except InputError:
         raise
+    except MemoryError as error:
+        raise InputError(Fault("memory.ran_out", path)) from error
     except Exception as error:  # decoders raise whatever damaged bytes lead to
         raise InputError(damaged(path)) from error
     size = (frames[0].rows, frames[0].columns)
-    if pixels.shape not in (size, (frames[0].frames, *size)) or pixels.dtype.kind not in "iu":
+    if pixels.shape not in (size, (frames[0].frames, *size)) or pixels.dtype.kind not in "iuf":
         raise InputError(damaged(path))
     pixels = pixels.reshape(frames[0].frames, *size)
+    padded = None if padding is None else _padded(pixels, *padding)
     if inverted:
         # The lowest value is white: turn the range of stored values round.
-        pixels = (-1 - pixels) if signed else (pixels.dtype.type(2**high - 1) - pixels)
+        pixels = (-1 - pixels) if signed else (pixels.dtype.type(2**stored - 1) - pixels)
+    if padded is not None and padded.any() and not padded.all():
+        pixels = np.where(padded, min(pixels.dtype.type(0), pixels[~padded].min()), pixels)
     return [np.ascontiguousarray(pixels[frame.index]) for frame in frames]
+
+
+def _complete(dataset: Any) -> None:
+    """Give a header without them the attributes of grey images, so that its pixels can be read."""
+    dataset.setdefault("SamplesPerPixel", 1)
+    dataset.setdefault("PhotometricInterpretation", "MONOCHROME2")
+    dataset.setdefault("BitsStored", dataset.BitsAllocated)
+    dataset.setdefault("HighBit", dataset.BitsStored - 1)
+    dataset.setdefault("PixelRepresentation", 0)
+
+
+def _stored_bits(dataset: Any) -> Voxels:
+    """The decoded values without what else lies in their words, such as overlays in the bits above.
+
+    Source: DICOM PS3.5, section 8.1.1 (Bits Allocated, Bits Stored, High Bit).
+    """
+    words = ("BitsAllocated", "BitsStored", "HighBit")
+    allocated, stored, high = (int(dataset[word].value) for word in words)
+    encapsulated = dataset.file_meta.TransferSyntaxUID.is_encapsulated
+    if high != stored - 1 and not encapsulated:
+        # pydicom masks the lowest bits, wherever the header says that the values lie: let it keep all.
+        dataset.BitsStored, dataset.HighBit = allocated, allocated - 1
+    pixels: Voxels = np.asarray(dataset.pixel_array)
+    if not 0 < stored < allocated or pixels.dtype.itemsize * 8 != allocated:
+        return pixels
+    # Decoders of compressed images give values from bit 0 on, wherever the header says they lay.
+    shift = 0 if encapsulated else max(0, high + 1 - stored)
+    unsigned = np.dtype(f"u{pixels.dtype.itemsize}")
+    values = (pixels.view(unsigned) >> unsigned.type(shift)) & unsigned.type(2**stored - 1)
+    if pixels.dtype.kind == "u":
+        return values
+    # The sign is the highest of the stored bits.
+    left = unsigned.type(allocated - stored)
+    extended: Voxels = (values << left).view(pixels.dtype) >> pixels.dtype.type(allocated - stored)
+    return extended
+
+
+def _padding(dataset: Any) -> tuple[float, float] | None:
+    """The range of values that stand for no image, if the header names one; garbage there is none."""
+    try:
+        value = dataset.get("PixelPaddingValue")
+        if value is None or value == "":
+            return None
+        limit = dataset.get("PixelPaddingRangeLimit")
+        ends = float(value), float(value if limit in (None, "") else limit)
+        return min(ends), max(ends)
+    except (TypeError, ValueError):
+        return None
+
+
+def _padded(pixels: Voxels, low: float, high: float) -> npt.NDArray[np.bool_]:
+    """Where stored values stand for no image: from ``low`` to ``high``."""
+    if pixels.dtype == np.int16 and low > np.iinfo(np.int16).max:
+        low, high = low - 2**16, high - 2**16  # written as if it were unsigned
+    found: npt.NDArray[np.bool_] = (pixels >= low) & (pixels <= high)
+    return found
 
 
 def _check_plugin(path: Path, dataset: Any) -> None:

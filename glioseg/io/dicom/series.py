@@ -24,6 +24,8 @@ from glioseg.words import Phrase
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 SAME_PLACE = 0.01
 """How near, in mm, two slices lie to be at one position."""
+SAME_SPACING = 0.005
+"""Share by which the pixel spacings of one series may differ."""
 UNEVEN = 0.1
 """Share of the usual step by which one step between slices may differ from it."""
 SLANT = 0.05
@@ -143,25 +145,81 @@ def find_series(frames: Sequence[Frame]) -> list[Series]:
     Returns:
         The series by number; those that cannot be told apart keep all their images and have a fault.
     """
-    once: dict[tuple[str, int], Frame] = {}
+    once: dict[tuple[object, ...], Frame] = {}
     for frame in frames:
-        once.setdefault((frame.instance or str(frame.file), frame.index), frame)
+        # Programs that take names out write one UID into several images: those at other places are others.
+        at = None if frame.position is None else tuple(round(value, 3) for value in frame.position)
+        name = (*_series_of(frame), at) if frame.instance else str(frame.file)
+        once.setdefault((frame.instance, name, frame.index), frame)
     by_uid: dict[str, list[Frame]] = defaultdict(list)
     for frame in once.values():
         by_uid[frame.series].append(frame)
     found: list[Series] = []
     for members in by_uid.values():
         parts: list[tuple[str, list[Frame]]] = []
-        stacks = _by_grid(members)
-        for stack in stacks:
-            kind = f"{Series(tuple(stack)).plane} {stack[0].columns} x {stack[0].rows}".strip()
-            name = kind if len(stacks) > 1 else ""
-            for part, rest in _apart(stack, [word for word, _ in stack[0].apart]):
-                parts.append((" ".join(filter(None, (name, part))), rest))
+        for group in _by_series(members):
+            stacks = _by_grid(group)
+            for stack in stacks:
+                kind = f"{Series(tuple(stack)).plane} {stack[0].columns} x {stack[0].rows}".strip()
+                name = kind if len(stacks) > 1 else ""
+                for part, rest in _parts(stack):
+                    parts.append((" ".join(filter(None, (name, part))), rest))
         numbered = len(parts) > 1
         for place, (part, rest) in enumerate(parts, 1):
             found.append(Series(tuple(_sorted(rest)), part, place if numbered else 0))
-    return sorted(found, key=lambda series: (series.first.number or 0, series.uid, series.place))
+    return sorted(_joined(found), key=lambda series: (series.first.number or 0, series.uid, series.place))
+
+
+def _series_of(frame: Frame) -> tuple[object, ...]:
+    """What the images of one series have in common, where UIDs cannot be relied upon."""
+    return frame.series, frame.number, frame.description
+
+
+def _by_series(frames: Sequence[Frame]) -> list[list[Frame]]:
+    """Images of one UID by number and description of the series: a UID may be blank, or that of several."""
+    groups: dict[tuple[object, ...], list[Frame]] = defaultdict(list)
+    for frame in frames:
+        groups[_series_of(frame)].append(frame)
+    return list(groups.values())
+
+
+def _parts(stack: list[Frame]) -> list[tuple[str, list[Frame]]]:
+    """A stack parted where images lie at one position, and from images that were computed of the others."""
+    original = [frame for frame in stack if not frame.derived]
+    if original and len(original) < len(stack) and Series(tuple(_sorted(stack))).faults:
+        derived = [frame for frame in stack if frame.derived]
+        if not Series(tuple(_sorted(original))).faults:
+            return [("", original), ("DERIVED", derived)]
+    return _apart(stack, [word for word, _ in stack[0].apart])
+
+
+def _joined(found: list[Series]) -> list[Series]:
+    """The series, the two halves of one volume joined: every other slice, or top and bottom."""
+    rest = list(found)
+    for one in found:
+        for other in found:
+            if one in rest and other in rest and one is not other and _are_halves(one, other):
+                whole = Series(tuple(_sorted([*one.frames, *other.frames])), one.part)
+                rest = [whole if each is one else each for each in rest if each is not other]
+    return rest
+
+
+def _are_halves(one: Series, other: Series) -> bool:
+    first, second = one.first, other.first
+    if one.uid == other.uid or first.description != second.description or not first.description:
+        return False
+    if first.frame_of_reference != second.frame_of_reference or first.apart != second.apart:
+        return False
+    if abs(len(one.frames) - len(other.frames)) > 1 or min(len(one.frames), len(other.frames)) < 2:
+        return False
+    if not _same_kind(first, second) or not (one.placed and other.placed) or one.faults or other.faults:
+        return False
+    whole = Series(tuple(_sorted([*one.frames, *other.frames])))
+    if whole.faults:
+        return False
+    thick = first.thickness or 0.0
+    # Slices that overlap would be two acquisitions of one volume.
+    return bool(np.linalg.norm(whole.step) > 0.8 * thick)
 
 
 def normal(frame: Frame) -> Vector:
@@ -196,13 +254,14 @@ def _by_grid(frames: Sequence[Frame]) -> list[list[Frame]]:
 def _same_kind(first: Frame, second: Frame) -> bool:
     if (first.rows, first.columns) != (second.rows, second.columns):
         return False
-    for one, other, apart in (
+    for one, other, tolerance in (
         (first.orientation, second.orientation, 0.01),
-        (first.spacing, second.spacing, 0.001),
+        # Headers of one series round differently.
+        (first.spacing, second.spacing, 0.001 + SAME_SPACING * max(first.spacing or (0.0,))),
     ):
         if (one is None) != (other is None):
             return False
-        if one is not None and other is not None and np.abs(np.subtract(one, other)).max() > apart:
+        if one is not None and other is not None and np.abs(np.subtract(one, other)).max() > tolerance:
             return False
     return True
 

@@ -54,9 +54,22 @@ export async function post(path, content, signal) {
   return (await ask("POST", path, { body, headers, signal })).json();
 }
 
-export async function putBytes(path, bytes) {
+// Changed slices of a mask, see mask.js; gives the numbers.
+export async function patchSlices(path, bytes) {
   const headers = { "Content-Type": "application/octet-stream" };
-  return (await ask("PUT", path, { body: bytes, headers })).json();
+  return (await ask("PATCH", path, { body: bytes, headers })).json();
+}
+
+export async function put(path, content) {
+  const headers = { "Content-Type": "application/json" };
+  return (await ask("PUT", path, { body: JSON.stringify(content), headers })).json();
+}
+
+// A file with the name that the server gives it; "" if it gives none.
+export async function getFile(path) {
+  const reply = await ask("GET", path);
+  const named = /filename\*=UTF-8''([^;]+)/.exec(reply.headers.get("Content-Disposition") ?? "");
+  return { blob: await reply.blob(), name: named ? decodeURIComponent(named[1]) : "" };
 }
 
 export function remove(path) {

@@ -1,32 +1,48 @@
-// The viewer page: from a dropped scan to its picture, numbers, corrections and downloads.
-import { getJson, post, putBytes, Refusal, remove, upload } from "./api.js";
+// The viewer page: scans are opened, kept and closed here.
+import { getJson, Refusal, remove } from "./api.js";
+import { connectControls, chooseTool } from "./controls.js";
 import { acceptDrops } from "./drop.js";
+import { Editing } from "./editing.js";
 import { onLanguage, t } from "./i18n.js";
+import { askToLeave, currentKey, rememberKey, showKept, sweep } from "./kept.js";
+import { again, create, segment } from "./obtain.js";
 import { element, header, showProblems } from "./page.js";
-import { showDownloads, showNumbers } from "./panel.js";
+import { showNumbers, showTruthLabels } from "./panel.js";
 import { SeriesForm } from "./series.js";
+import { Session, sourceOf } from "./session.js";
+import { openStore } from "./store.js";
 import { Strip } from "./strip.js";
 import { View } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
 const CHANNELS = ["flair", "pre", "post", "rgb"];
-const TOOLS = { window: "window_tool", pan: "pan_tool", brush: "brush", eraser: "eraser" };
 const view = new View($("gl"), $("lines"));
 const strip = new Strip($("strip"), (slice) => view.setSlice(slice));
-let scan = null;
-let numbers = null;
+let store = null;
+let session = null; // the scan that is shown; its mask may still be coming
+let last = null; // the last whose mask was there: whatever cannot be opened leads back to it
 let stopping = null;
-let files = []; // of the scan that is open: another choice of series sends them again
-const seriesForm = new SeriesForm($("series"), openFiles);
+let dropped = []; // another choice of series sends them again
+const editing = new Editing(view, { fail, session: () => last });
+const seriesForm = new SeriesForm($("series"), (series) => open({ kind: "files", files: dropped, series }));
 
 header("/");
 radios($("channels"), "channel", Object.fromEntries(CHANNELS.map((name) => [name, name])), chooseChannel);
-radios($("tools"), "tool", TOOLS, chooseTool);
-acceptDrops(document, (dropped) => {
-  files = dropped;
-  openFiles([]);
+radios($("tools"), "tool", { window: "window_tool", pan: "pan_tool", brush: "brush", eraser: "eraser" }, (tool) => chooseTool(view, tool));
+connectControls(view, { session: () => last, channels: CHANNELS, editing, fail });
+acceptDrops(document, (files) => {
+  dropped = files;
+  open({ kind: "files", files, series: [] });
 });
+view.onSlice = (slice) => session && tellSlice(slice);
+$("work-cancel").addEventListener("click", () => stopping?.abort());
+$("choose-series").addEventListener("click", () => {
+  dropped = last.source.files;
+  seriesForm.show(last.scan.series);
+});
+$("close-scan").addEventListener("click", closeScan);
 onLanguage(refreshTexts);
+onLanguage(listKept);
 begin();
 
 function radios(box, group, words, choose) {
@@ -38,10 +54,18 @@ function radios(box, group, words, choose) {
 
 async function begin() {
   try {
-    const wanted = new URLSearchParams(location.search).get("scan");
+    store = await openStore();
+    await sweep(store);
+    const wanted = new URLSearchParams(location.search);
+    const id = wanted.get("scan");
     const { demo } = document.documentElement.dataset;
-    if (wanted) open(() => getJson(`/api/scans/${encodeURIComponent(wanted)}`));
-    else if (demo) openSample(demo);
+    const record = await store?.get(currentKey() ?? "").catch(() => null);
+    if (record && record.link === id) resume(record);
+    else if (id) {
+      const [run, patient] = [wanted.get("run"), wanted.get("patient")];
+      open(run && patient ? { kind: "run", run, patient } : { kind: "id", id }, { id, link: id });
+    } else if (demo) openSample(demo);
+    else listKept();
     const { samples } = await getJson("/api/samples");
     $("samples").replaceChildren(
       ...samples.map(({ name }) => element("button", { type: "button", class: "sample", onclick: () => openSample(name) }, name)),
@@ -52,90 +76,112 @@ async function begin() {
   }
 }
 
-function openFiles(series) {
-  open((signal) => upload(files, series, uploading, signal));
-}
-
 function openSample(name) {
-  files = [];
-  open((signal) => post(`/api/samples/${encodeURIComponent(name)}`, undefined, signal));
+  open({ kind: "sample", name });
 }
 
-async function open(get) {
+// A scan that this browser kept.
+async function resume(record) {
+  try {
+    await open(await sourceOf(record, store), { id: record.id, link: record.link, record });
+  } catch (error) {
+    fail(error);
+  }
+}
+
+// source: see obtain.js; id: of a scan that the server may still have; record: what this browser kept of it.
+async function open(source, { id = null, link = null, record = null } = {}) {
   stopping?.abort();
   const stop = (stopping = new AbortController());
   delete document.documentElement.dataset.ready;
-  close();
   $("problems").hidden = true;
   seriesForm.hide();
-  $("welcome").hidden = true;
-  for (const id of ["stage", "slices", "panel"]) $(id).hidden = false;
-  $("panel").inert = true;
-  working(t("reading"));
+  if (!last) showStage(true);
+  progress("reading");
   // Shaders compile beside an upload. They keep the page from all else: what is answered at once goes first.
   const starting = setTimeout(() => view.start().catch(() => {}), 150); // view.open says what is wrong
+  const options = { signal: stop.signal, onProgress: (...said) => stop === stopping && progress(...said) };
+  let opened = null;
   try {
-    scan = await get(stop.signal);
+    const scan = await (id ? again(id, source, options) : create(source, options));
     clearTimeout(starting);
-    working(t("loading"));
-    $("scan-name").textContent = scan.name;
-    delete $("scan-name").dataset.t;
-    $("slice").max = scan.shape[0] - 1;
-    strip.set({ predicted: [], true: null }, scan.shape[0]);
-    const segmenting = scan.state === "done" ? getJson(`/api/scans/${scan.id}/numbers`) : segment(stop.signal);
-    segmenting.catch(() => {}); // awaited below; until then a failure is not unhandled
-    await view.open(scan);
-    if (scan.state !== "done") view.draw();
-    numbers = await segmenting;
-    if (scan.state !== "done") scan = await getJson(`/api/scans/${scan.id}`);
-    await showResult();
-    await painted();
-    document.documentElement.dataset.ready = "true";
-  } catch (error) {
+    stop.signal.throwIfAborted();
+    // Only now, since what cannot be opened closes nothing.
+    if (last && !(await askToLeave(last))) {
+      remove(`/api/scans/${scan.id}`).catch(() => {});
+      return;
+    }
+    opened = new Session({ scan, source, record, store, link, on: listeners(() => opened) });
+    await present(opened, options, record);
     if (stop !== stopping) return;
-    close();
-    $("welcome").hidden = false;
+    const before = last;
+    last = opened;
+    await showResult(opened);
+    if (before) retire(before);
+    rememberKey(opened.key);
+    if (!link) history.replaceState(null, "", "/");
+    finish();
+  } catch (error) {
+    opened?.close();
+    if (stop !== stopping) return;
+    await goBack();
     fail(error);
     if (error.series) seriesForm.show(error.series);
   } finally {
+    clearTimeout(starting);
     if (stop === stopping) {
       $("work").hidden = true;
       stopping = null;
+      if (last) document.documentElement.dataset.ready = "true";
     }
   }
 }
 
-async function segment(signal) {
-  const timer = setInterval(async () => {
-    const info = scan && (await getJson(`/api/scans/${scan.id}`).catch(() => null));
-    if (!info || signal.aborted || info.state === "done") return;
-    if (info.state === "queued") working(t("waiting", { ahead: info.ahead }));
-    if (info.state === "running") working(t("segmenting", { percent: Math.round(100 * info.progress) }), info.progress);
-  }, 700);
-  try {
-    for (;;) {
-      try {
-        return await post(`/api/scans/${scan.id}/segment`, {}, signal);
-      } catch (error) {
-        if (!(error instanceof Refusal) || error.status !== 429) throw error;
-        working(t("full", { seconds: error.retryAfter }));
-        await new Promise((resolve) => setTimeout(resolve, 1000 * error.retryAfter));
-        signal.throwIfAborted();
-      }
-    }
-  } finally {
-    clearInterval(timer);
-  }
+// What a session tells this page, as long as it is the one that is shown.
+function listeners(which) {
+  const shown = (call) => (...values) => which() === session && call(...values);
+  return {
+    numbers: shown(refreshTexts),
+    state: shown((state, error) => editing.tell(state, error)),
+    mask: shown((positions) => view.refresh(positions)),
+    kept: shown((yes) => ($("kept-note").hidden = yes)),
+    progress: shown((word, ...more) => (word ? progress(word, ...more) : ($("work").hidden = true))),
+  };
 }
 
-async function showResult() {
+async function present(opened, options, record) {
+  const { scan } = opened;
+  session = opened;
+  showStage(true);
+  progress("loading");
+  nameScan(scan);
+  strip.set({ predicted: [], true: null }, scan.shape[0]);
+  const numbering = scan.state === "done" ? getJson(`/api/scans/${scan.id}/numbers`) : segment(scan.id, options);
+  numbering.catch(() => {}); // awaited below; until then a failure is not unhandled
+  for (const layer of ["flair", scan.truth && !opened.truthLabels && "true", scan.state === "done" && "network"]) if (layer) opened.expect(layer);
+  await view.open(scan, (name) => opened.take(name));
+  if (opened.truthLabels && scan.truth_labels.length) await opened.sendTruthLabels();
+  if (scan.truth) view.setTruth(await opened.takeMask("true"));
+  if (scan.state !== "done") view.draw();
+  await opened.begin(await numbering, record);
+  options.signal.throwIfAborted();
+}
+
+function nameScan(scan) {
+  $("scan-name").textContent = scan.name;
+  delete $("scan-name").dataset.t;
+  $("slice").max = scan.shape[0] - 1;
+}
+
+async function showResult({ scan, source, mask, numbers }) {
   view.hold();
-  await view.loadMask("predicted");
+  view.setMask(mask);
   $("panel").inert = false;
   $("close-scan").hidden = false;
   $("channel-flair").checked = $("tool-window").checked = true;
+  $("pen-row").hidden = true;
   $("show-true").closest("label").hidden = !scan.truth;
-  $("choose-series").hidden = !(files.length && scan.series.length > 1);
+  $("choose-series").hidden = !(source.files?.length && scan.series.length > 1);
   $("show-heat").closest("label").hidden = !scan.probability;
   $("show-heat").checked = false;
   $("heat-row").hidden = true;
@@ -146,8 +192,11 @@ async function showResult() {
   view.setSlice(counts.some(Boolean) ? counts.indexOf(Math.max(...counts)) : Math.floor(scan.shape[0] / 2));
   view.setShown("predicted", $("show-predicted").checked);
   view.draw();
+  $("kept-note").hidden = session.kept;
+  editing.begin();
   refreshTexts();
   $("slice").focus({ preventScroll: true });
+  await painted();
 }
 
 // What was drawn stands on the screen a frame later; a page in the background has no frames.
@@ -155,35 +204,100 @@ function painted() {
   return document.hidden ? null : new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
 }
 
-function close() {
-  if (scan) remove(`/api/scans/${scan.id}`).catch(() => {});
-  scan = numbers = null;
+// Another scan could not be opened: the one before is still there, with everything that was drawn.
+async function goBack() {
+  if (!last) return closeStage();
+  if (session === last) return;
+  session = last;
+  nameScan(last.scan);
+  await view.open(last.scan, (name) => last.take(name));
+  if (last.scan.truth) view.setTruth(await last.takeMask("true"));
+  await showResult(last);
+  editing.tell(last.sync.state, last.sync.failure);
+}
+
+// A scan that is left: what is not saved stays in this browser, all else goes.
+function retire(left) {
+  if (left.unsaved && !left.discarded) left.close();
+  else left.drop();
+  const mayReturn = left.source.kind === "id" && left.unsaved && !left.discarded;
+  if (!mayReturn) remove(`/api/scans/${left.scan.id}`).catch(() => {});
+}
+
+async function closeScan() {
+  if (!last || !(await askToLeave(last))) return;
+  stopping?.abort();
+  stopping = null;
+  $("work").hidden = true;
+  const left = last;
+  last = null;
+  await left.writing;
+  retire(left);
+  rememberKey(null);
+  history.replaceState(null, "", "/");
+  closeStage();
+  seriesForm.hide();
+  $("files").focus();
+}
+
+function showStage(yes) {
+  for (const id of ["stage", "slices", "panel"]) $(id).hidden = !yes;
+  $("welcome").hidden = yes;
+  $("panel").inert = true;
+}
+
+function closeStage() {
+  session = null;
   view.close();
-  for (const id of ["stage", "slices", "panel", "close-scan"]) $(id).hidden = true;
+  showStage(false);
+  $("close-scan").hidden = true;
   $("saved").textContent = "";
   $("scan-name").dataset.t = "no_scan";
   $("scan-name").textContent = t("no_scan");
+  delete document.documentElement.dataset.ready;
+  listKept();
+}
+
+function finish() {
+  document.documentElement.dataset.ready = "true";
+}
+
+async function listKept() {
+  if (session) return;
+  const forget = async (record) => {
+    await store.remove(record.key);
+    if (currentKey() === record.key) rememberKey(null);
+    listKept();
+  };
+  await showKept(store, { box: $("kept"), open: resume, forget });
 }
 
 function refreshTexts() {
-  if (numbers) {
+  if (session?.numbers && session.mask) {
+    const { numbers, scan } = session;
     showNumbers(numbers, $("numbers").tBodies[0], $("flags"), $("protocol"));
     strip.set(numbers.per_slice, scan.shape[0]);
-    showDownloads(scan, $("downloads"));
+    showTruthLabels(scan, $("truth-labels"), chooseTruth);
+    editing.refresh();
   }
-  if (scan) tellSlice(view.slice);
+  if (session) tellSlice(view.slice);
 }
 
-function working(text, share) {
+async function chooseTruth(labels) {
+  try {
+    view.setTruth(await last.chooseTruth(labels));
+  } catch (error) {
+    refreshTexts();
+    fail(error);
+  }
+}
+
+// word: names what is being done; share: how much of it is done, if that is known.
+function progress(word, values = {}, share = null) {
   $("work").hidden = false;
-  $("work-text").textContent = $("status").textContent = text;
+  $("work-text").textContent = $("status").textContent = t(word, values);
   if (share == null) $("work-bar").removeAttribute("value");
   else $("work-bar").value = share;
-}
-
-function uploading(share) {
-  if (share < 1) working(t("uploading", { percent: Math.round(100 * share) }), share);
-  else working(t("reading"));
 }
 
 function fail(error) {
@@ -193,6 +307,7 @@ function fail(error) {
 }
 
 function tellSlice(slice) {
+  const { scan } = session;
   const number = scan.slice_numbers[slice];
   $("slice").value = slice;
   const text = t("slice_of", { number, position: slice + 1, count: scan.shape[0] });
@@ -210,148 +325,4 @@ async function chooseChannel(name) {
     fail(error);
   }
 }
-
-function chooseTool(tool) {
-  view.setTool(tool);
-  $("pen-row").hidden = tool !== "brush" && tool !== "eraser";
-  view.setPenSize(Number($("pen-size").value));
-}
-
-let sent = Promise.resolve();
-
-// One after the other, so that the last correction is the one that stays.
-function corrected() {
-  const { id } = scan;
-  const mask = view.correctedMask();
-  sent = sent.then(async () => {
-    try {
-      const found = await putBytes(`/api/scans/${id}/mask`, mask);
-      if (scan?.id !== id) return;
-      numbers = found;
-      refreshTexts();
-    } catch (error) {
-      fail(error);
-    } finally {
-      changing(false);
-    }
-  });
-}
-
-// Nothing is downloaded or saved that is older than what is seen.
-function changing(on) {
-  $("downloads").inert = on;
-  $("saved").textContent = on ? t("saving") : "";
-}
-
-// --- controls ---------------------------------------------------------------------------------
-
-view.onSlice = (slice) => scan && tellSlice(slice);
-view.onChanging = () => changing(true);
-view.onCorrected = corrected;
-view.onWindow = (low, high, channel) => {
-  const bounds = scan?.windows[channel];
-  if (!bounds) return;
-  const range = bounds.high - bounds.low;
-  $("level").value = ((low + high) / 2 - bounds.low) / range;
-  $("width").value = (high - low) / range;
-};
-
-for (const id of ["level", "width"]) {
-  $(id).addEventListener("input", () => {
-    const { low, high } = scan.windows[view.channel];
-    const middle = low + Number($("level").value) * (high - low);
-    const half = (Number($("width").value) * (high - low)) / 2;
-    view.setWindow(middle - half, middle + half);
-  });
-}
-$("slice").addEventListener("input", () => view.setSlice(Number($("slice").value)));
-$("show-predicted").addEventListener("change", (event) => view.setShown("predicted", event.target.checked));
-$("show-true").addEventListener("change", (event) => view.setShown("true", event.target.checked));
-$("fill").addEventListener("input", (event) => view.setFill(Number(event.target.value)));
-$("planes").addEventListener("change", (event) => view.setPlanes(event.target.value));
-$("pen-size").addEventListener("input", (event) => view.setPenSize(Number(event.target.value)));
-$("zoom-in").addEventListener("click", () => view.zoomBy(1.25));
-$("zoom-out").addEventListener("click", () => view.zoomBy(0.8));
-$("zoom-reset").addEventListener("click", () => view.reset());
-$("undo").addEventListener("click", () => view.undo());
-$("work-cancel").addEventListener("click", () => stopping?.abort());
-$("choose-series").addEventListener("click", () => seriesForm.show(scan.series));
-$("close-scan").addEventListener("click", () => {
-  close();
-  seriesForm.hide();
-  delete document.documentElement.dataset.ready;
-  $("welcome").hidden = false;
-  $("files").focus();
-});
-
-async function heat() {
-  $("heat-row").hidden = !$("show-heat").checked;
-  try {
-    await view.setHeat($("show-heat").checked, Number($("heat-opacity").value));
-  } catch (error) {
-    fail(error);
-  }
-}
-$("show-heat").addEventListener("change", heat);
-$("heat-opacity").addEventListener("input", heat);
-
-$("save").addEventListener("click", async () => {
-  view.flush();
-  await sent;
-  try {
-    $("saved").textContent = t("saved", await post(`/api/scans/${scan.id}/save`));
-  } catch (error) {
-    fail(error);
-  }
-});
-
-$("stage").addEventListener(
-  "wheel",
-  (event) => {
-    if (!scan || view.planes === "render") return;
-    event.preventDefault();
-    event.stopPropagation();
-    if (event.ctrlKey) view.zoomBy(event.deltaY < 0 ? 1.1 : 1 / 1.1);
-    else view.setSlice(view.slice + (event.deltaY < 0 ? 1 : -1));
-  },
-  { capture: true, passive: false },
-);
-
-const KEYS = {
-  ArrowUp: () => view.setSlice(view.slice + 1),
-  ArrowDown: () => view.setSlice(view.slice - 1),
-  PageUp: () => view.setSlice(view.slice + 5),
-  PageDown: () => view.setSlice(view.slice - 5),
-  Home: () => view.setSlice(0),
-  End: () => view.setSlice(view.count - 1),
-  p: () => $("show-predicted").click(),
-  t: () => scan.truth && $("show-true").click(),
-  h: () => scan.probability && $("show-heat").click(),
-  w: () => $("tool-window").click(),
-  m: () => $("tool-pan").click(),
-  b: () => $("tool-brush").click(),
-  e: () => $("tool-eraser").click(),
-  z: () => view.undo(),
-  "+": () => view.zoomBy(1.25),
-  "-": () => view.zoomBy(0.8),
-  0: () => view.reset(),
-  ...Object.fromEntries(CHANNELS.map((name, index) => [index + 1, () => $(`channel-${name}`).click()])),
-};
-
-window.addEventListener(
-  "keydown",
-  (event) => {
-    const { target } = event;
-    const moves = { range: /^(Arrow|Page|Home|End)/, "select-one": /^(Arrow|Page|Home|End|.$)/, radio: /^Arrow/ };
-    const own = moves[target.type]?.test(event.key);
-    if (!numbers || own || event.altKey || event.metaKey || (event.ctrlKey && event.key !== "z")) return;
-    const action = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (!action) return;
-    event.preventDefault();
-    event.stopPropagation(); // NiiVue has keys of its own on its canvas
-    action();
-  },
-  true,
-);
-window.addEventListener("pagehide", () => scan && fetch(`/api/scans/${scan.id}`, { method: "DELETE", keepalive: true }));
 window.gliosegView = view;

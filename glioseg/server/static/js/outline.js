@@ -35,16 +35,24 @@ export class Lines {
     this.cache.delete(name);
   }
 
+  // Nothing is drawn, and nothing is remembered.
+  clear() {
+    this.cache.clear();
+    this._empty(this.canvas.width, this.canvas.height);
+  }
+
+  // A size that is set makes a new bitmap: an accelerated canvas on which nothing is drawn afterwards may go on
+  // showing what it showed before a clearRect.
+  _empty(width, height) {
+    this.canvas.width = width;
+    this.canvas.height = height;
+  }
+
   // layers: [{name, mask, colour, width}]; slice counts from 0.
   paint(nv, layers, slice, [width, height]) {
     const { canvas } = this;
-    if (canvas.width !== nv.canvas.width || canvas.height !== nv.canvas.height) {
-      canvas.width = nv.canvas.width;
-      canvas.height = nv.canvas.height;
-    }
+    this._empty(nv.canvas.width, nv.canvas.height);
     const context = canvas.getContext("2d");
-    context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, canvas.width, canvas.height);
     const ratio = nv.canvas.width / Math.max(1, nv.canvas.clientWidth);
     (nv.screenSlices || []).forEach((tile, index) => {
       if (tile.axCorSag !== AXIAL) return;

@@ -35,24 +35,45 @@ export function showNumbers(content, body, flags, protocol) {
   protocol.textContent = content.protocol || "";
 }
 
-export function showDownloads(scan, box) {
-  const start = `/api/scans/${scan.id}`;
+// Buttons and not links: what is drawn has to reach the server first.
+// onChoice(path, name, mask): path behind the address of the scan; name: "" for the server's; whether it holds the mask.
+export function showDownloads(scan, box, onChoice) {
   const files = [
     ...(scan.format === "dicom"
-      ? [["dl_seg", `${start}/mask?format=dicom`], ["dl_seg_anonymous", `${start}/mask?format=dicom&anonymise=true`]]
-      : [["dl_mask", `${start}/mask`]]),
-    ["dl_nifti", `${start}/mask?format=nifti`],
-    ["dl_tif", `${start}/mask?format=tif`],
-    ["dl_png", `${start}/mask?format=png`],
-    ...(scan.probability ? [["dl_prob", `${start}/probability`]] : []),
-    ["dl_gif", `${start}/outlines?format=gif`],
-    ["dl_pngs", `${start}/outlines?format=png`],
-    ["dl_csv", `${start}/numbers?format=csv`],
-    ["dl_json", `${start}/numbers`],
+      ? [["dl_seg", "mask?format=dicom"], ["dl_seg_anonymous", "mask?format=dicom&anonymise=true"]]
+      : [["dl_mask", "mask"]]),
+    ["dl_nifti", "mask?format=nifti"],
+    ["dl_tif", "mask?format=tif"],
+    ["dl_png", "mask?format=png"],
+    ...(scan.probability ? [["dl_prob", "probability"]] : []),
+    ["dl_gif", "outlines?format=gif"],
+    ["dl_pngs", "outlines?format=png"],
+    ["dl_csv", "numbers?format=csv"],
+    ["dl_json", "numbers"],
   ];
-  box.replaceChildren(
-    ...files.map(([word, path]) =>
-      element("a", { class: "button", href: path, download: word === "dl_json" ? `${scan.name}.json` : "", "data-t": word }, t(word)),
-    ),
-  );
+  const words = files.map(([word]) => word).join(" ");
+  if (box.dataset.files !== words) {
+    box.dataset.files = words;
+    box.replaceChildren(
+      ...files.map(([word, path]) => {
+        const choose = () => box.choose(path, word === "dl_json" ? `${box.scanName}.json` : "", path.startsWith("mask"));
+        return element("button", { type: "button", "data-t": word, onclick: choose }, t(word));
+      }),
+    );
+  }
+  Object.assign(box, { choose: onChoice, scanName: scan.name });
+}
+
+// Of a true mask with several labels, which of them are the lesion; at least one stays chosen.
+export function showTruthLabels(scan, box, onChoice) {
+  const labels = scan.truth_labels;
+  box.hidden = !labels.length;
+  if (!labels.length) return;
+  const chosen = () => [...box.querySelectorAll("input:checked")].map((input) => Number(input.value));
+  const boxes = labels.map(({ value, name, voxels, chosen: checked }) => {
+    const text = t(name === String(value) ? "truth_label" : "truth_label_named", { value, name, voxels: voxels.toLocaleString("en") });
+    const change = (event) => (chosen().length ? onChoice(chosen()) : (event.target.checked = true));
+    return element("label", { class: "check" }, element("input", { type: "checkbox", value, checked, onchange: change }), element("span", {}, text));
+  });
+  box.querySelector(".row").replaceChildren(...boxes);
 }

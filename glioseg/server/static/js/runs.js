@@ -98,7 +98,7 @@ function one(run) {
 async function look(run, patient) {
   try {
     const scan = await post(`/api/runs/${encodeURIComponent(run)}/patients/${encodeURIComponent(patient)}`);
-    location.href = `/?scan=${encodeURIComponent(scan.id)}`;
+    location.href = `/?${new URLSearchParams({ scan: scan.id, run, patient })}`;
   } catch (error) {
     showProblems(problems, error);
   }

@@ -1,10 +1,8 @@
 // The picture: NiiVue with the scan's sequences, the mask as its drawing, and our outlines on top.
-import { getBytes, Refusal } from "./api.js";
+import { Refusal } from "./api.js";
 import { t } from "./i18n.js";
-import { inPictureOrder } from "./mask.js";
 import { Lines } from "./outline.js";
 
-const HEADER = 352; // bytes before the voxels of a view layer
 const DRAG = { window: 9, pan: 3, crosshair: 8 };
 const PLANES = { axial: 0, multi: 3, render: 4 };
 
@@ -24,8 +22,7 @@ export class View {
     this.lines = new Lines(lines);
     this.onSlice = () => {};
     this.onWindow = () => {};
-    this.onChanging = () => {};
-    this.onCorrected = () => {};
+    this.onStroke = () => {}; // (yes): a stroke is under way, or has ended
     this.shown = { predicted: true, true: true };
     this.tool = "window";
     this.planes = "axial";
@@ -33,18 +30,16 @@ export class View {
     this.masks = {};
     this.images = {};
     this.quiet = false;
-    this.coming = {};
     new ResizeObserver(() => this.nv?.resizeListener()).observe(canvas);
   }
 
-  // What is there is loaded side by side; nothing is drawn before draw().
-  async open(scan) {
+  // layer(name): comes to the bytes of a layer. Nothing is drawn before draw().
+  async open(scan, layer) {
     this.close();
     this.scan = scan;
+    this.layer = layer;
     const [count, height, width] = scan.shape;
-    Object.assign(this, { count, height, width, images: {}, masks: {}, coming: {}, slice: Math.floor(count / 2), heat: null });
-    const layers = ["flair", scan.truth && "true", scan.state === "done" && "predicted"].filter(Boolean);
-    for (const layer of layers) this._bytes(layer).catch(() => {}); // whoever uses it meets the failure
+    Object.assign(this, { count, height, width, images: {}, masks: {}, slice: Math.floor(count / 2), heat: null });
     await this.start();
     this.hold();
     this.nv.opts.isOrientationTextVisible = scan.axial;
@@ -53,7 +48,6 @@ export class View {
     this.setPlanes("axial");
     this.setTool("window");
     this.setSlice(this.slice);
-    if (scan.truth) await this.loadMask("true");
   }
 
   // One drawing at the end instead of one a step: without a graphics card each takes a while.
@@ -67,13 +61,13 @@ export class View {
   }
 
   close() {
-    clearTimeout(this.timer);
-    this.timer = null;
+    this.stroking = false;
     if (!this.nv) return;
     this.nv.closeDrawing();
     for (const volume of [...this.nv.volumes]) this.nv.removeVolume(volume);
     this.masks = {};
-    this.lines.cache.clear();
+    this.mask = this.stale = null;
+    this.lines.clear();
     this.scan = null;
   }
 
@@ -98,7 +92,6 @@ export class View {
       viewModeHotKey: "",
       clipPlaneHotKey: "",
       cycleClipPlaneHotKey: "",
-      maxDrawUndoBitmaps: 12,
       isColorbar: false,
     });
     const draw = nv.drawScene.bind(nv);
@@ -124,20 +117,73 @@ export class View {
     nv.drawOpacity = 0;
     nv.onLocationChange = () => this._followCrosshair();
     nv.onIntensityChange = () => this._tellWindow();
-    this.canvas.addEventListener("pointerdown", () => (this.stroking = this.nv.opts.drawingEnabled));
-    this.canvas.addEventListener("pointerup", () => this._strokeEnded());
-    this.canvas.addEventListener("pointerleave", () => this._strokeEnded());
+    this._drawOurWay(nv);
+    this.canvas.addEventListener("pointerdown", () => this._strokeBegins());
+    for (const end of ["pointerup", "pointerleave", "pointercancel"]) this.canvas.addEventListener(end, () => this._strokeEnded());
   }
 
-  // Each layer is asked for once, as early as possible.
-  _bytes(layer) {
-    return (this.coming[layer] ??= getBytes(`/api/scans/${this.scan.id}/view/${layer}`));
+  // NiiVue codes and uploads the whole drawing with every stroke; here it is the slices that changed.
+  _drawOurWay(nv) {
+    const { drawPt, drawPenLine } = nv;
+    nv.drawPt = (x, y, z, value, bitmap = null) => {
+      if (!bitmap) this._touch([x, y, z], [x, y, z]);
+      drawPt.call(nv, x, y, z, value, bitmap);
+    };
+    nv.drawPenLine = (from, to, value) => {
+      this._touch(from, to);
+      drawPenLine.call(nv, from, to, value);
+    };
+    nv.drawAddUndoBitmap = () => {};
+    nv.refreshDrawing = (draw = true) => {
+      this._upload();
+      if (draw) nv.drawScene();
+    };
+  }
+
+  // Slices and rows that the pen will reach.
+  _touch(from, to) {
+    const { drawPenAxCorSag: plane, opts } = this.nv;
+    const reach = Math.floor(opts.penSize / 2);
+    const [up, along] = [plane === 0 ? 0 : reach, plane === 1 ? 0 : reach];
+    const [first, last] = [Math.min(from[2], to[2]) - up, Math.max(from[2], to[2]) + up];
+    this.mask.touch(first, last, Math.min(from[1], to[1]) - along, Math.max(from[1], to[1]) + along);
+    this._stale(first, last);
+  }
+
+  _stale(first, last) {
+    const known = this.stale ?? [first, last];
+    this.stale = [Math.max(0, Math.min(known[0], first)), Math.min(this.count - 1, Math.max(known[1], last))];
+    this.lines.forget("predicted");
+  }
+
+  _upload() {
+    const { gl, drawTexture } = this.nv;
+    if (!this.stale || !drawTexture || !this.mask) return;
+    const [first, last] = this.stale;
+    const { size, voxels } = this.mask;
+    this.stale = null;
+    gl.activeTexture(gl.TEXTURE7); // where NiiVue's shaders look for the drawing
+    gl.bindTexture(gl.TEXTURE_3D, drawTexture);
+    gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
+    const part = voxels.subarray(first * size, (last + 1) * size);
+    gl.texSubImage3D(gl.TEXTURE_3D, 0, 0, 0, first, this.width, this.height, last - first + 1, gl.RED, gl.UNSIGNED_BYTE, part);
+  }
+
+  // These slices of the mask have changed by other means than the pen.
+  refresh(positions) {
+    for (const z of positions) {
+      if (this.stale && (z < this.stale[0] - 1 || z > this.stale[1] + 1)) this._upload();
+      this._stale(z, z);
+    }
+    this._upload();
+    if (positions.length && !positions.includes(this.slice)) this.setSlice(positions[Math.floor(positions.length / 2)]);
+    else this.nv.drawScene();
   }
 
   async _image(layer) {
     if (!this.images[layer]) {
       const bounds = this.scan.windows[layer];
-      const options = { name: `${layer}.nii`, url: `${layer}.nii`, buffer: await this._bytes(layer), colormap: "gray" };
+      const options = { name: `${layer}.nii`, url: `${layer}.nii`, buffer: await this.layer(layer), colormap: "gray" };
       if (layer === "probability") Object.assign(options, { colormap: "inferno", cal_min: 0.05, cal_max: 1 });
       else if (bounds) Object.assign(options, { cal_min: bounds.low, cal_max: bounds.high });
       this.images[layer] = await niivue.NVImage.loadFromUrl(options);
@@ -173,23 +219,23 @@ export class View {
     if (index > 0) nv.setOpacity(index, this.heatOpacity);
   }
 
-  async loadMask(name) {
-    const bytes = new Uint8Array(await this._bytes(name), HEADER);
-    this.lines.forget(name);
-    if (name === "true") this.masks.true = bytes;
-    else {
-      this.nv.createEmptyDrawing();
-      this.nv.drawBitmap = new Uint8Array(bytes);
-      this.nv.drawClearAllUndoBitmaps();
-      this.nv.drawAddUndoBitmap();
-      this.nv.refreshDrawing(false);
-      this.masks.predicted = true;
-    }
+  setTruth(voxels) {
+    this.masks.true = voxels;
+    this.lines.forget("true");
     this.nv.drawScene();
   }
 
-  correctedMask() {
-    return inPictureOrder(this.nv.drawBitmap, this.width * this.height);
+  // mask: a Mask, whose voxels the pen changes from now on.
+  setMask(mask) {
+    const { nv } = this;
+    this.mask = null;
+    nv.createEmptyDrawing();
+    this.mask = this.masks.predicted = mask;
+    nv.drawBitmap = mask.voxels;
+    nv.clickToSegmentGrowingBitmap = null; // as large as the mask, and never used here
+    this.stale = null;
+    this._stale(0, this.count - 1);
+    nv.refreshDrawing(true);
   }
 
   setSlice(position) {
@@ -258,11 +304,6 @@ export class View {
     this.nv.opts.penSize = size;
   }
 
-  undo() {
-    this.nv.drawUndo();
-    this._changed();
-  }
-
   zoomBy(factor) {
     const [x, y, z, zoom] = this.nv.scene.pan2Dxyzmm;
     this.nv.setPan2Dxyzmm([x, y, z, Math.max(0.5, Math.min(16, zoom * factor))]);
@@ -276,24 +317,16 @@ export class View {
     this._tellWindow();
   }
 
+  _strokeBegins() {
+    if (!this.mask || !this.nv.opts.drawingEnabled) return;
+    this.stroking = true;
+    this.onStroke(true);
+  }
+
   _strokeEnded() {
-    if (this.scan && this.stroking) this._changed();
+    if (!this.stroking) return;
     this.stroking = false;
-  }
-
-  // A change that waits to be sent is sent now.
-  flush() {
-    if (!this.timer) return;
-    clearTimeout(this.timer);
-    this.timer = null;
-    this.onCorrected();
-  }
-
-  _changed() {
-    this.lines.forget("predicted");
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.flush(), 250);
-    this.onChanging();
+    this.onStroke(false);
     this.nv.drawScene();
   }
 
@@ -304,7 +337,6 @@ export class View {
       layers.push({ name: "true", mask: this.masks.true, colour: "#00e34b", width: 3 });
     }
     if (this.shown.predicted && this.masks.predicted && this.nv.drawBitmap) {
-      if (this.nv.opts.drawingEnabled) this.lines.forget("predicted"); // it may be changing under the brush
       layers.push({ name: "predicted", mask: this.nv.drawBitmap, colour: "#ff2b2b", width: 1.5 });
     }
     this.lines.paint(this.nv, layers, this.slice, [this.width, this.height]);

@@ -1,0 +1,187 @@
+"""The record of one scan in a folder of results, and the table of all records."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glioseg.files import natural_key, write_text
+from glioseg.io.names import split_number, stem_of
+
+if TYPE_CHECKING:
+    from glioseg.io.source import Source
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """The numbers of one scan; lengths and volumes in mm only where the spacing is known.
+
+    Attributes:
+        id: name of the scan, unique in the folder of results.
+        source: file or folder it came from.
+        slices, slices_with_lesion, lesion_voxels: counts.
+        lesion_mm3: volume, or ``None``.
+        largest_diameter: greatest distance within the lesion on one slice.
+        diameter_unit: ``"mm"`` or ``"pixels"``.
+        filled: sequences that were missing and replaced by FLAIR.
+        seconds: wall time from reading to the mask.
+        expected_dice: DSC to expect of the mask; ``None`` if it is empty.
+        doubts: what to know before trusting it, keys of :data:`glioseg.model.calibration.DOUBTS`.
+        label_voxels: voxels of each label, of a model with classes.
+        key: changes when the input, the model or a setting does.
+        outputs: files and folders of this scan in the output folder.
+        files: every file of the outputs, with its bytes, the time it was last written (nanoseconds) and
+            its SHA-256.
+        origin: where the scan was read from, see :func:`origin_of`.
+        content: SHA-256 of the files that it was read from.
+        made_with: the model and the settings in short; ``settings`` among them is a digest of all.
+    """
+
+    id: str
+    source: str
+    slices: int
+    slices_with_lesion: int
+    lesion_voxels: int
+    lesion_mm3: float | None
+    largest_diameter: float
+    diameter_unit: str
+    filled: tuple[str, ...]
+    seconds: float
+    expected_dice: float | None
+    doubts: tuple[str, ...]
+    key: str
+    outputs: tuple[str, ...]
+    label_voxels: dict[str, int] = field(default_factory=dict)
+    files: dict[str, tuple[int, int, str]] = field(default_factory=dict)
+    origin: str = ""
+    content: str = ""
+    made_with: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> str:
+        """Digest of the model and of all settings that it was made with."""
+        return str(self.made_with.get("settings", ""))
+
+    def holds(self, folder: Path, *, every_byte: bool = True) -> bool:
+        """Whether the files in a folder of results are those that this record was made with.
+
+        Args:
+            folder: the folder of results.
+            every_byte: read all files; otherwise those alone whose time of writing has changed.
+        """
+        if not self.files:
+            return False  # no files were recorded by versions before this one
+        for name, (size, written, digest) in self.files.items():
+            path = folder / name
+            try:
+                state = path.stat()
+                if state.st_size != size:
+                    return False
+                if (every_byte or state.st_mtime_ns != written) and digest_of(path) != digest:
+                    return False
+            except OSError:
+                return False
+        return True
+
+
+NOT_IN_TABLE = {"key", "outputs", "files", "origin", "content", "made_with"}
+"""What of a record is for the program alone."""
+
+
+def read_record(path: Path) -> ScanResult | None:
+    """The record in a file; ``None`` if there is none, or none that can be understood."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        for name in ("filled", "doubts", "outputs"):
+            content[name] = tuple(content[name])
+        files = content.get("files", {})
+        content["files"] = {name: (int(size), int(at), str(sum)) for name, (size, at, sum) in files.items()}
+        record = ScanResult(**content)
+        dict(record.made_with), dict(record.label_voxels)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return record if path.stem == record.id else None
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as handle:
+        while block := handle.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def content_of(source: Source) -> str:
+    """SHA-256 of all files of a scan and of what they are taken for, wherever they lie."""
+    digest = hashlib.sha256(f"{source.format}{source.sequences}{source.slice_numbers}\n".encode())
+    for path in source.files:
+        try:
+            digest.update(digest_of(path).encode())
+        except OSError:
+            return ""  # reading it will say what is wrong
+    return digest.hexdigest()
+
+
+def origin_of(source: Source) -> str:
+    """Where a scan is read from; the same when a slice or a sequence is added to it."""
+    by_sequence = dict(zip(source.sequences, source.files, strict=False))
+    first = (by_sequence.get("flair") or source.files[0]).resolve()
+    if source.format == "slices":
+        return (first.parent / split_number(stem_of(first))[0]).as_posix()
+    if source.format == "dicom":
+        return (first.parent / source.id).as_posix()
+    return first.as_posix()
+
+
+def key_of(source: Source, settings: str) -> str:
+    """Hash of the input files' names, sizes and times, of what they are taken for, and of all settings."""
+    digest = hashlib.sha256(f"{settings}\n{source.sequences}{source.slice_numbers}\n".encode())
+    for path in source.files:
+        try:
+            state = path.stat()
+        except OSError:
+            continue  # reading it will say what is wrong
+        digest.update(f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def in_order(results: Mapping[str, ScanResult], first: Sequence[str] = ()) -> list[ScanResult]:
+    """Records in the order of the ids given, then all others in the order that people count in."""
+    others = sorted((id for id in results if id not in set(first)), key=natural_key)
+    return [results[id] for id in (*first, *others) if id in results]
+
+
+def write_summary(results: Sequence[ScanResult], path: Path) -> Path:
+    """Write a table with one row for each scan.
+
+    The column ``made_with`` is there where the rows were not all made with the same model and settings.
+    """
+    text = io.StringIO()
+    left_out = set(NOT_IN_TABLE)
+    if not any(result.label_voxels for result in results):
+        left_out.add("label_voxels")
+    if len({result.settings for result in results}) > 1:
+        left_out.discard("made_with")
+    columns = [name for name in ScanResult.__dataclass_fields__ if name not in left_out]
+    table = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
+    table.writeheader()
+    for result in results:
+        row = asdict(result)
+        row["filled"], row["doubts"] = " ".join(result.filled), " ".join(result.doubts)
+        row["label_voxels"] = " ".join(f"{label}:{count}" for label, count in result.label_voxels.items())
+        row["made_with"] = f"{result.made_with.get('model', '')} {result.settings}".strip()
+        for name in ("lesion_mm3", "expected_dice"):
+            row[name] = "" if row[name] is None else row[name]
+        table.writerow(row)
+    return write_text(path, text.getvalue())

@@ -1,0 +1,110 @@
+// Sliders, buttons, wheel and keys: whatever changes how the scan is looked at.
+const $ = (id) => document.getElementById(id);
+
+export function chooseTool(view, tool) {
+  view.setTool(tool);
+  $("pen-row").hidden = tool !== "brush" && tool !== "eraser";
+  view.setPenSize(Number($("pen-size").value));
+}
+
+// session(): the scan that is open, if its mask is there; channels: in the order of their keys.
+export function connectControls(view, { session, channels, editing, fail }) {
+  const on = (id, kind, listener) => $(id).addEventListener(kind, listener);
+
+  view.onWindow = (low, high, channel) => {
+    const bounds = view.scan?.windows[channel];
+    if (!bounds) return;
+    const range = bounds.high - bounds.low;
+    $("level").value = ((low + high) / 2 - bounds.low) / range;
+    $("width").value = (high - low) / range;
+  };
+  for (const id of ["level", "width"]) {
+    on(id, "input", () => {
+      const { low, high } = view.scan.windows[view.channel];
+      const middle = low + Number($("level").value) * (high - low);
+      const half = (Number($("width").value) * (high - low)) / 2;
+      view.setWindow(middle - half, middle + half);
+    });
+  }
+  on("slice", "input", () => view.setSlice(Number($("slice").value)));
+  on("show-predicted", "change", (event) => view.setShown("predicted", event.target.checked));
+  on("show-true", "change", (event) => view.setShown("true", event.target.checked));
+  on("fill", "input", (event) => view.setFill(Number(event.target.value)));
+  on("planes", "change", (event) => view.setPlanes(event.target.value));
+  on("pen-size", "input", (event) => view.setPenSize(Number(event.target.value)));
+  on("zoom-in", "click", () => view.zoomBy(1.25));
+  on("zoom-out", "click", () => view.zoomBy(0.8));
+  on("zoom-reset", "click", () => view.reset());
+
+  async function heat() {
+    $("heat-row").hidden = !$("show-heat").checked;
+    try {
+      await view.setHeat($("show-heat").checked, Number($("heat-opacity").value));
+    } catch (error) {
+      fail(error);
+    }
+  }
+  on("show-heat", "change", heat);
+  on("heat-opacity", "input", heat);
+
+  $("stage").addEventListener(
+    "wheel",
+    (event) => {
+      if (!view.scan || view.planes === "render") return;
+      event.preventDefault();
+      event.stopPropagation();
+      if (event.ctrlKey) view.zoomBy(event.deltaY < 0 ? 1.1 : 1 / 1.1);
+      else view.setSlice(view.slice + (event.deltaY < 0 ? 1 : -1));
+    },
+    { capture: true, passive: false },
+  );
+  connectKeys(keysOf(view, channels, editing, session), editing, session);
+}
+
+function keysOf(view, channels, editing, session) {
+  return {
+    ArrowUp: () => view.setSlice(view.slice + 1),
+    ArrowDown: () => view.setSlice(view.slice - 1),
+    PageUp: () => view.setSlice(view.slice + 5),
+    PageDown: () => view.setSlice(view.slice - 5),
+    Home: () => view.setSlice(0),
+    End: () => view.setSlice(view.count - 1),
+    p: () => $("show-predicted").click(),
+    t: () => session().scan.truth && $("show-true").click(),
+    h: () => session().scan.probability && $("show-heat").click(),
+    w: () => $("tool-window").click(),
+    m: () => $("tool-pan").click(),
+    b: () => $("tool-brush").click(),
+    e: () => $("tool-eraser").click(),
+    z: () => editing.undo(),
+    "+": () => view.zoomBy(1.25),
+    "-": () => view.zoomBy(0.8),
+    0: () => view.reset(),
+    ...Object.fromEntries(channels.map((name, index) => [index + 1, () => $(`channel-${name}`).click()])),
+  };
+}
+
+function connectKeys(keys, editing, session) {
+  // Keys of the history as other programs have them, with Ctrl or the command key.
+  const withControl = (event) => {
+    const key = event.key.toLowerCase();
+    if (key === "z") return event.shiftKey ? () => editing.redo() : () => editing.undo();
+    return key === "y" && !event.shiftKey ? () => editing.redo() : null;
+  };
+  window.addEventListener(
+    "keydown",
+    (event) => {
+      const { target } = event;
+      const moves = { range: /^(Arrow|Page|Home|End)/, "select-one": /^(Arrow|Page|Home|End|.$)/, radio: /^Arrow/ };
+      const control = event.ctrlKey || event.metaKey;
+      const own = !control && moves[target.type]?.test(event.key);
+      if (!session() || own || event.altKey || document.querySelector("dialog[open]")) return;
+      const action = control ? withControl(event) : keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+      if (!action) return;
+      event.preventDefault();
+      event.stopPropagation(); // NiiVue has keys of its own on its canvas
+      action();
+    },
+    true,
+  );
+}
