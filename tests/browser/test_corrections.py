@@ -396,11 +396,14 @@ def test_no_outline_stays_on_a_slice_without_lesion(
     page.wait_for_timeout(300)
     page.select_option("#planes", "axial")
     page.evaluate("gliosegView.setSlice(0)")
-    page.wait_for_timeout(500)
-    picture = np.asarray(Image.open(BytesIO(page.locator("#stage").screenshot())).convert("RGB")).astype(int)
+
+    def clear() -> bool:
+        shown = Image.open(BytesIO(page.locator("#stage").screenshot())).convert("RGB")
+        picture = np.asarray(shown).astype(int)
+        return not ((picture[..., 0] > 200) & (picture[..., 1] < 120)).any()
+
+    until(clear)
     opened.close()
-    red = (picture[..., 0] > 200) & (picture[..., 1] < 120)
-    assert not red.any()
 
 
 @pytest.mark.slow
