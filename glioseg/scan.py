@@ -87,16 +87,16 @@ class Grid:
             return False
         if self.affine is None or other.affine is None:
             return True
-        return self._apart(other) <= tolerance * min(self.spacing or (1.0,))
+        return self._distance(other) <= tolerance * min(self.spacing or (1.0,))
 
     def describe(self, like: Grid | None = None) -> Phrase:
         """``155 slices of 240 x 240``, or how far this grid lies from one of the same shape."""
         if like is not None and self.shape == like.shape and not (self.affine is None or like.affine is None):
-            return Phrase("grid.away", distance=f"{self._apart(like):.1f}")
+            return Phrase("grid.away", distance=f"{self._distance(like):.1f}")
         slices, height, width = self.shape
         return Phrase("grid.size", slices=slices, width=width, height=height)
 
-    def _apart(self, other: Grid) -> float:
+    def _distance(self, other: Grid) -> float:
         """Greatest distance between corners of the same name, in mm."""
         return float(np.linalg.norm(self._corners() - other._corners(), axis=0).max())
 

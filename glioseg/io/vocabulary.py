@@ -178,7 +178,7 @@ def normal(text: str) -> str:
     plain = re.sub(r"(?<![a-z0-9])w/o(?![a-z0-9])|(?<![a-z0-9+])-(?=c(?![a-z0-9-]))", " without ", plain)
     plain = re.sub(r"(?<=t[12])\*", " star ", plain)
     plain = re.sub(r"[^a-z0-9+]+", " ", plain).replace("+", " + ")
-    plain = " ".join(_apart(word) for word in plain.split())
+    plain = " ".join(_parts_of(word) for word in plain.split())
     return _REGISTERED.sub(" ", plain).strip()
 
 
@@ -196,10 +196,10 @@ def _has(words: str, pattern: str) -> bool:
 
 
 @lru_cache(8192)
-def _apart(word: str) -> str:
+def _parts_of(word: str) -> str:
     """``t1wpost`` as ``t1 w post``; a word that is not made of known ones stays as it is."""
     if word.startswith("ct1"):
-        return f"c {_apart(word[1:])}"
+        return f"c {_parts_of(word[1:])}"
     atoms = _split(word)
     return " ".join(atoms) if atoms and _NAMED_BY.intersection(atoms) else word
 
