@@ -262,9 +262,14 @@ def _tiff(folder: Path) -> list[Path]:
 
     (folder / "scan").mkdir()
     paths = []
+    from PIL import Image
+
     for number, compression in enumerate((None, "zlib", "lzw"), 1):
         path = folder / "scan" / f"a_{number}.tif"
-        tifffile.imwrite(path, slice_rgb(number), compression=compression, photometric="rgb")
+        if compression == "lzw":  # tifffile writes it only with a package that is not needed otherwise
+            Image.fromarray(slice_rgb(number)).save(path, compression="tiff_lzw")
+        else:
+            tifffile.imwrite(path, slice_rgb(number), compression=compression, photometric="rgb")
         paths.append(path)
     return paths
 

@@ -17,8 +17,10 @@ export function outlineEdges(mask, slice, width, height) {
 }
 
 function outlinePath(mask, slice, width, height) {
+  const edges = outlineEdges(mask, slice, width, height);
+  if (edges.length === 0) return null;
   const path = new Path2D();
-  for (const [x, y, toX, toY] of outlineEdges(mask, slice, width, height)) {
+  for (const [x, y, toX, toY] of edges) {
     path.moveTo(x, y);
     path.lineTo(toX, toY);
   }
@@ -41,11 +43,12 @@ export class Lines {
     this._empty(this.canvas.width, this.canvas.height);
   }
 
-  // A size that is set makes a new bitmap: an accelerated canvas on which nothing is drawn afterwards may go on
-  // showing what it showed before a clearRect.
+  // A size that is set makes a new bitmap. An accelerated canvas on which nothing is drawn afterwards may even so go
+  // on showing what it showed before: it is shown only while there is something on it.
   _empty(width, height) {
     this.canvas.width = width;
     this.canvas.height = height;
+    this.canvas.style.visibility = "hidden";
   }
 
   // layers: [{name, mask, colour, width}]; slice counts from 0.
@@ -67,8 +70,11 @@ export class Lines {
       context.rect(Math.min(left, left + wide), Math.min(top, top + high), Math.abs(wide), Math.abs(high));
       context.clip();
       for (const layer of layers) {
+        const outline = this._path(layer, slice, width, height);
+        if (!outline) continue;
+        canvas.style.visibility = "";
         const path = new Path2D();
-        path.addPath(this._path(layer, slice, width, height), place);
+        path.addPath(outline, place);
         context.lineWidth = layer.width * ratio;
         context.lineCap = "square";
         context.strokeStyle = layer.colour;
@@ -78,6 +84,7 @@ export class Lines {
     });
   }
 
+  // The outline of a layer; null where the slice has none.
   _path({ name, mask }, slice, width, height) {
     const known = this.cache.get(name);
     if (known && known.slice === slice) return known.path;
