@@ -31,7 +31,8 @@ def start_server(settings: Settings, open_browser: bool, echo: Callable[[str], N
     def announce() -> None:
         echo(f"glioseg is at {settings.address}")
         echo(
-            "Not for clinical use. Scans stay on this machine and are gone when it ends. Stop it with Ctrl+C."
+            "Not for clinical use. The server forgets scans when it ends; "
+            "a browser keeps those with corrections. Stop it with Ctrl+C."
         )
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(settings.address,), daemon=True).start()
