@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -90,36 +90,20 @@ def train(
         if devices > 1 or nodes > 1:
             # Lightning starts further processes with this command line: they too shall be told the folder.
             sys.argv += ["--out", str(out)]
+    options: dict[str, Any] = {
+        "hardware": hardware,
+        "cache": cache,
+        "minutes": minutes,
+        "echo": typer.echo,
+    }
     if resume is not None:
-        run_training(
-            data, None, resume, resume=True, hardware=hardware, cache=cache, minutes=minutes, echo=typer.echo
-        )
-        return
-    if start is not None and data is not None and out is not None:
+        run_training(data, None, resume, resume=True, **options)
+    elif start is not None and data is not None and out is not None:
         from glioseg.studies.finetune import finetune
 
-        finetune(
-            data,
-            chosen,
-            out,
-            weights,
-            hardware=hardware,
-            cache=cache,
-            patient_rule=patient_rule,
-            minutes=minutes,
-            echo=typer.echo,
-        )
-        return
-    run_training(
-        data,
-        chosen,
-        out,
-        hardware=hardware,
-        cache=cache,
-        patient_rule=patient_rule,
-        minutes=minutes,
-        echo=typer.echo,
-    )
+        finetune(data, chosen, out, weights, patient_rule=patient_rule, **options)
+    else:
+        run_training(data, chosen, out, patient_rule=patient_rule, **options)
 
 
 def require_train() -> None:

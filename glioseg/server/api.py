@@ -284,15 +284,18 @@ def mask(
     return _file(downloads.mask_file(entry, _masked(entry), format, anonymise=anonymise))
 
 
+BYTES_AS_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
 @router.put(
     "/scans/{id}/mask",
     responses={**NO_MASK, **BAD},
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-        }
-    },
+    openapi_extra=BYTES_AS_BODY,
 )
 async def correct(request: Request, entry: OneEntry) -> dict[str, Any]:
     """Replace the mask by a corrected one and give its numbers.
@@ -321,12 +324,7 @@ async def correct(request: Request, entry: OneEntry) -> dict[str, Any]:
 @router.patch(
     "/scans/{id}/mask",
     responses={**NO_MASK, **BAD},
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-        }
-    },
+    openapi_extra=BYTES_AS_BODY,
 )
 async def correct_slices(
     request: Request, entry: OneEntry, revision: Annotated[int | None, Query(ge=0)] = None

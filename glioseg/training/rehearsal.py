@@ -10,11 +10,11 @@ from torch import Tensor
 
 from glioseg.errors import Fault, GliosegError, InputError
 from glioseg.losses import build_loss
-from glioseg.networks import build_network, find_network, without_pretrained
-from glioseg.prepare import neighbour_channels
+from glioseg.networks import find_network
 from glioseg.recipe import Recipe
 from glioseg.training.hardware import memory_bytes
 from glioseg.training.module import SegmentationModule
+from glioseg.training.start import network_of
 
 BYTES_OF_A_WEIGHT = 16
 """A weight in float32, its gradient, and the two means that Adam keeps of it."""
@@ -56,11 +56,9 @@ def _too_large(recipe: Recipe) -> list[Fault]:
     memory = memory_bytes()
     if memory is None:
         return []
-    arguments = without_pretrained(recipe.network.name, recipe.network.arguments)
-    channels = len(neighbour_channels(recipe.input.sequences, recipe.input.neighbours))
     try:
         with torch.device("meta"):
-            network = build_network(recipe.network.name, channels, **arguments)
+            network = network_of(recipe, pretrained=False)
     except Exception:  # some networks of MONAI compute while they are built; the rehearsal builds them
         return []
     count = sum(weight.numel() for weight in network.parameters())
