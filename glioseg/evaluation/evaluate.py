@@ -18,7 +18,7 @@ import numpy as np
 
 from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.errors import Fault, InputError
-from glioseg.files import make_folder, write_json, write_text
+from glioseg.files import make_folder, sweep_all, write_fault, write_json, write_text
 from glioseg.io import with_all_channels
 from glioseg.measure import Protocol, Scores, dice, measure
 from glioseg.model.description import ModelDescription
@@ -90,7 +90,7 @@ def evaluate(
     if not cases:
         raise InputError(Fault("evaluation.no_patients"))
     if out is not None:
-        make_folder(out)
+        _make_room(out)
     values: dict[str, dict[str, float]] = {name: {} for name in OWN_METRICS}
     reference: dict[str, float] = {}
     slices: dict[str, tuple[int, int]] = {}
@@ -224,6 +224,17 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     dsc_plot(evaluation.own["dice"], out / "dsc.png")
     dsc_plot(evaluation.reference, out / "dsc_reference.png")
     write_json(out / "metrics.json", evaluation.to_dict())
+
+
+def _make_room(out: Path) -> None:
+    """Make the folder of an evaluation, without the record of one before and what killed ones left there."""
+    make_folder(out)
+    sweep_all(out)
+    record = out / "metrics.json"
+    try:
+        record.unlink(missing_ok=True)  # its numbers are not to stand beside masks of this evaluation
+    except OSError as error:
+        raise InputError(write_fault(record, error)) from error
 
 
 def _truth(case: Case, labels: Labels) -> tuple[Scan, Segmentation]:
