@@ -61,7 +61,7 @@ def test_the_viewer_is_accessible_and_fits(make_page: Any, axe: str, options: di
 def test_what_belongs_to_a_correction_is_accessible_and_fits(
     make_page: Any, axe: str, options: dict[str, Any]
 ) -> None:
-    """A corrected scan, a stroke that did not arrive, the question whether to leave, the scans that are kept."""
+    """A corrected scan, a stroke that did not arrive, the question whether to leave, scans that are kept."""
     page = make_page(**options)
     width = options["viewport"]["width"]
 
