@@ -128,11 +128,19 @@ def test_an_evaluation_and_the_cache_are_swept(tmp_path: Path, monkeypatch: pyte
 
     left = left_behind(tmp_path / "evaluation")
     record = write_text(tmp_path / "evaluation" / "metrics.json", "{}")
-    monkeypatch.setattr(evaluation, "_truth", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     model = known_model(tmp_path / "model.onnx")
-    with pytest.raises(KeyboardInterrupt):
-        evaluation.evaluate(model, SAMPLES, tmp_path / "evaluation")
-    assert not any(path.exists() for path in [*left, record])
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for instant in ("_truth", "_write_case"):
+        with monkeypatch.context() as patch:
+            patch.setattr(evaluation, instant, killed)
+            with pytest.raises(KeyboardInterrupt):
+                evaluation.evaluate(model, SAMPLES, tmp_path / "evaluation")
+        assert not any(path.exists() for path in left)
+        # What was known stays until there are other masks.
+        assert record.exists() == (instant == "_truth")
 
     cache = tmp_path / "cache"
     for place in ("content", "prepared/another"):

@@ -90,7 +90,8 @@ def evaluate(
     if not cases:
         raise InputError(Fault("evaluation.no_patients"))
     if out is not None:
-        _make_room(out)
+        make_folder(out)
+        sweep_all(out)
     values: dict[str, dict[str, float]] = {name: {} for name in OWN_METRICS}
     reference: dict[str, float] = {}
     slices: dict[str, tuple[int, int]] = {}
@@ -116,6 +117,7 @@ def evaluate(
         hits = found.any(axis=(1, 2)) & free
         slices[case.id] = (int(hits.sum()), int(free.sum()))
         if out is not None:
+            _forget_record(out)
             _write_case(out, scan, prediction, truth, pictures, gif_seconds)
         if progress is not None:
             progress(case.id, values["dice"][case.id])
@@ -226,13 +228,11 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     write_json(out / "metrics.json", evaluation.to_dict())
 
 
-def _make_room(out: Path) -> None:
-    """Make the folder of an evaluation, without the record of one before and what killed ones left there."""
-    make_folder(out)
-    sweep_all(out)
+def _forget_record(out: Path) -> None:
+    """Remove the record of an evaluation before: its numbers are not to stand beside masks of this one."""
     record = out / "metrics.json"
     try:
-        record.unlink(missing_ok=True)  # its numbers are not to stand beside masks of this evaluation
+        record.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(write_fault(record, error)) from error
 
