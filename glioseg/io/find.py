@@ -29,10 +29,11 @@ from glioseg.io.names import (
     suffix_of,
 )
 from glioseg.io.pack import is_pack, opened
-from glioseg.io.refuse import check_exists, quiet, reading
+from glioseg.io.refuse import check_exists, reading
 from glioseg.io.registry import reader_for
 from glioseg.io.slices import in_order
 from glioseg.io.source import Source
+from glioseg.io.tiff_pages import count_pages
 from glioseg.io.truths import with_truths
 from glioseg.io.vocabulary import sequence_in
 from glioseg.io.volumes import volume_scans
@@ -226,15 +227,7 @@ def _scan_of_slice(file: Path) -> str:
 
 def _is_stack(file: Path) -> bool:
     """Whether a file is a TIFF of several pages. A damaged file is not; reading it says what is wrong."""
-    if suffix_of(file) not in (".tif", ".tiff"):
-        return False
-    import tifffile
-
-    try:
-        with quiet("tifffile"), tifffile.TiffFile(file, _multifile=False) as opened:
-            return len(opened.pages) > 1
-    except Exception:  # whatever tifffile runs into while parsing
-        return False
+    return suffix_of(file) in (".tif", ".tiff") and count_pages(file) > 1
 
 
 # --- what stands beside a scan and is none ----------------------------------------------------
