@@ -29,10 +29,11 @@ DOUBTS = (
     "other_contrast",
     "computed_tomography",
     "infinite_values",
+    "missing_slices",
 )
 """What a reader should know before trusting a mask: keys of :mod:`glioseg.words`, section ``doubts``."""
 
-HARMLESS = frozenset({"filled_sequences", "no_lesion", "cut_off", "infinite_values"})
+HARMLESS = frozenset({"filled_sequences", "no_lesion", "cut_off", "infinite_values", "missing_slices"})
 """Doubts that alone are no reason to ask a person to look."""
 
 
