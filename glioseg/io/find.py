@@ -225,8 +225,10 @@ def _picture_scans(folder: Path, pictures: Sequence[Path]) -> tuple[list[Source]
 def _with_singles_said(sources: Sequence[Source]) -> list[Source]:
     """The scans of a folder; the few pictures that stand alone beside slices, maybe astray, have a note."""
     slices = [source for source in sources if source.format == "slices"]
+    if not slices:
+        return list(sources)
     singles = [source for source in sources if source.format == "image" and not _is_stack(source.files[0])]
-    if not slices or len(singles) >= sum(len(source.files) for source in slices):
+    if len(singles) >= sum(len(source.files) for source in slices):
         return list(sources)
     told = Phrase("slices.single", scan=slices[0].id)
     said = [replace(single, note=f"{single.described}: {told}") for single in singles]

@@ -26,6 +26,10 @@ Pages = npt.NDArray[Any]
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BY_PILLOW = {PNG: "PNG", JPEG: "JPEG", BMP: "BMP"}
+_BLUR = 64
+"""How far from 0 and 255 values of JPEG may lie; of the usual quality, 75, they lie up to 42 away."""
+_BETWEEN = 0.02
+"""Share of the lesion that may lie farther; of quality 50 it is 0.014, of a picture of the head 4."""
 _SMALL = 64 << 20  # files up to this size are read at once
 
 
@@ -49,13 +53,31 @@ def read_pages(path: Path) -> Pages:
 def read_mask_values(path: Path) -> npt.NDArray[Any]:
     """Decode the pages of a mask as viewers show them, in the values stored: ``(pages, height, width)``.
 
+    Three channels may stand for one if they are equal. Of JPEG, whose compression blurs the border of a
+    lesion, values that lie around 0 and 255 are parted at half.
+
     Raises:
         InputError: as :func:`read_pages`.
     """
     pages = _decode(path)
-    if pages.shape[3] != 1:
+    if pages.shape[3] != 1 and (pages != pages[..., :1]).any():
         raise InputError(Fault("pictures.mask_channels", path, channels=pages.shape[3]))
-    return pages[..., 0]
+    values = pages[..., 0]
+    return _parted_at_half(values) if _is_jpeg(path) else values
+
+
+def _is_jpeg(path: Path) -> bool:
+    with reading(path), open(path, "rb") as file:
+        return file.read(len(JPEG)) == JPEG
+
+
+def _parted_at_half(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Values 0 and 255, if few lie far from both; otherwise all as they are."""
+    bright = int(np.count_nonzero(values >= 128))
+    between = int(np.count_nonzero((values > _BLUR) & (values < 255 - _BLUR)))
+    if not bright or between > _BETWEEN * bright:
+        return values
+    return np.where(values >= 128, np.uint8(255), np.uint8(0))
 
 
 def as_labels(

@@ -14,10 +14,12 @@ import tifffile
 from PIL import Image
 from support.sound_scans import mask_of, png_chunks, png_header, save, slice_rgb
 
+from glioseg.dataset.check import check
 from glioseg.errors import InputError
 from glioseg.io import find_scans, read_scan, write_segmentation
 from glioseg.io.labels import read_label_pages
 from glioseg.io.pictures import read_pages
+from glioseg.samples import SAMPLES
 
 COLOUR = slice_rgb()[:20]
 GREY = COLOUR[..., 0]
@@ -152,8 +154,10 @@ import sys
 sys.modules["imagecodecs"] = None
 import numpy as np
 from pathlib import Path
+from glioseg.dataset.check import check
 from glioseg.errors import InputError
 from glioseg.io.pictures import read_pages
+from glioseg.samples import SAMPLES
 for path in sorted(Path(sys.argv[1]).glob("*.tif")):
     try:
         np.save(path.with_suffix(".npy"), read_pages(path))
@@ -202,3 +206,37 @@ def test_a_codec_that_is_not_installed_is_named_with_the_cure(tmp_path: Path) ->
         assert name.removesuffix("16").upper() in text
         assert "pip install imagecodecs" in text
         assert "damaged" not in text
+
+
+# --- masks ------------------------------------------------------------------------------------
+
+
+def test_masks_of_jpeg_are_parted_at_half(tmp_path: Path) -> None:
+    """Real masks, grey or RGB, of any quality that programs have by default: nothing is lost."""
+    for path in sorted(SAMPLES.glob("TCGA_HT_7692_19960724/*_mask.tif"))[::3]:
+        mask = np.asarray(Image.open(path))
+        for quality in (60, 75, 95):
+            for pixels in (mask, np.stack([mask] * 3, axis=2)):
+                read = read_label_pages(save(tmp_path / "a.jpg", pixels, quality=quality))
+                np.testing.assert_array_equal(read[0], mask > 0)
+
+
+def test_pictures_and_smooth_masks_of_jpeg_are_no_masks(tmp_path: Path) -> None:
+    rows = np.mgrid[:32, :32][0]
+    for pixels in (GREY, (rows * 8).astype(np.uint8), np.where(rows > 16, np.uint8(3), np.uint8(0))):
+        with pytest.raises(InputError, match="0 and 1, or 0 and 255"):
+            read_label_pages(save(tmp_path / "a.jpg", pixels, quality=95))
+    with pytest.raises(InputError, match="one channel"):
+        read_label_pages(save(tmp_path / "a.png", COLOUR))
+    with pytest.raises(InputError, match="0 and 1, or 0 and 255"):  # nothing has blurred what is not JPEG
+        read_label_pages(save(tmp_path / "a.png", np.where(rows > 16, np.uint8(250), np.uint8(0))))
+
+
+def test_check_says_that_masks_are_jpeg(tmp_path: Path) -> None:
+    for number in (1, 2):
+        save(tmp_path / "data" / "p" / f"p_{number}.png", slice_rgb(number))
+        save(tmp_path / "data" / "p" / f"p_{number}_mask.jpg", mask_of(number))
+    census = check(tmp_path / "data")
+    assert census.faults == ()
+    assert census.notes == ("2 masks are JPEG files, which blur: what is 128 or more is taken as lesion",)
+    assert census.lesion_voxels == sum(np.count_nonzero(mask_of(number)) for number in (1, 2))
