@@ -20,8 +20,12 @@ Numbered = tuple[str, float | None]
 
 _SEPARATORS = " _.-=+(["
 _BRACKETS = re.compile(r"^(?P<scan>.*?)[ _.\-]*(?:\((?P<round>\d+)\)|\[(?P<square>\d+)\])$", re.DOTALL)
+_OF = re.compile(r"(?<=\d)[ _.\-]*of[ _.\-]*\d+$|(?<=\d)[ _]?mm$", re.IGNORECASE)
+"""What may follow a number at the end: how many there are, or the unit of a place."""
 _PLACE = re.compile(r"^(?P<before>.*?)(?P<sign>[-+]?)(?P<number>\d+(?:[.,]\d+)?)[)\]]?$", re.DOTALL)
-_IN_FRONT = re.compile(r"^(?P<number>\d{1,4})[ _.\-]+(?P<scan>\D.*)$", re.DOTALL)
+_IN_FRONT = re.compile(
+    r"^[(\[]?(?P<number>[-+]?\d{1,4}(?:[.,]\d+)?)[)\]]?[ _.\-]+(?P<scan>[^\d(\[].*)$", re.DOTALL
+)
 """Longer numbers in front are dates and the numbers of patients."""
 
 _MOST = 10
@@ -44,6 +48,7 @@ def numbered(stems: Sequence[str]) -> list[Numbered]:
     >>> numbered(["z_-2.5", "z_0", "z_2.5"])
     [('z', -2.5), ('z', 0.0), ('z', 2.5)]
     """
+    stems = [_OF.sub("", stem.replace("\N{MINUS SIGN}", "-")) for stem in stems]
     read = [_at_the_end(stem) for stem in stems]
     bracketed = {scan for (scan, _), stem in zip(read, stems, strict=True) if stem[-1:] in (")", "]")}
     read = [(scan, 0) if number is None and scan in bracketed else (scan, number) for scan, number in read]
@@ -104,18 +109,23 @@ def _evenly_spaced(places: Sequence[float]) -> bool:
 
 
 def _in_front(stems: Sequence[str], read: Sequence[Numbered]) -> dict[int, Numbered]:
-    """The names without a number at the end that have one in front."""
-    groups: dict[str, dict[int, int]] = defaultdict(dict)
-    for place, (stem, (_, number)) in enumerate(zip(stems, read, strict=True)):
-        found = _IN_FRONT.match(stem) if number is None else None
+    """The names without a number at the end that have one in front, read as if it stood there."""
+    groups: dict[str, dict[int, str]] = defaultdict(dict)
+    for number, (stem, (_, own)) in enumerate(zip(stems, read, strict=True)):
+        found = _IN_FRONT.match(stem) if own is None else None
         if found:
-            groups[found["scan"]][place] = int(found["number"])
-    return {
-        place: (scan, number)
-        for scan, numbers in groups.items()
-        if len(numbers) >= _FEWEST and max(numbers.values()) - min(numbers.values()) < 2 * len(numbers)
-        for place, number in numbers.items()
-    }
+            groups[found["scan"]][number] = f"{found['scan']}_{found['number']}"
+    turned: dict[int, Numbered] = {}
+    for scan, names in groups.items():
+        whole = [split_number(name) for name in names.values()]
+        places = _places(list(names.values()))
+        numbers = [own for _, own in whole if own is not None]
+        dense = max(numbers) - min(numbers) < 2 * len(numbers) and {name for name, _ in whole} == {scan}
+        if len(names) >= _FEWEST and (dense or len(places) == len(names)):
+            turned.update(
+                {number: places.get(place, (scan, whole[place][1])) for place, number in enumerate(names)}
+            )
+    return turned
 
 
 def missing(numbers: Iterable[float]) -> list[float]:

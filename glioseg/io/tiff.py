@@ -176,7 +176,8 @@ def _by_pillow(path: Path, series: Any, page: Any) -> npt.NDArray[Any]:
         ("bool", 1): ("1",),
     }
     modes = kept.get((str(series.dtype), page.samplesperpixel), ())
-    if not modes or page.compression not in (1, _ZSTD, *_PILLOW):
+    known = page.compression in (1, _ZSTD, *_PILLOW) and page.bitspersample in (1, 8, 12, 16)
+    if not modes or not known:
         raise InputError(_needs_codecs(path, series, page))
     pages = []
     try:

@@ -45,8 +45,12 @@ def _number(data: bytes, form: str) -> int:
 
 
 def is_thumbnail(page: Any) -> bool:
-    """Whether a page of tifffile is a smaller version of another (NewSubfileType, or SubfileType)."""
-    return bool(int(page.subfiletype) & 1) or page.tags.valueof(255, default=1) == 2
+    """Whether a page is a smaller version or the transparency of another (NewSubfileType, or SubfileType).
+
+    Args:
+        page: as tifffile has it.
+    """
+    return bool(int(page.subfiletype) & 5) or page.tags.valueof(255, default=1) == 2
 
 
 def count_pages(path: Path) -> int:

@@ -114,19 +114,24 @@ def test_bmp_is_read_and_its_mask_written_as_png(tmp_path: Path) -> None:
 
 
 def stack_with_thumbnails(path: Path, pages: list[np.ndarray], first: bool, kind: str) -> Path:
-    """Save pages, and a smaller version of the first as a page of its own before or after them."""
-    marks = {"new": {"subfiletype": 1}, "old": {"extratags": [(255, "H", 1, 2, False)]}}
+    """Save pages, and a smaller version or the transparency of the first as a page before or after them."""
+    marks = {
+        "new": {"subfiletype": 1},
+        "old": {"extratags": [(255, "H", 1, 2, False)]},
+        "mask": {"subfiletype": 4},
+    }
+    small = pages[0][::4, ::4] > 60 if kind == "mask" else pages[0][::4, ::4]
     with tifffile.TiffWriter(path) as file:
+        if first:
+            file.write(small, photometric="minisblack", **marks[kind])
         for page in pages:
-            if page is pages[0] and first:
-                file.write(page[::4, ::4], photometric="minisblack", **marks[kind])
             file.write(page, photometric="minisblack", contiguous=False)
         if not first:
-            file.write(pages[0][::4, ::4], photometric="minisblack", **marks[kind])
+            file.write(small, photometric="minisblack", **marks[kind])
     return path
 
 
-@pytest.mark.parametrize("kind", ["new", "old"])
+@pytest.mark.parametrize("kind", ["new", "old", "mask"])
 @pytest.mark.parametrize("first", [True, False])
 def test_thumbnails_in_tiff_are_no_pages(kind: str, first: bool, tmp_path: Path) -> None:
     pages = [slice_rgb(number)[:20, :, 0] for number in range(4)]
