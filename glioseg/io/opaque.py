@@ -44,8 +44,10 @@ def grey_of_palette(
     Raises:
         InputError: a colour that is used is not grey, or transparent, or not in the palette.
     """
+    if indices.dtype.kind != "u":  # of 1 bit
+        indices = indices.astype(np.intp)
     used = np.unique(indices)
-    if used.size and used[-1] >= len(palette):
+    if used.size and (used[0] < 0 or used[-1] >= len(palette)):
         raise InputError(wrong_kind(path, Phrase("pictures.palette")))
     colours = palette[used]
     if (colours[:, :3] != colours[:, :1]).any() or (colours[:, 3:] != 255).any():

@@ -69,13 +69,14 @@ def _without_thumbnails(path: Path, all_series: Sequence[Any]) -> list[Any]:
 def _whole(path: Path, all_series: Sequence[Any]) -> npt.NDArray[Any]:
     """The pages of all series, one after another."""
     first = all_series[0]
-    alpha = _check_kind(path, first)
+    alpha = {_check_kind(path, series) for series in all_series} == {True}
     order, (number, *size) = _order(path, first.axes, first.shape, alpha=alpha)
     check_size(path, (number * len(all_series), *size), stored_bytes=_room(path, first.keyframe))
+    turn = _orientation(first.keyframe)  # some programs write the tag of a stack once
     parts = []
     for series in all_series:
         stored = _tiff_values(path, series, series.keyframe).transpose(order).reshape(number, *size)
-        parts.append(_shown(path, _plain_values(path, stored, series.keyframe, alpha=alpha), series))
+        parts.append(_shown(path, _plain_values(path, stored, series.keyframe, alpha=alpha), series, turn))
     return parts[0] if len(parts) == 1 else _joined(path, parts)
 
 
@@ -107,9 +108,9 @@ def _plain_values(path: Path, pages: npt.NDArray[Any], page: Any, *, alpha: bool
     return pages
 
 
-def _shown(path: Path, pages: npt.NDArray[Any], series: Any) -> npt.NDArray[Any]:
-    """The pages as viewers show them; each may have an orientation of its own."""
-    turns = [_orientation(page) for page in series.pages if page is not None]
+def _shown(path: Path, pages: npt.NDArray[Any], series: Any, first: int) -> npt.NDArray[Any]:
+    """The pages as viewers show them, each turned by its own tag, or by the first page's if it has none."""
+    turns = [_orientation(page, first) for page in series.pages if page is not None]
     if len(set(turns)) == 1 or len(turns) != len(pages):
         return shown(pages, turns[0])
     return _joined(path, [shown(page[None], turn) for page, turn in zip(pages, turns, strict=True)])
@@ -122,8 +123,8 @@ def _joined(path: Path, parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     return np.concatenate(parts)
 
 
-def _orientation(page: Any) -> int:
-    value = page.aspage().tags.valueof(TAG, default=1)
+def _orientation(page: Any, default: int = 1) -> int:
+    value = page.aspage().tags.valueof(TAG, default=default)
     return int(value) if isinstance(value, int) else 1
 
 

@@ -85,7 +85,7 @@ def test_lzw_without_imagecodecs_is_turned_once(tmp_path: Path) -> None:
     for turn in TURNS:
         np.testing.assert_array_equal(np.load(tmp_path / f"{turn}.npy")[0, ..., 0], pixels, err_msg=str(turn))
         pages = np.load(tmp_path / f"stack_{turn}.npy")[..., 0]
-        np.testing.assert_array_equal(pages[0], stack[0], err_msg=f"stack {turn}")
+        np.testing.assert_array_equal(pages, stack, err_msg=f"stack {turn}")
 
 
 def test_pages_of_a_stack_may_be_turned_each_in_its_own_way(tmp_path: Path) -> None:
@@ -95,6 +95,15 @@ def test_pages_of_a_stack_may_be_turned_each_in_its_own_way(tmp_path: Path) -> N
             tag = [(TAG, "H", 1, turn, False)]
             file.write(stored_for(page, turn), photometric="minisblack", extratags=tag, contiguous=False)
     np.testing.assert_array_equal(read_pages(tmp_path / "stack.tif")[..., 0], pages)
+
+
+def test_a_tag_that_is_written_once_holds_for_the_whole_stack(tmp_path: Path) -> None:
+    pages = np.stack([slice_rgb(number)[:20, :, 0] for number in range(3)])
+    for turn in TURNS:
+        stored = np.stack([stored_for(page, turn) for page in pages])
+        tag = [(TAG, "H", 1, turn, True)]
+        tifffile.imwrite(tmp_path / "stack.tif", stored, photometric="minisblack", extratags=tag)
+        np.testing.assert_array_equal(read_pages(tmp_path / "stack.tif")[..., 0], pages)
 
 
 def test_damaged_exif_and_unknown_orientations_turn_nothing(tmp_path: Path) -> None:
