@@ -217,7 +217,7 @@ def _picture_scans(folder: Path, pictures: Sequence[Path]) -> tuple[list[Source]
             continue
         single_group = len(groups) == 1 and not holds_images(folder)
         id = name_of(folder) if single_group or not scan else scan
-        note = told_by_names(ordered) or ""
+        note = told_by_names(ordered, [read[file] for file in ordered]) or ""
         sources.append(Source(id, "slices", ordered, slice_numbers=numbers, note=note))
     return _with_singles_said(sources), faults
 

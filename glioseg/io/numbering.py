@@ -23,6 +23,8 @@ _BRACKETS = re.compile(r"^(?P<scan>.*?)[ _.\-]*(?:\((?P<round>\d+)\)|\[(?P<squar
 _OF = re.compile(r"(?<=\d)[ _.\-]*of[ _.\-]*\d+$|(?<=\d)[ _]?mm$", re.IGNORECASE)
 """What may follow a number at the end: how many there are, or the unit of a place."""
 _PLACE = re.compile(r"^(?P<before>.*?)(?P<sign>[-+]?)(?P<number>\d+(?:[.,]\d+)?)[)\]]?$", re.DOTALL)
+_UNUSUAL = re.compile(r"\D$|[-+.,\N{MINUS SIGN}]\d+$|of[ _.\-]*\d+$", re.IGNORECASE)
+"""What names have at their end where more is to be done than to split off a number."""
 _IN_FRONT = re.compile(
     r"^[(\[]?(?P<number>[-+]?\d{1,4}(?:[.,]\d+)?)[)\]]?[ _.\-]+(?P<scan>[^\d(\[].*)$", re.DOTALL
 )
@@ -48,6 +50,8 @@ def numbered(stems: Sequence[str]) -> list[Numbered]:
     >>> numbered(["z_-2.5", "z_0", "z_2.5"])
     [('z', -2.5), ('z', 0.0), ('z', 2.5)]
     """
+    if not any(_UNUSUAL.search(stem) for stem in stems):
+        return [split_number(stem) for stem in stems]
     stems = [_OF.sub("", stem.replace("\N{MINUS SIGN}", "-")) for stem in stems]
     read = [_at_the_end(stem) for stem in stems]
     bracketed = {scan for (scan, _), stem in zip(read, stems, strict=True) if stem[-1:] in (")", "]")}

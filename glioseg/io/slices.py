@@ -25,7 +25,7 @@ from glioseg.io.names import (
     stem_of,
     suffix_of,
 )
-from glioseg.io.numbering import missing, numbered
+from glioseg.io.numbering import Numbered, missing, numbered
 from glioseg.io.pictures import read_pages
 from glioseg.io.refuse import check_size, reading
 from glioseg.scan import CHANNELS, LESION, Grid, Scan, Segmentation, Storage
@@ -272,18 +272,17 @@ def in_order(
     return tuple(file for _, file in ordered), numbers
 
 
-def told_by_names(files: Sequence[Path]) -> Phrase | None:
+def told_by_names(files: Sequence[Path], read: Sequence[Numbered]) -> Phrase | None:
     """What a person should know of the order of slices: what is missing, or that names are read with care.
 
     Args:
         files: in order.
+        read: what :func:`glioseg.io.numbering.numbered` makes of their names.
     """
-    stems = [stem_of(file) for file in files]
-    read = numbered(stems)
     gaps = missing(number for _, number in read if number is not None)
     span = {"first": files[0].name, "last": files[-1].name}
     if gaps:
         names = listed(gaps, 5)
         return Phrase("slices.missing", count=len(files), missing=names, **span)
-    plain = [split_number(stem) for stem in stems] == read
+    plain = all(split_number(stem_of(files[end])) == read[end] for end in (0, -1))
     return None if plain else Phrase("slices.order", count=len(files), **span)
