@@ -9,7 +9,7 @@ import numpy as np
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io.dicom.detect import dicom_files, require_dicom
-from glioseg.io.dicom.headers import Frame, read_frames
+from glioseg.io.dicom.headers import DicomImage, read_frames
 from glioseg.io.dicom.match import choose
 from glioseg.io.dicom.pixels import read_voxels
 from glioseg.io.dicom.resample import onto
@@ -98,8 +98,8 @@ def _scan(chosen: Mapping[str, Series], id: str) -> Scan:
     return Scan(np.stack(channels, axis=-1), grid, id, names, storage=storage)
 
 
-def _frames_of(files: Sequence[Path]) -> tuple[list[Frame], list[Fault], list[str]]:
-    frames: list[Frame] = []
+def _frames_of(files: Sequence[Path]) -> tuple[list[DicomImage], list[Fault], list[str]]:
+    frames: list[DicomImage] = []
     faults: list[Fault] = []
     others: list[str] = []
     for file in files:
