@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glioseg.cli.streams import AsJson, Output, paths_given
+
 if TYPE_CHECKING:
     from glioseg.batch import ScanResult
     from glioseg.errors import Fault
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
 
 def predict(
     scans: Annotated[
-        list[Path] | None, typer.Argument(help="Scans or folders of scans: TIFF, PNG, JPEG, NIfTI, DICOM.")
+        list[Path] | None,
+        typer.Argument(
+            help="Scans or folders of scans: TIFF, PNG, JPEG, NIfTI, DICOM; - reads paths from input."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for masks and pictures.")] = Path(
         "glioseg-out"
@@ -52,6 +57,7 @@ def predict(
     gif: Annotated[bool, typer.Option(help="Draw one GIF for each scan.")] = True,
     probability: Annotated[bool, typer.Option("--probability", help="Keep probability maps (.npy).")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Segment scans: masks, outlines, GIFs and numbers. Masks in the kind read; skips what is finished."""
     from glioseg.batch import Outputs, predict_many
@@ -62,32 +68,34 @@ def predict(
     from glioseg.unexpected import exit_code
     from glioseg.words import sentence
 
-    sources, faults = _sources(scans or [], flair, pre, post, series or [])
+    output = Output(as_json)
+    sources, faults = _sources(paths_given(scans or []), flair, pre, post, series or [])
     for fault in faults:
-        typer.echo(f"error: {fault}", err=True)
+        output.tell(fault)
     if not sources:
         raise typer.Exit(2)
     for source in sources:
         if source.note:
-            typer.echo(str(source))
+            output.say(str(source))
     predictor = load_model(model, flips, threads, threshold, fast, best)
     done = 0
 
     def tell(result: ScanResult, before: bool) -> None:
         nonlocal done
         done += 1
+        output.record("scan", {**result.told, "before": before, "folder": out})
         if before:
-            typer.echo(f"[{done}/{len(sources)}] {result.id}: done before")
+            output.say(f"[{done}/{len(sources)}] {result.id}: done before")
             return
         volume = "" if result.lesion_mm3 is None else f" ({result.lesion_mm3 / 1000:.1f} ml)"
         filled = f"; no {' and '.join(result.filled)}, FLAIR instead" if result.filled else ""
-        typer.echo(
+        output.say(
             f"[{done}/{len(sources)}] {result.id}: lesion on {result.slices_with_lesion} of "
             f"{result.slices} slices, {result.lesion_voxels} voxels{volume}, {result.seconds:.1f} s{filled}"
         )
         if look_again(result.doubts):
             reasons = " ".join(sentence("doubts", doubt) for doubt in result.doubts if doubt not in HARMLESS)
-            typer.echo(f"  please look at this one: {reasons}")
+            output.say(f"  please look at this one: {reasons}")
 
     outcome = predict_many(
         sources,
@@ -96,12 +104,12 @@ def predict(
         Outputs(outlines, gif, probability, anonymise),
         {"model_name": model, **environment()},
         tell,
-        lambda fault: typer.echo(f"error: {fault}", err=True),
+        output.tell,
     )
     if outcome.incomplete:
         names = listed(outcome.incomplete)
         typer.echo(sentence("sentences", "results.incomplete", folder=out, scans=names), err=True)
-    typer.echo(f"{len(outcome.results)} of {len(sources)} scans in {out} (summary.csv, masks/)")
+    output.say(f"{len(outcome.results)} of {len(sources)} scans in {out} (summary.csv, masks/)")
     code = exit_code([*faults, *outcome.faults])
     if code:
         raise typer.Exit(code)
