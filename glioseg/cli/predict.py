@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,6 +57,13 @@ def predict(
     outlines: Annotated[bool, typer.Option(help="Draw one PNG for each slice.")] = True,
     gif: Annotated[bool, typer.Option(help="Draw one GIF for each scan.")] = True,
     probability: Annotated[bool, typer.Option("--probability", help="Keep probability maps (.npy).")] = False,
+    bids: Annotated[
+        bool, typer.Option("--bids", help="Write BIDS derivatives, with the names of the scans in BIDS.")
+    ] = False,
+    participant_label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LABEL", help="BIDS: only this participant, or these: 01,02."),
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -65,11 +73,16 @@ def predict(
     from glioseg.io.names import listed
     from glioseg.model.calibration import HARMLESS, look_again
     from glioseg.model.predictor import load_model
+    from glioseg.results.bids import named_as_bids
     from glioseg.unexpected import exit_code
     from glioseg.words import sentence
 
     output = Output(as_json)
     sources, faults = _sources(paths_given(scans or []), flair, pre, post, series or [])
+    labels = re.findall(r"[^\s,]+", " ".join(participant_label or []))
+    if bids or labels:
+        sources, unnamed = named_as_bids(sources, labels)
+        faults += unnamed
     for fault in faults:
         output.tell(fault)
     if not sources:
@@ -101,7 +114,7 @@ def predict(
         sources,
         out,
         predictor,
-        Outputs(outlines, gif, probability, anonymise),
+        Outputs(outlines, gif, probability, anonymise, bids),
         {"model_name": model, **environment()},
         tell,
         output.tell,
@@ -109,7 +122,8 @@ def predict(
     if outcome.incomplete:
         names = listed(outcome.incomplete)
         typer.echo(sentence("sentences", "results.incomplete", folder=out, scans=names), err=True)
-    output.say(f"{len(outcome.results)} of {len(sources)} scans in {out} (summary.csv, masks/)")
+    files = "participants.tsv, sub-*/" if bids else "summary.csv, masks/"
+    output.say(f"{len(outcome.results)} of {len(sources)} scans in {out} ({files})")
     code = exit_code([*faults, *outcome.faults])
     if code:
         raise typer.Exit(code)
