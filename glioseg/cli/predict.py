@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from glioseg.batch import ScanResult
     from glioseg.errors import Fault
     from glioseg.io.source import Source
+
+
+class BidsLevel(str, Enum):
+    """The two levels that applications for BIDS have."""
+
+    PARTICIPANT = "participant"
+    GROUP = "group"
 
 
 def predict(
@@ -64,12 +72,16 @@ def predict(
         list[str] | None,
         typer.Option(metavar="LABEL", help="BIDS: only this participant, or these: 01,02."),
     ] = None,
+    level: Annotated[
+        BidsLevel, typer.Option(help="BIDS: group writes participants.tsv alone, from what is finished.")
+    ] = BidsLevel.PARTICIPANT,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Segment scans: masks, outlines, GIFs and numbers. Masks in the kind read; skips what is finished."""
     from glioseg.batch import Outputs, predict_many
     from glioseg.environment import environment
+    from glioseg.errors import Fault, InputError
     from glioseg.io.names import listed
     from glioseg.model.calibration import HARMLESS, look_again
     from glioseg.model.predictor import load_model
@@ -78,6 +90,8 @@ def predict(
     from glioseg.words import sentence
 
     output = Output(as_json)
+    if level is BidsLevel.GROUP and not bids:
+        raise InputError(Fault("cli.level_without_bids", "--level"))
     sources, faults = _sources(paths_given(scans or []), flair, pre, post, series or [])
     labels = re.findall(r"[^\s,]+", " ".join(participant_label or []))
     if bids or labels:
@@ -87,6 +101,8 @@ def predict(
         output.tell(fault)
     if not sources:
         raise typer.Exit(2)
+    if level is BidsLevel.GROUP:
+        sources = []
     for source in sources:
         if source.note:
             output.say(str(source))
@@ -123,7 +139,10 @@ def predict(
         names = listed(outcome.incomplete)
         typer.echo(sentence("sentences", "results.incomplete", folder=out, scans=names), err=True)
     files = "participants.tsv, sub-*/" if bids else "summary.csv, masks/"
-    output.say(f"{len(outcome.results)} of {len(sources)} scans in {out} ({files})")
+    if level is BidsLevel.GROUP:
+        output.say(f"Written: {out / 'participants.tsv'}")
+    else:
+        output.say(f"{len(outcome.results)} of {len(sources)} scans in {out} ({files})")
     code = exit_code([*faults, *outcome.faults])
     if code:
         raise typer.Exit(code)

@@ -82,7 +82,20 @@ def named_as_bids(
 
 
 def start_derivatives(folder: Path, sources: Sequence[Source]) -> None:
-    """Say what a folder of derivatives is: ``dataset_description.json`` and ``README.md``."""
+    """Say what a folder of derivatives is: ``dataset_description.json`` and ``README.md``.
+
+    Args:
+        folder: the folder of derivatives.
+        sources: scans of one data set; without any nothing is written.
+
+    Raises:
+        InputError: they are of several data sets, or the folder cannot be written.
+    """
+    roots = {_root(source) for source in sources}
+    if len(roots) > 1:
+        raise InputError(Fault("bids.several_roots", folder, folders=listed(sorted(roots))))
+    if not roots:
+        return
     description: dict[str, Any] = {
         "Name": sentence("sentences", "bids.name"),
         "BIDSVersion": VERSION,
@@ -94,13 +107,9 @@ def start_derivatives(folder: Path, sources: Sequence[Source]) -> None:
                 "CodeURL": f"https://github.com/glioseg/glioseg/tree/v{__version__}",
             }
         ],
+        "DatasetLinks": {RAW: _from(folder, roots.pop())},
     }
-    roots = {_root(source) for source in sources}
-    if len(roots) > 1:
-        raise InputError(Fault("bids.several_roots", folder, folders=listed(sorted(roots))))
-    if roots:
-        description["DatasetLinks"] = {RAW: _from(folder, roots.pop())}
-        write_json(folder / DESCRIPTION, description)
+    write_json(folder / DESCRIPTION, description)
     if not (folder / "README.md").exists():
         write_text(folder / "README.md", sentence("sentences", "bids.readme"))
 

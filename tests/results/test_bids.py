@@ -201,6 +201,12 @@ def test_the_command_line_writes_derivatives(raw, out, monkeypatch, capsys) -> N
     assert [record["id"] for record in records] == list(FLAIR.values())
     assert all((out / name).is_file() for record in records for name in record["outputs"])
     assert read(out / "sub-02/anat/sub-02_desc-lesion_mask.json")["Doubts"]["filled_sequences"].count("pre")
+    table = (out / "participants.tsv").read_bytes()
+    (out / "participants.tsv").unlink()
+    assert run(*asked, "--level", "group") == 0
+    assert (out / "participants.tsv").read_bytes() == table
+    assert capsys.readouterr().out == "", "no scan is segmented"
+    assert run(raw, "--level", "group") == 2
     assert run(*asked, "--participant-label", "7") == 2
     assert "'sub-7'; there are sub-01, sub-02" in capsys.readouterr().err
 
