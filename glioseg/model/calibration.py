@@ -19,10 +19,14 @@ UNCERTAIN_BELOW = 0.8
 HOUNSFIELD_AIR = -900
 """Values below this are air in CT; no MRI comes near."""
 
+LONG_PIXEL = 2.5
+"""From how many times as long as wide a pixel of an axial slice tells of thick slices in another plane."""
+
 DOUBTS = (
     "filled_sequences",
     "no_lesion",
     "cut_off",
+    "thick_slices",
     "unsure",
     "unlike_training",
     "turned",
@@ -31,7 +35,7 @@ DOUBTS = (
 )
 """What a reader should know before trusting a mask: keys of :mod:`glioseg.words`, section ``doubts``."""
 
-HARMLESS = frozenset({"filled_sequences", "no_lesion", "cut_off"})
+HARMLESS = frozenset({"filled_sequences", "no_lesion", "cut_off", "thick_slices"})
 """Doubts that alone are no reason to ask a person to look."""
 
 
@@ -106,6 +110,9 @@ def doubts(
         found.append("no_lesion")
     elif len(mask) > 1 and (mask[0].any() or mask[-1].any()):
         found.append("cut_off")
+    aspect = scan.grid.pixel_aspect
+    if max(aspect, 1 / aspect) > LONG_PIXEL:
+        found.append("thick_slices")
     if expected_dice is not None and expected_dice < UNCERTAIN_BELOW:
         found.append("unsure")
     if scan.voxels.dtype.kind != "u" and scan.voxels.min() <= HOUNSFIELD_AIR:
