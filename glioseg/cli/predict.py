@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -83,7 +84,6 @@ def predict(
     from glioseg.environment import environment
     from glioseg.errors import Fault, InputError
     from glioseg.io.names import listed
-    from glioseg.model.calibration import HARMLESS, look_again
     from glioseg.model.predictor import load_model
     from glioseg.results.bids import named_as_bids
     from glioseg.unexpected import exit_code
@@ -107,32 +107,13 @@ def predict(
         if source.note:
             output.say(str(source))
     predictor = load_model(model, flips, threads, threshold, fast, best)
-    done = 0
-
-    def tell(result: ScanResult, before: bool) -> None:
-        nonlocal done
-        done += 1
-        output.record("scan", {**result.told, "before": before, "folder": out})
-        if before:
-            output.say(f"[{done}/{len(sources)}] {result.id}: done before")
-            return
-        volume = "" if result.lesion_mm3 is None else f" ({result.lesion_mm3 / 1000:.1f} ml)"
-        filled = f"; no {' and '.join(result.filled)}, FLAIR instead" if result.filled else ""
-        output.say(
-            f"[{done}/{len(sources)}] {result.id}: lesion on {result.slices_with_lesion} of "
-            f"{result.slices} slices, {result.lesion_voxels} voxels{volume}, {result.seconds:.1f} s{filled}"
-        )
-        if look_again(result.doubts):
-            reasons = " ".join(sentence("doubts", doubt) for doubt in result.doubts if doubt not in HARMLESS)
-            output.say(f"  please look at this one: {reasons}")
-
     outcome = predict_many(
         sources,
         out,
         predictor,
         Outputs(outlines, gif, probability, anonymise, bids),
         {"model_name": model, **environment()},
-        tell,
+        _Progress(output, out, len(sources)),
         output.tell,
     )
     if outcome.incomplete:
@@ -146,6 +127,36 @@ def predict(
     code = exit_code([*faults, *outcome.faults])
     if code:
         raise typer.Exit(code)
+
+
+@dataclass
+class _Progress:
+    """What is said of each scan that is done."""
+
+    output: Output
+    folder: Path
+    scans: int
+    done: int = 0
+
+    def __call__(self, result: ScanResult, before: bool) -> None:
+        from glioseg.model.calibration import HARMLESS, look_again
+        from glioseg.words import sentence
+
+        self.done += 1
+        self.output.record("scan", {**result.told, "before": before, "folder": self.folder})
+        place = f"[{self.done}/{self.scans}] {result.id}"
+        if before:
+            self.output.say(f"{place}: done before")
+            return
+        volume = "" if result.lesion_mm3 is None else f" ({result.lesion_mm3 / 1000:.1f} ml)"
+        filled = f"; no {' and '.join(result.filled)}, FLAIR instead" if result.filled else ""
+        self.output.say(
+            f"{place}: lesion on {result.slices_with_lesion} of "
+            f"{result.slices} slices, {result.lesion_voxels} voxels{volume}, {result.seconds:.1f} s{filled}"
+        )
+        if look_again(result.doubts):
+            reasons = " ".join(sentence("doubts", doubt) for doubt in result.doubts if doubt not in HARMLESS)
+            self.output.say(f"  please look at this one: {reasons}")
 
 
 def _sources(

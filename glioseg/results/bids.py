@@ -153,7 +153,7 @@ def write_derivative(
             "MirroredSlices": made_with.get("flips"),
         },
     }
-    filled = " ".join(result.filled)
+    filled = ", ".join(result.filled)
     facts = {
         "Description": sentence("sentences", "bids.mask"),
         **({"Type": "Lesion"} if mask.lesion_or_not else {}),
