@@ -120,7 +120,7 @@ def predict(
         names = listed(outcome.incomplete)
         typer.echo(sentence("sentences", "results.incomplete", folder=out, scans=names), err=True)
     files = "participants.tsv, sub-*/" if bids else "summary.csv, masks/"
-    if level is BidsLevel.GROUP:
+    if level is BidsLevel.GROUP and (out / "participants.tsv").exists():
         output.say(f"Written: {out / 'participants.tsv'}")
     else:
         output.say(f"{len(outcome.results)} of {len(sources)} scans in {out} ({files})")
