@@ -139,7 +139,7 @@ class _Progress:
     done: int = 0
 
     def __call__(self, result: ScanResult, before: bool) -> None:
-        from glioseg.model.calibration import HARMLESS, look_again
+        from glioseg.model.calibration import HARMLESS, IN_NUMBERS, look_again
         from glioseg.words import sentence
 
         self.done += 1
@@ -154,6 +154,9 @@ class _Progress:
             f"{place}: lesion on {result.slices_with_lesion} of "
             f"{result.slices} slices, {result.lesion_voxels} voxels{volume}, {result.seconds:.1f} s{filled}"
         )
+        for doubt in result.doubts:
+            if doubt in HARMLESS - IN_NUMBERS:
+                self.output.say(f"  note: {sentence('doubts', doubt)}")
         if look_again(result.doubts):
             reasons = " ".join(sentence("doubts", doubt) for doubt in result.doubts if doubt not in HARMLESS)
             self.output.say(f"  please look at this one: {reasons}")

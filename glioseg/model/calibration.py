@@ -37,9 +37,10 @@ DOUBTS = (
 )
 """What a reader should know before trusting a mask: keys of :mod:`glioseg.words`, section ``doubts``."""
 
-HARMLESS = frozenset(
-    {"filled_sequences", "no_lesion", "cut_off", "thick_slices", "infinite_values", "missing_slices"}
-)
+IN_NUMBERS = frozenset({"filled_sequences", "no_lesion", "cut_off"})
+"""Doubts that the numbers of a scan say already."""
+
+HARMLESS = IN_NUMBERS | {"thick_slices", "infinite_values", "missing_slices"}
 """Doubts that alone are no reason to ask a person to look."""
 
 

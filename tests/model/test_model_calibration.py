@@ -287,6 +287,19 @@ def test_predictions_carry_it(real: list[Scan], appearance: Appearance, shipped_
     assert "unsure" in prediction.doubts
 
 
+def test_the_command_names_what_the_network_cannot_do_well(tmp_path: Path, real: list[Scan]) -> None:
+    import nibabel
+
+    flair = real[0].voxels[..., 1].astype(np.float32)
+    thick = np.moveaxis(flair.reshape(len(flair), 256, 64, 4).mean(-1), 0, -1).swapaxes(0, 1)
+    nibabel.save(nibabel.Nifti1Image(thick, np.diag([-4.0, -1, 5, 1])), tmp_path / "sagittal.nii.gz")
+    command = ["predict", str(tmp_path / "sagittal.nii.gz"), "-o", str(tmp_path / "out"), "--no-outlines"]
+    done = CliRunner().invoke(app, [*command, "--no-gif"])
+    assert done.exit_code == 0, done.output
+    assert f"note: {sentence('doubts', 'thick_slices')}" in done.output
+    assert "thick_slices" in (tmp_path / "out" / "summary.csv").read_text()
+
+
 def test_the_command_asks_to_look(tmp_path: Path, real: list[Scan]) -> None:
     import nibabel
 
