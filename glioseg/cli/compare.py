@@ -37,15 +37,15 @@ def compare(
     if protocol not in ("own", "reference"):
         raise InputError(Fault("cli.protocol", "--protocol", protocol=protocol))
     from glioseg.cli.columns import paragraph, table
-    from glioseg.evaluation.cost import measure_cost
+    from glioseg.evaluation.cost import architecture, measure_costs
     from glioseg.runs.compare import overview
-    from glioseg.runs.folder import RunFolder
 
     kind: ProtocolName = "own" if protocol == "own" else "reference"
     found = overview(runs, kind, every)
     lines: list[dict[str, Any]] = []
+    costs = measure_costs([row.recipe for row in found.rows], threads)
     for row in found.rows:
-        cost = measure_cost(row.recipe, RunFolder(row.runs[0].path).model, threads)
+        cost = costs[architecture(row.recipe)]
         more = {"parameters": cost.parameters, "gmacs": cost.gmacs, "seconds_per_slice": cost.seconds}
         lines.append({**found.facts(row), **more, "threads": cost.threads})
     typer.echo(table(SCORES, [_scores(line) for line in lines]))

@@ -59,6 +59,7 @@ def draw_gif(
     channel: str = "flair",
     size: int = 256,
     seconds: float = 0.15,
+    crop: bool = False,
 ) -> Path:
     """Write an animated GIF that runs through the slices, each with its number in the corner.
 
@@ -70,6 +71,7 @@ def draw_gif(
         channel: channel that is shown.
         size: longer side of the picture in pixels.
         seconds: how long each slice stands.
+        crop: whether the air around the head is cut off.
 
     Returns:
         The file.
@@ -77,7 +79,7 @@ def draw_gif(
     Raises:
         InputError: the scan has no such channel, or the file cannot be written.
     """
-    pictures = frames(scan, predicted, truth, channel, size)
+    pictures = frames(scan, predicted, truth, channel, size, crop=crop)
     first, *others = (_indexed(picture, GIF_GREYS) for picture in pictures)
     with written_whole(path) as part:
         first.save(
@@ -128,10 +130,17 @@ def contact_sheet(
     return write_png(tile(pictures), Path(path))
 
 
-def write_png(picture: Pixels, path: Path) -> Path:
-    """Write a picture of grey levels and outlines as a PNG with a palette."""
+def write_png(picture: Pixels, path: Path, small: bool = False) -> Path:
+    """Write a picture of grey levels and outlines as a PNG with a palette.
+
+    Args:
+        picture: uint8 array ``(height, width, 3)``.
+        path: the file to write.
+        small: take as few grey levels as a GIF and all the time that a small file needs.
+    """
     with written_whole(path) as part:
-        _indexed(picture, PNG_GREYS).save(part, format="PNG", compress_level=3)
+        indexed = _indexed(picture, GIF_GREYS if small else PNG_GREYS)
+        indexed.save(part, format="PNG", compress_level=9 if small else 3)
     return path
 
 
