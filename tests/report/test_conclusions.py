@@ -78,7 +78,8 @@ class TestReading:
         reading = reading_of({"epoch": [1.0, 2.0], "val_dsc": [math.nan, 0.5], "loss": [math.nan, math.nan]})
         assert (reading.to_08, reading.ends, reading.jumper) == (None, (0.5, 0.5), None)
         assert (reading.loss, reading.distance, reading.least) == (None, None, None)
-        assert not (reading.still_falls or reading.has_risen or reading.hardly_moves or reading.unsettled)
+        open_ends = (reading.still_falls, reading.has_risen, reading.hardly_moves, reading.unsettled)
+        assert not any(open_ends)
 
 
 class TestConclusions:
