@@ -166,8 +166,11 @@ def dsc_curves_plot(
         runs, path, labels, font: as for :func:`run_curves_plot`.
     """
     first, *others = runs
+    values = [one for seeds in runs.values() for columns in seeds for one in columns.get("val_dsc", ())]
+    lowest = min((one for one in values if np.isfinite(one)), default=0.0)
+    limits = (min(0.9, np.floor(10 * lowest) / 10), 1.0)
     panels = [
-        Panel(other, _lines(runs, "val_dsc", first, other), limits=(0, 1)) for other in others or [first]
+        Panel(other, _lines(runs, "val_dsc", first, other), limits=limits) for other in others or [first]
     ]
     return panels_plot(panels, path, min(3, len(panels)), labels["epoch"], font)
 

@@ -17,6 +17,7 @@ from glioseg.scan import Scan, Segmentation
 # which the eye still sees as smooth and which makes the files a third smaller.
 PNG_GREYS = 253
 GIF_GREYS = 64
+SMALL_GREYS = 32
 
 
 def draw_slices(
@@ -59,7 +60,8 @@ def draw_gif(
     channel: str = "flair",
     size: int = 256,
     seconds: float = 0.15,
-    crop: bool = False,
+    positions: Sequence[int] | None = None,
+    small: bool = False,
 ) -> Path:
     """Write an animated GIF that runs through the slices, each with its number in the corner.
 
@@ -71,7 +73,8 @@ def draw_gif(
         channel: channel that is shown.
         size: longer side of the picture in pixels.
         seconds: how long each slice stands.
-        crop: whether the air around the head is cut off.
+        positions: which slices, counted from 0; all by default.
+        small: cut the air around the head off, and take half as many grey levels.
 
     Returns:
         The file.
@@ -79,8 +82,9 @@ def draw_gif(
     Raises:
         InputError: the scan has no such channel, or the file cannot be written.
     """
-    pictures = frames(scan, predicted, truth, channel, size, crop=crop)
-    first, *others = (_indexed(picture, GIF_GREYS) for picture in pictures)
+    pictures = frames(scan, predicted, truth, channel, size, positions, crop=small)
+    greys = SMALL_GREYS if small else GIF_GREYS
+    first, *others = (_indexed(picture, greys) for picture in pictures)
     with written_whole(path) as part:
         first.save(
             part,
@@ -136,10 +140,10 @@ def write_png(picture: Pixels, path: Path, small: bool = False) -> Path:
     Args:
         picture: uint8 array ``(height, width, 3)``.
         path: the file to write.
-        small: take as few grey levels as a GIF and all the time that a small file needs.
+        small: take fewer grey levels and all the time that a small file needs.
     """
     with written_whole(path) as part:
-        indexed = _indexed(picture, GIF_GREYS if small else PNG_GREYS)
+        indexed = _indexed(picture, SMALL_GREYS if small else PNG_GREYS)
         indexed.save(part, format="PNG", compress_level=9 if small else 3)
     return path
 

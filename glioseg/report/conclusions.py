@@ -273,14 +273,26 @@ def _next(page: Page, ranked: Sequence[Row]) -> list[Block]:
         said.append(page.say("report.next.finish", rows=page.joined(unfinished)))
     if page.headline.missing:
         said.append(page.say("report.next.missing", rows=page.joined(page.headline.missing)))
+    against = [one for one in page.comparisons.values() if one.second is page.baseline]
+    better = [one.first.name for one in against if one.verdict == "better" and one.attributed]
+    worse = [one.first.name for one in against if one.verdict == "worse" or one.first.collapse]
+    if better:
+        said.append(page.say("report.next.better", rows=page.joined(better)))
+    if worse and not page.baseline.collapse:
+        said.append(page.say("report.next.worse", rows=page.joined(worse)))
     alone = [row for row in ranked if len(row.runs) == 1]
     if alone:
         said.append(page.say("report.next.seeds", rows=len(alone)))
-    late = [row.name for row in ranked if any(reading_of(run.curves).still_falls for run in row.runs)]
+    late = [row.name for row in ranked if row.name not in worse and _falls_at_the_end(row)]
     if late:
         said.append(page.say("report.next.longer", rows=page.joined(late)))
     said += _next_patients(page, ranked)
     return [Heading(page.say("report.next.title"), 3), Notes(said or [page.say("report.next.nothing")])]
+
+
+def _falls_at_the_end(row: Row) -> bool:
+    readings = [reading_of(run.curves) for run in row.runs]
+    return any(one.still_falls and not one.hardly_moves for one in readings)
 
 
 def _next_patients(page: Page, ranked: Sequence[Row]) -> list[str]:

@@ -25,7 +25,7 @@ def experiments(page: Page) -> list[Block]:
             Heading(row.name, 3),
             Paragraph(_what_it_is(page, row)),
             *_network(page, row, place, drawn.get(key)),
-            Paragraph(page.gap.join([*collapses(page, row), *_verdict(page, row)])),
+            *_verdict(page, row),
             *figures.row_curves(page, row, place),
             *reading(page, row),
             *figures.row_scores(page, row, place),
@@ -87,12 +87,14 @@ def _network(page: Page, row: Row, place: int, drawn: str | None) -> list[Block]
     return [Picture(file, page.gap.join(caption))]
 
 
-def _verdict(page: Page, row: Row) -> list[str]:
-    """What the comparison with the baseline says."""
-    if row is page.baseline:
-        return []
-    one = page.comparisons.get((row.name, page.baseline.name))
-    return [sentence(page, one) if one else page.say("report.verdict_is", verdict=verdict(page, row))]
+def _verdict(page: Page, row: Row) -> list[Block]:
+    """What the comparison with the baseline says, and whether a run collapsed."""
+    said = collapses(page, row)
+    if row is not page.baseline:
+        one = page.comparisons.get((row.name, page.baseline.name))
+        told = page.say("report.verdict_is", verdict=verdict(page, row))
+        said.append(sentence(page, one) if one else told)
+    return [Paragraph(page.gap.join(said))] if said else []
 
 
 def reading(page: Page, row: Row) -> list[Block]:

@@ -32,10 +32,10 @@ from glioseg.runs.record import RunRecord
 from glioseg.runs.rows import Row
 from glioseg.scan import Scan, Segmentation
 
-TILE = 256
+TILE = 232
 """Pixels a side of an example."""
 
-MOVING = 144
+MOVING = 200
 """Pixels of the longer side of an animation."""
 
 
@@ -46,8 +46,9 @@ def curves(page: Page) -> list[Block]:
 
 def row_curves(page: Page, row: Row, place: int) -> list[Block]:
     """The three curves of a row over the baseline's."""
-    rows = [page.baseline] if row is page.baseline else [page.baseline, row]
-    caption = page.say("report.row_curves_caption", row=row.name)
+    alone = row is page.baseline
+    rows = [row] if alone else [page.baseline, row]
+    caption = page.say("report.base_curves_caption" if alone else "report.row_curves_caption", row=row.name)
     if row.recipe.loss != page.baseline.recipe.loss:
         caption = page.gap.join([caption, page.say("report.scales_caption")])
     return [_curves(page, rows, f"curves_{place:02d}.png", run_curves_plot, caption)]
@@ -164,7 +165,16 @@ def row_examples(page: Page, row: Row, place: int) -> list[Block]:
     still = page.wordless(f"examples_{place:02d}.png", lambda path: examples_sheet([("", tiles)], path))
     moving = page.wordless(
         f"worst_{place:02d}.gif",
-        lambda path: draw_gif(scan, predicted, truth, path, size=MOVING, seconds=0.3, crop=True),
+        lambda path: draw_gif(
+            scan,
+            predicted,
+            truth,
+            path,
+            size=MOVING,
+            seconds=0.4,
+            positions=_outlined(scan, predicted, truth),
+            small=True,
+        ),
     )
     return [
         Picture(still, page.say("report.row_examples_caption", row=row.name, patients=", ".join(chosen))),
@@ -176,6 +186,18 @@ def _chosen(scores: Mapping[str, float]) -> list[str]:
     """The best, the median and the worst patient; fewer where these are the same."""
     ranked = sorted(scores, key=lambda patient: -scores[patient])
     return list(dict.fromkeys([ranked[0], ranked[len(ranked) // 2], ranked[-1]]))
+
+
+def _outlined(scan: Scan, *masks: Segmentation | None) -> list[int]:
+    """Positions of the slices with an outline, and of their neighbours; of all where none has one."""
+    marked = np.zeros(len(scan.voxels), bool)
+    for mask in masks:
+        if mask is not None:
+            marked |= mask.mask.any(axis=(1, 2))
+    near = marked.copy()
+    near[1:] |= marked[:-1]
+    near[:-1] |= marked[1:]
+    return np.flatnonzero(near if near.any() else ~near).tolist()
 
 
 def _masks(

@@ -243,6 +243,17 @@ class TestNext:
         page = Page(rows[:1], Path(), "en", Headline())
         assert "leave nothing open" in to_markdown(conclusions(page))
 
+    def test_what_scored_worse_is_left_and_what_scored_better_is_confirmed(self) -> None:
+        falling = ten_epochs(FALLS, FALLS)
+        bad = record("bad", WORSE, ["loss.name=bce"], curves=falling)
+        text = self.next_of(record("base", GOOD), bad)
+        assert (
+            "Do not go on with what scored worse than the baseline beyond noise, or collapsed: bad." in text
+        )
+        assert "Train longer" not in text
+        good = record("good", GOOD + np.linspace(0.03, 0.06, 10), ["loss.name=bce"])
+        assert "Confirm what scored better" in self.next_of(record("base", GOOD), good)
+
     def test_what_stopped_comes_first(self) -> None:
         stopped = replace(record("b", GOOD, ["loss.name=bce"]), manifest={"status": "running"})
         assert self.next_of(record("a", GOOD), stopped).strip().startswith("* Finish what stopped: b.")
