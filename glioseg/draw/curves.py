@@ -219,7 +219,7 @@ def patients_plot(
             )
         axes.set_yticks(range(len(patients)), patients)
         axes.set_ylim(-0.6, len(patients) - 0.4)
-        axes.set_xlim(0, 1)
+        axes.set_xlim(-0.02, 1.02)  # a dot at 0 is not cut
         axes.grid(alpha=0.3)
         axes.set_xlabel(horizontal)
         handles, names = axes.get_legend_handles_labels()

@@ -35,7 +35,7 @@ from glioseg.scan import Scan, Segmentation
 TILE = 232
 """Pixels a side of an example."""
 
-MOVING = 200
+MOVING = 168
 """Pixels of the longer side of an animation."""
 
 
