@@ -32,8 +32,9 @@ class Cost:
     Attributes:
         parameters: number of trained values.
         gmacs: 10^9 multiply-accumulates of one prepared slice, convolutions and matrix products.
-        seconds: best of five, wall time of one prepared slice in batches of 2 in ONNX Runtime; ``None``
-            where the network cannot be exported.
+        seconds: best of five, time of one prepared slice in batches of 2 in ONNX Runtime; ``None`` where the
+            network cannot be exported. Of one thread it is the processor time, which other work of the
+            machine hardly changes; of several it is the wall time.
         threads: CPU threads of that.
     """
 
@@ -73,11 +74,11 @@ def measure_costs(recipes: Sequence[Recipe], threads: int | None = None) -> dict
             except GliosegError:
                 continue
             runtimes[key] = OnnxRuntime(model, threads)
-            _timed(runtimes[key], recipe)
+            _timed(runtimes[key], recipe, threads)
         taken: dict[str, list[float]] = {key: [] for key in chosen}
         for _ in range(ROUNDS):
             for key, runtime in runtimes.items():
-                taken[key].append(_timed(runtime, chosen[key]))
+                taken[key].append(_timed(runtime, chosen[key], threads))
     return {key: Cost(*counts[key], min(taken[key], default=None), threads) for key in chosen}
 
 
@@ -120,10 +121,11 @@ def _counted(network: nn.Module, recipe: Recipe) -> tuple[int, float]:
     return sum(parameter.numel() for parameter in network.parameters()), counter.get_total_flops() / 2e9
 
 
-def _timed(runtime: OnnxRuntime, recipe: Recipe) -> float:
+def _timed(runtime: OnnxRuntime, recipe: Recipe, threads: int) -> float:
     """Seconds a slice of one batch."""
+    clock = time.thread_time if threads == 1 else time.perf_counter
     size = recipe.prepare.size
     images = np.zeros((BATCH, input_channels(recipe), size, size), np.float32)
-    started = time.perf_counter()
+    started = clock()
     runtime(images)
-    return (time.perf_counter() - started) / BATCH
+    return (clock() - started) / BATCH

@@ -25,7 +25,7 @@ def kept_costs(recipes: Sequence[Recipe], path: Path, known: bool) -> dict[str, 
     needed = {architecture(recipe) for recipe in recipes}
     costs = _read(path) if known else {}
     if not needed <= costs.keys():
-        # One thread: a second one would wait for a free core wherever the machine has other work.
+        # The processor time of one thread is what a busy machine changes least.
         costs = measure_costs(recipes, threads=1)
         write_json(path, {key: asdict(cost) for key, cost in costs.items()})
     return costs

@@ -61,7 +61,7 @@ def cost(page: Page) -> list[Block]:
             ]
         )
     header = [page.say(f"report.column.{key}") for key in keys]
-    return [Table(header, table), Paragraph(page.say("report.cost_caption", threads=base.threads))]
+    return [Table(header, table), Paragraph(page.say("report.cost_caption"))]
 
 
 def data(page: Page) -> list[Block]:
