@@ -137,6 +137,7 @@ class Scan:
         channels: name of each channel; the networks here expect :data:`CHANNELS`.
         filled: channels that the source lacks and that were filled with FLAIR, as the LGG data set does.
         storage: how the source stores it.
+        notes: what a person should know of its voxels: keys of :data:`glioseg.model.calibration.DOUBTS`.
     """
 
     voxels: npt.NDArray[Any]
@@ -145,6 +146,7 @@ class Scan:
     channels: tuple[str, ...] = CHANNELS
     filled: tuple[str, ...] = ()
     storage: Storage = IN_MEMORY
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 4:

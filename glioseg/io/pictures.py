@@ -36,17 +36,15 @@ def read_pages(path: Path) -> Pages:
 
     Returns:
         Array ``(pages, height, width, channels)`` with 1 or 3 channels, in the file's own values and dtype
-        (uint8, uint16 and for TIFF also other integers and floats). It may be read-only.
+        (uint8, uint16 and for TIFF also other integers and floats, NaN among them). It may be read-only.
 
     Raises:
         InputError: the file cannot be read, is damaged or truncated, promises a size that no scan has,
-            or is of a kind other than grey or RGB (palette, CMYK, transparency, 1 bit, NaN).
+            or is of a kind other than grey or RGB (palette, CMYK, transparency, 1 bit).
     """
     pages = _decode(path)
     if pages.dtype == np.bool_:
         raise InputError(_wrong_kind(path, Phrase("pictures.one_bit")))
-    if pages.dtype.kind == "f":
-        check_finite(path, pages)
     return pages
 
 

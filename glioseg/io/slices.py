@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError, raise_all
+from glioseg.io.finite import made_finite
 from glioseg.io.labels import read_label_pages, segmentation_of, stored_as_image
 from glioseg.io.names import (
     is_hidden,
@@ -124,11 +125,12 @@ def read_slices(
     Raises:
         InputError: slices cannot be read or differ in size, mode or bit depth; all faults at once.
     """
-    voxels = _stacked(files, read_pages, "image", None, threads)
+    stacked = _stacked(files, read_pages, "image", None, threads)
+    voxels, notes = made_finite(files[0].parent, stacked)
     channels = CHANNELS if voxels.shape[3] == 3 else ("flair",)
     shape = (voxels.shape[0], voxels.shape[1], voxels.shape[2])
     grid = Grid(shape, slice_numbers=tuple(slice_numbers))
-    return Scan(voxels, grid, id, channels, storage=Storage("slices", tuple(files)))
+    return Scan(voxels, grid, id, channels, storage=Storage("slices", tuple(files)), notes=notes)
 
 
 def read_slice_masks(
