@@ -35,6 +35,13 @@ def predict(
             help="DICOM: which series is flair, pre or post (its SeriesDescription or UID, or none).",
         ),
     ] = None,
+    channels: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="What lies along a fourth axis, in order: flair,t1,t1c,t2. Default: pre,flair,post.",
+        ),
+    ] = "",
     anonymise: Annotated[
         bool, typer.Option("--anonymise", help="DICOM masks without patient, dates and original UIDs.")
     ] = False,
@@ -50,19 +57,21 @@ def predict(
     ] = False,
     outlines: Annotated[bool, typer.Option(help="Draw one PNG for each slice.")] = True,
     gif: Annotated[bool, typer.Option(help="Draw one GIF for each scan.")] = True,
-    probability: Annotated[bool, typer.Option("--probability", help="Keep probability maps (.npy).")] = False,
+    probability: Annotated[
+        bool, typer.Option("--probability", help="Keep probability maps: .nii.gz, of slices .npy.")
+    ] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
 ) -> None:
     """Segment scans: masks, outlines, GIFs and numbers. Masks in the kind read; skips what is finished."""
     from glioseg.batch import Outputs, predict_many
     from glioseg.environment import environment
     from glioseg.io.names import listed
-    from glioseg.model.calibration import HARMLESS, look_again
+    from glioseg.model.calibration import HARMLESS, IN_NUMBERS, look_again
     from glioseg.model.predictor import load_model
     from glioseg.unexpected import exit_code
-    from glioseg.words import sentence
+    from glioseg.words import said, sentence
 
-    sources, faults = _sources(scans or [], flair, pre, post, series or [])
+    sources, faults = _sources(scans or [], flair, pre, post, series or [], channels)
     for fault in faults:
         typer.echo(f"error: {fault}", err=True)
     if not sources:
@@ -85,8 +94,11 @@ def predict(
             f"[{done}/{len(sources)}] {result.id}: lesion on {result.slices_with_lesion} of "
             f"{result.slices} slices, {result.lesion_voxels} voxels{volume}, {result.seconds:.1f} s{filled}"
         )
+        for doubt in result.doubts:
+            if doubt in HARMLESS - IN_NUMBERS:
+                typer.echo(f"  note: {said(doubt)}")
         if look_again(result.doubts):
-            reasons = " ".join(sentence("doubts", doubt) for doubt in result.doubts if doubt not in HARMLESS)
+            reasons = " ".join(said(doubt) for doubt in result.doubts if doubt not in HARMLESS)
             typer.echo(f"  please look at this one: {reasons}")
 
     outcome = predict_many(
@@ -108,14 +120,19 @@ def predict(
 
 
 def _sources(
-    scans: list[Path], flair: Path | None, pre: Path | None, post: Path | None, series: list[str]
+    scans: list[Path],
+    flair: Path | None,
+    pre: Path | None,
+    post: Path | None,
+    series: list[str],
+    channels: str,
 ) -> tuple[list[Source], list[Fault]]:
     """The scans behind the arguments; one file a sequence makes one scan."""
     from glioseg.errors import Fault, InputError
     from glioseg.io.dicom.find import parse_series
     from glioseg.io.find import find_scans
     from glioseg.io.names import scan_of_sequence
-    from glioseg.io.source import Source
+    from glioseg.io.source import Source, with_channels
 
     sequences = {"flair": flair, "pre": pre, "post": post}
     named = {name: path for name, path in sequences.items() if path is not None}
@@ -128,4 +145,5 @@ def _sources(
     if named:
         first = named.get("flair") or next(iter(named.values()))
         return [Source(scan_of_sequence(first), "nifti", tuple(named.values()), tuple(named))], []
-    return find_scans(scans, wanted)
+    found, faults = find_scans(scans, wanted)
+    return with_channels(found, channels), faults

@@ -24,6 +24,7 @@ from glioseg.io.names import (
     is_volume,
     listed,
     name_of,
+    other_of_pair,
     split_number,
     stem_of,
     suffix_of,
@@ -137,6 +138,7 @@ class _Walk:
                 self.dicom.setdefault(path, path)
             else:
                 reader_for(path)
+                path = path if is_volume(path) else other_of_pair(path) or path
                 (self.masks if is_mask(path) else self.images).append(path)
         except InputError as error:
             self.faults += error.faults

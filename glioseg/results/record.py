@@ -124,7 +124,7 @@ def digest_of(path: Path) -> str:
 
 def content_of(source: Source) -> str:
     """SHA-256 of all files of a scan and of what they are taken for, wherever they lie."""
-    digest = hashlib.sha256(f"{source.format}{source.sequences}{source.slice_numbers}\n".encode())
+    digest = hashlib.sha256(f"{source.format}{_taken_for(source)}\n".encode())
     for path in source.files:
         try:
             digest.update(digest_of(path).encode())
@@ -146,7 +146,7 @@ def origin_of(source: Source) -> str:
 
 def key_of(source: Source, settings: str) -> str:
     """Hash of the input files' names, sizes and times, of what they are taken for, and of all settings."""
-    digest = hashlib.sha256(f"{settings}\n{source.sequences}{source.slice_numbers}\n".encode())
+    digest = hashlib.sha256(f"{settings}\n{_taken_for(source)}\n".encode())
     for path in source.files:
         try:
             state = path.stat()
@@ -154,6 +154,11 @@ def key_of(source: Source, settings: str) -> str:
             continue  # reading it will say what is wrong
         digest.update(f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _taken_for(source: Source) -> str:
+    """What the files of a scan are taken for."""
+    return f"{source.sequences}{source.slice_numbers}{source.channels or ''}"
 
 
 def in_order(results: Mapping[str, ScanResult], first: Sequence[str] = ()) -> list[ScanResult]:

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io.dicom.detect import dicom_files, require_dicom
 from glioseg.io.dicom.headers import Frame, read_frames
 from glioseg.io.dicom.match import choose
 from glioseg.io.dicom.pixels import read_voxels
-from glioseg.io.dicom.resample import onto
 from glioseg.io.dicom.segment import write_segments
 from glioseg.io.dicom.segmentation import read_segments
 from glioseg.io.dicom.series import Series, find_series
 from glioseg.io.dicom.volume import series_grid, show
 from glioseg.io.labels import labels_of, segmentation_of
 from glioseg.io.names import listed, stem_of
-from glioseg.scan import CHANNELS, Scan, Segmentation, Storage
+from glioseg.io.resample import joined
+from glioseg.scan import Scan, Segmentation, Storage
 
 
 def read(path: Path, id: str) -> Scan:
@@ -85,17 +83,12 @@ def write_segmentation(
 
 
 def _scan(chosen: Mapping[str, Series], id: str) -> Scan:
-    flair = chosen["flair"]
-    grid = series_grid(flair)
-    channels = []
-    names = tuple(name for name in CHANNELS if name in chosen)
-    for name in names:
-        series = chosen[name]
-        own = grid if series is flair else series_grid(series)
-        voxels = show(series, read_voxels(series))
-        channels.append(onto(voxels, own, grid, series, flair))
-    storage = Storage("dicom", flair.files, flair)
-    return Scan(np.stack(channels, axis=-1), grid, id, names, storage=storage)
+    return joined({name: _sequence(series, id) for name, series in chosen.items()})
+
+
+def _sequence(series: Series, id: str) -> Scan:
+    voxels = show(series, read_voxels(series))[..., None]
+    return Scan(voxels, series_grid(series), id, ("flair",), storage=Storage("dicom", series.files, series))
 
 
 def _frames_of(files: Sequence[Path]) -> tuple[list[Frame], list[Fault], list[str]]:
