@@ -24,11 +24,11 @@ from glioseg.io.names import (
     is_volume,
     listed,
     name_of,
-    other_of_pair,
     split_number,
     stem_of,
     suffix_of,
 )
+from glioseg.io.nifti_file import files_of
 from glioseg.io.pack import is_pack, opened
 from glioseg.io.refuse import check_exists, quiet, reading
 from glioseg.io.registry import reader_for
@@ -138,7 +138,7 @@ class _Walk:
                 self.dicom.setdefault(path, path)
             else:
                 reader_for(path)
-                path = path if is_volume(path) else other_of_pair(path) or path
+                path = files_of(path)[1]
                 (self.masks if is_mask(path) else self.images).append(path)
         except InputError as error:
             self.faults += error.faults

@@ -60,7 +60,7 @@ def opened(path: Path) -> Iterator[Opened]:
     Raises:
         InputError: there is no such volume, it is damaged, or its content was not fetched.
     """
-    header_path, voxel_path = _files_of(path)
+    header_path, voxel_path = files_of(path)
     with ExitStack() as stack:
         header_stream = stack.enter_context(_stream(header_path))
         start = _first_bytes(path, header_stream)
@@ -80,12 +80,7 @@ def opened(path: Path) -> Iterator[Opened]:
             _read_to_end(path, stream)
 
 
-def damaged(path: Path, why: object) -> Fault:
-    """The fault of a file that is damaged or cut short."""
-    return Fault("nifti.damaged", path, reason=reason_of(why))
-
-
-def _files_of(path: Path) -> tuple[Path, Path]:
+def files_of(path: Path) -> tuple[Path, Path]:
     """The file of the header and that of the voxels; one and the same but for pairs.
 
     Raises:
@@ -98,6 +93,11 @@ def _files_of(path: Path) -> tuple[Path, Path]:
     if other is None:
         raise InputError(Fault("nifti.half_of_pair", path, other=path.with_suffix(_OTHER[suffix]).name))
     return (path, other) if suffix == ".hdr" else (other, path)
+
+
+def damaged(path: Path, why: object) -> Fault:
+    """The fault of a file that is damaged or cut short."""
+    return Fault("nifti.damaged", path, reason=reason_of(why))
 
 
 @contextmanager
