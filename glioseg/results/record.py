@@ -33,6 +33,7 @@ class ScanResult:
         seconds: wall time from reading to the mask.
         expected_dice: DSC to expect of the mask; ``None`` if it is empty.
         doubts: what to know before trusting it, keys of :data:`glioseg.model.calibration.DOUBTS`.
+        notes: those of them that speak of the scan itself, in English sentences.
         label_voxels: voxels of each label, of a model with classes.
         key: changes when the input, the model or a setting does.
         outputs: files and folders of this scan in the output folder.
@@ -62,6 +63,7 @@ class ScanResult:
     origin: str = ""
     content: str = ""
     made_with: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def settings(self) -> str:
@@ -90,8 +92,8 @@ class ScanResult:
         return True
 
 
-NOT_IN_TABLE = {"key", "outputs", "files", "origin", "content", "made_with"}
-"""What of a record is for the program alone."""
+NOT_IN_TABLE = {"key", "outputs", "files", "origin", "content", "made_with", "notes"}
+"""What of a record is for the program alone, or too long for a table."""
 
 
 def read_record(path: Path) -> ScanResult | None:
@@ -100,6 +102,7 @@ def read_record(path: Path) -> ScanResult | None:
         content = json.loads(path.read_text(encoding="utf-8"))
         for name in ("filled", "doubts", "outputs"):
             content[name] = tuple(content[name])
+        content["notes"] = tuple(content.get("notes", ()))
         files = content.get("files", {})
         content["files"] = {name: (int(size), int(at), str(sum)) for name, (size, at, sum) in files.items()}
         record = ScanResult(**content)
