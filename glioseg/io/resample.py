@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from glioseg.errors import Fault
 from glioseg.io.placement import affine_of
 from glioseg.io.turn import Affine
 from glioseg.scan import CHANNELS, Grid, Scan
@@ -54,6 +55,18 @@ def joined(scans: Mapping[str, Scan], notes: tuple[Note, ...] = ()) -> Scan:
     together = np.concatenate(list(voxels.values()), axis=-1)
     told = tuple(dict.fromkeys([*said, *notes]))
     return Scan(together, flair.grid, flair.id, tuple(voxels), storage=storage, notes=told)
+
+
+def unread(name: str, title: str, fault: Fault) -> Note:
+    """The note of a sequence that cannot be used.
+
+    Args:
+        name: of the sequence.
+        title: what a person calls its file or series.
+        fault: why.
+    """
+    found = fault.phrase("found")
+    return Note("left_out_unread", sequence=Phrase(f"sequence.{name}"), file=title, found=found)
 
 
 def _brought(name: str, scan: Scan, flair: Scan) -> tuple[npt.NDArray[Any] | None, Note | None]:

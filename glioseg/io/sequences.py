@@ -12,9 +12,9 @@ from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io.names import scan_of_sequence
 from glioseg.io.refuse import check_exists
 from glioseg.io.registry import reader_for
-from glioseg.io.resample import joined
+from glioseg.io.resample import joined, unread
 from glioseg.scan import CHANNELS, Scan
-from glioseg.words import Joined, Note, Phrase
+from glioseg.words import Joined, Phrase
 
 
 def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan:
@@ -56,15 +56,7 @@ def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan
             wrong[channel] = list(error.faults)
     if missing or "flair" in wrong:
         raise_all(fault for faults in wrong.values() for fault in faults)
-    left_out = [
-        Note(
-            "left_out_unread",
-            sequence=Phrase(f"sequence.{channel}"),
-            file=sequences[channel].name,
-            found=faults[0].phrase("found"),
-        )
-        for channel, faults in wrong.items()
-    ]
+    left_out = [unread(channel, sequences[channel].name, faults[0]) for channel, faults in wrong.items()]
     return joined(scans, tuple(left_out))
 
 

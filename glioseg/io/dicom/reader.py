@@ -16,8 +16,9 @@ from glioseg.io.dicom.series import Series, find_series
 from glioseg.io.dicom.volume import series_grid, show
 from glioseg.io.labels import labels_of, segmentation_of
 from glioseg.io.names import listed, stem_of
-from glioseg.io.resample import joined
+from glioseg.io.resample import joined, unread
 from glioseg.scan import Scan, Segmentation, Storage
+from glioseg.words import Note
 
 
 def read(path: Path, id: str) -> Scan:
@@ -55,8 +56,7 @@ def read_series(chosen: Mapping[str, Series], id: str) -> Scan:
         InputError: as :func:`read`.
     """
     require_dicom()
-    for series in chosen.values():
-        raise_all(series.faults)
+    raise_all(chosen["flair"].faults)
     return _scan(chosen, id)
 
 
@@ -83,7 +83,19 @@ def write_segmentation(
 
 
 def _scan(chosen: Mapping[str, Series], id: str) -> Scan:
-    return joined({name: _sequence(series, id) for name, series in chosen.items()})
+    """The sequences on the grid of FLAIR; a T1 that cannot be used is left out, and that is noted."""
+    scans: dict[str, Scan] = {}
+    left_out: list[Note] = []
+    for name, series in chosen.items():
+        try:
+            if name != "flair":
+                raise_all(series.faults)
+            scans[name] = _sequence(series, id)
+        except InputError as error:
+            if name == "flair":
+                raise
+            left_out.append(unread(name, series.title, error.faults[0]))
+    return joined(scans, tuple(left_out))
 
 
 def _sequence(series: Series, id: str) -> Scan:
