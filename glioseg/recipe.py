@@ -11,21 +11,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import write_text
 from glioseg.scan import CHANNELS, LESION
-from glioseg.settings import checked, find_toml, parse_value, read_toml, toml_names
+from glioseg.settings import TomlTable, checked, find_toml, parse_value, read_toml, toml_names
 
 RECIPES = Path(__file__).parent / "recipes"
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
-
-
-class PrepareChoice(_Table):
+class PrepareChoice(TomlTable):
     """How scans are made ready: a name and a size. :class:`glioseg.prepare.Preparation` does it.
 
     ``head`` finds the head in FLAIR, cuts a square around it, keeps every slice and
@@ -43,14 +39,14 @@ class PrepareChoice(_Table):
     )
 
 
-class NetworkChoice(_Table):
+class NetworkChoice(TomlTable):
     """Which network, with its own arguments."""
 
     name: str = "unet"
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
-class Labels(_Table):
+class Labels(TomlTable):
     """Which values of a mask are classes: lesion or not, or several that exclude each other.
 
     Without values a mask says lesion or not, and a network ends in one channel (sigmoid). With values each
@@ -96,14 +92,14 @@ class Labels(_Table):
         return self.names or tuple(map(str, self.values))
 
 
-class LossChoice(_Table):
+class LossChoice(TomlTable):
     """Which loss, with its own arguments."""
 
     name: str = "dice"
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
-class InputChoice(_Table):
+class InputChoice(TomlTable):
     """What the network sees: sequences of the slice itself, and FLAIR of the slices around.
 
     Scans are prepared with all their sequences, whichever of them the network takes.
@@ -122,7 +118,7 @@ class InputChoice(_Table):
         return sequences
 
 
-class SplitChoice(_Table):
+class SplitChoice(TomlTable):
     """How to split; :func:`glioseg.dataset.split.split_patients` does it.
 
     ``reference`` is the published ten validation patients, and ``holdout`` where they are not among the data;
@@ -140,7 +136,7 @@ class SplitChoice(_Table):
     file: str | None = None
 
 
-class SamplingChoice(_Table):
+class SamplingChoice(TomlTable):
     """Which slices an epoch has.
 
     ``lesion_weighted`` is the reference protocol: patients drawn uniformly, slices with weight
@@ -156,7 +152,7 @@ class SamplingChoice(_Table):
     )
 
 
-class AugmentChoice(_Table):
+class AugmentChoice(TomlTable):
     """What may happen to a training image (see :mod:`glioseg.augment`). 0 turns a kind off."""
 
     scale: float = Field(default=0.0, ge=0, lt=1, description="zoom by 1 ± this")
@@ -197,7 +193,7 @@ class AugmentChoice(_Table):
     )
 
 
-class OptimizerChoice(_Table):
+class OptimizerChoice(TomlTable):
     """Adam, AdamW or SGD. ``encoder_rate`` is for networks with a pretrained ``encoder``."""
 
     name: Literal["adam", "adamw", "sgd"] = "adam"
@@ -208,7 +204,7 @@ class OptimizerChoice(_Table):
     clip_norm: float | None = Field(default=None, gt=0, description="greatest norm of the gradient")
 
 
-class ScheduleChoice(_Table):
+class ScheduleChoice(TomlTable):
     """How the learning rate goes. ``one_cycle`` and ``cosine`` step each batch, ``plateau`` each epoch."""
 
     name: Literal["constant", "one_cycle", "cosine", "plateau"] = "constant"
@@ -222,7 +218,7 @@ class ScheduleChoice(_Table):
     factor: float = Field(default=0.5, gt=0, lt=1, description="what a step multiplies the rate by (plateau)")
 
 
-class TrainChoice(_Table):
+class TrainChoice(TomlTable):
     """Length, batch, seed and what is kept."""
 
     epochs: int = Field(default=100, ge=1)
@@ -262,7 +258,7 @@ class TrainChoice(_Table):
     small_epochs: int = Field(default=0, ge=0, description="epochs at small_size; the rest at prepare.size")
 
 
-class PostprocessChoice(_Table):
+class PostprocessChoice(TomlTable):
     """From a probability map to a mask."""
 
     threshold: float = Field(default=0.5, gt=0, lt=1)
@@ -307,7 +303,7 @@ class PostprocessChoice(_Table):
         return f"{kept}; {filled}" if filled else kept
 
 
-class Recipe(_Table):
+class Recipe(TomlTable):
     """One training."""
 
     name: str = "unnamed"

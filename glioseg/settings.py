@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from glioseg.errors import Fault, InputError
 from glioseg.words import Joined, Phrase
@@ -18,6 +18,12 @@ else:
     import tomli as tomllib
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class TomlTable(BaseModel):
+    """A table of a TOML file: unknown names and NaN are refused, nothing changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 def find_toml(name_or_path: str | Path, shipped: Path, kind: str) -> Path:

@@ -23,6 +23,9 @@ from glioseg.scan import Scan, Segmentation
 if TYPE_CHECKING:
     from torch import Tensor
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are shared by processes: a thread each
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # How long an example takes depends on what else the machine does.
 settings.register_profile("glioseg", deadline=None)
 settings.load_profile("glioseg")

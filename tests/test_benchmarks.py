@@ -52,6 +52,7 @@ def test_dataset_without_scikit_image() -> None:
     assert '[bench]"' in done.stderr
 
 
+@pytest.mark.slow
 def test_train_step() -> None:
     pytest.importorskip("torch")
     options = ["--sizes", "32", "--reference-size", "32", "--batch", "2", "--steps", "1", "--rounds", "1"]
@@ -62,6 +63,7 @@ def test_train_step() -> None:
     assert found["32 px"] == 3
 
 
+@pytest.mark.slow
 def test_predict(shipped_model: Path) -> None:
     pytest.importorskip("torch")
     one_slice = SAMPLES / "TCGA_CS_4944_20010208" / "TCGA_CS_4944_20010208_10.tif"

@@ -221,3 +221,12 @@ def test_postprocessing_loads_what_it_needs() -> None:
         "glioseg.words",
     }
     assert not {"torch", "matplotlib", "nibabel", "onnxruntime", "tifffile"} & loaded
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    places: dict[str, list[str]] = {}
+    for file in FILES:
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(file.name)
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}

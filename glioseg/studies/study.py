@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from glioseg.settings import checked, find_toml, read_toml, toml_names
+from glioseg.settings import TomlTable, checked, find_toml, read_toml, toml_names
 from glioseg.studies.queue import PlannedRun
 
 STUDIES = Path(__file__).parent
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Experiment(_Table):
+class Experiment(TomlTable):
     """One row: a recipe and what the study changes in it.
 
     Attributes:
@@ -40,7 +36,7 @@ class Experiment(_Table):
         return (self.name_zh if language == "zh" else None) or self.name
 
 
-class Study(_Table):
+class Study(TomlTable):
     """Experiments at one protocol; the first is what the others are compared with.
 
     Attributes:

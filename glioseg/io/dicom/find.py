@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from glioseg.errors import Fault, InputError
-from glioseg.io.dicom.headers import Frame, read_frames
+from glioseg.io.dicom.headers import DicomImage, read_frames
 from glioseg.io.dicom.match import NONE, FoundSeries, SeriesFault, choose, describe, listing, named
 from glioseg.io.dicom.series import Series, find_series
 from glioseg.io.names import listed, name_of, scan_of_sequence, sequence_of, stem_of
@@ -25,7 +25,7 @@ _NO_NAME = re.compile(r"(dicom|dcm|images?|series|study|scans?|mri?|export)[ _-]
 
 
 @dataclass(frozen=True)
-class Study:
+class DicomStudy:
     """A scan in DICOM.
 
     Attributes:
@@ -45,7 +45,7 @@ class Study:
 
 def find_dicom(
     files: Mapping[Path, Path], wanted: Mapping[str, str] | None = None
-) -> tuple[list[Study], list[Fault]]:
+) -> tuple[list[DicomStudy], list[Fault]]:
     """Find the scans in DICOM files; only headers are read.
 
     Args:
@@ -57,7 +57,7 @@ def find_dicom(
         that cannot be read in one of its folders is left out: it would be segmented without that slice.
     """
     wanted = wanted or {}
-    images: list[Frame] = []
+    images: list[DicomImage] = []
     faults: list[Fault] = []
     others: Counter[str] = Counter()
     broken: set[Path] = set()
@@ -83,7 +83,7 @@ def find_dicom(
         directory = any("DICOMDIR" in kind for kind in others)
         code = "dicom.only_directory" if directory else "dicom.no_images"
         faults.append(Fault(code, where, kinds=found))
-    found_studies: list[Study] = []
+    found_studies: list[DicomStudy] = []
     known_names: set[str] = set()
     for uid, frames in studies.items():
         series = find_series(frames)
@@ -106,7 +106,7 @@ def find_dicom(
         note = describe(chosen, series)
         if uid not in {frame.study for frame in images if frame.file == frames[-1].file}:
             note = Phrase("dicom.own_studies", note=note)
-        found_studies.append(Study(id, in_order, note, listed_series, tuple(own)))
+        found_studies.append(DicomStudy(id, in_order, note, listed_series, tuple(own)))
     for name, value in wanted.items():
         if studies and name not in known_names and value.casefold() != NONE:
             there = [each for frames in studies.values() for each in find_series(frames)]
@@ -117,22 +117,22 @@ def find_dicom(
     return found_studies, faults
 
 
-def _by_study(images: Sequence[Frame]) -> dict[str, list[Frame]]:
+def _by_study(images: Sequence[DicomImage]) -> dict[str, list[DicomImage]]:
     """Images by study; a study of several patients is one for each.
 
     Some programs give each image a study and a series of its own: if each study holds one image and all are
     of one patient, they are one study, and its series are told apart by number and description.
     """
-    studies: dict[str, list[Frame]] = defaultdict(list)
+    studies: dict[str, list[DicomImage]] = defaultdict(list)
     for frame in images:
         studies[frame.study].append(frame)
     if len(studies) >= FEWEST_LONE and _are_single_images(images, studies):
         own_series = len({frame.series for frame in images}) == len(images)
         study = images[0].study
         return {study: [replace(one, study=study, series="" if own_series else one.series) for one in images]}
-    parted: dict[str, list[Frame]] = {}
+    parted: dict[str, list[DicomImage]] = {}
     for uid, frames in studies.items():
-        patients: dict[str, list[Frame]] = defaultdict(list)
+        patients: dict[str, list[DicomImage]] = defaultdict(list)
         for frame in frames:
             patients[frame.patient].append(frame)
         # The first keeps the study's own UID, by which segmentations refer to it.
@@ -141,7 +141,7 @@ def _by_study(images: Sequence[Frame]) -> dict[str, list[Frame]]:
     return parted
 
 
-def _are_single_images(images: Sequence[Frame], studies: Mapping[str, Sequence[Frame]]) -> bool:
+def _are_single_images(images: Sequence[DicomImage], studies: Mapping[str, Sequence[DicomImage]]) -> bool:
     """Whether each study is one image of one patient."""
     one_each = all(len(frames) == 1 and frames[0].frames == 1 for frames in studies.values())
     return one_each and len({frame.patient for frame in images}) == 1
@@ -168,7 +168,7 @@ def common_folder(files: Iterable[Path]) -> Path:
     return Path(os.path.commonpath([os.path.abspath(file.parent) for file in files]))
 
 
-def _id(frames: Sequence[Frame], folder: Path, files: Mapping[Path, Path]) -> str:
+def _id(frames: Sequence[DicomImage], folder: Path, files: Mapping[Path, Path]) -> str:
     """The name of a scan: that of its folder; above folders named after a sequence or nothing at all."""
     first = frames[0].file
     if all(frame.file == first for frame in frames) and files[first] == first:

@@ -1,4 +1,4 @@
-"""Headers of DICOM files, one :class:`Frame` an image, refused where they promise what no scan has."""
+"""Headers of DICOM files, one :class:`DicomImage` an image, refused where they promise what no scan has."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ _KEYWORDS = [
 
 
 @dataclass(frozen=True, kw_only=True)
-class Frame:
+class DicomImage:
     """One image of a file, in plain values; lengths in mm, times in ms, ``None`` for what is not said.
 
     Attributes:
@@ -154,7 +154,7 @@ class Images(NamedTuple):
         segmentation: whether it is a SEG.
     """
 
-    frames: list[Frame]
+    frames: list[DicomImage]
     kind: str
     study: str = ""
     segmentation: bool = False
@@ -178,7 +178,7 @@ def read_frames(path: Path) -> Images:
         raise InputError(damaged(path)) from error
 
 
-def _frames(path: Path, header: Any) -> tuple[list[Frame], str]:
+def _frames(path: Path, header: Any) -> tuple[list[DicomImage], str]:
     sop_class = text_of(header, "SOPClassUID") or str(header.file_meta.get("MediaStorageSOPClassUID", ""))
     modality = text_of(header, "Modality")
     if sop_class == "1.2.840.10008.1.3.10":
@@ -211,7 +211,7 @@ def _frames(path: Path, header: Any) -> tuple[list[Frame], str]:
     common = _common(path, header, sop_class, modality, count, rows, columns, photometric)
     common["about"] = _about(header)
     return [
-        Frame(**common, **_own(header, shared, groups[index] if groups else None, index))
+        DicomImage(**common, **_own(header, shared, groups[index] if groups else None, index))
         for index in range(count)
     ], ""
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from glioseg.errors import Fault
-from glioseg.io.dicom.headers import Frame
+from glioseg.io.dicom.headers import DicomImage
 from glioseg.io.dicom.series import Series
 from glioseg.io.names import listed
 from glioseg.io.vocabulary import named as named_by
@@ -217,7 +217,7 @@ def _shown(series: Series) -> str:
     return Phrase("dicom.series_with_images", series=title, images=images)
 
 
-def _by_parameters(first: Frame) -> str | None:
+def _by_parameters(first: DicomImage) -> str | None:
     repetition, echo, inversion = first.repetition, first.echo, first.inversion
     if repetition is None or echo is None:
         return None

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
 from glioseg.install import install_command
-from glioseg.io.dicom.headers import Frame
+from glioseg.io.dicom.headers import DicomImage
 from glioseg.io.dicom.opening import damaged, open_whole, silenced
 from glioseg.io.dicom.series import Series
 from glioseg.io.refuse import check_size
@@ -55,7 +55,7 @@ def read_voxels(series: Series) -> Voxels:
     return voxels
 
 
-def _decode(path: Path, frames: Sequence[Frame]) -> list[Voxels]:
+def _decode(path: Path, frames: Sequence[DicomImage]) -> list[Voxels]:
     """The stored values of some frames of a file, ``(rows, columns)`` each."""
     dataset = open_whole(path)
     try:
@@ -165,7 +165,7 @@ def _check_plugin(path: Path, dataset: Any) -> None:
         raise InputError(Fault("dicom.compression", path, compression=syntax.name, command=command))
 
 
-def _check_codestreams(path: Path, dataset: Any, frame: Frame) -> None:
+def _check_codestreams(path: Path, dataset: Any, frame: DicomImage) -> None:
     """Compare what compressed images say of their own size with the header, before they are decoded.
 
     Decoders make room for what the compressed image itself says, which a small file can set to anything.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io.dicom.detect import dicom_files, require_dicom
-from glioseg.io.dicom.headers import Frame, read_frames
+from glioseg.io.dicom.headers import DicomImage, read_frames
 from glioseg.io.dicom.match import choose
 from glioseg.io.dicom.pixels import read_voxels
 from glioseg.io.dicom.segment import write_segments
@@ -103,8 +103,8 @@ def _sequence(series: Series, id: str) -> Scan:
     return Scan(voxels, series_grid(series), id, ("flair",), storage=Storage("dicom", series.files, series))
 
 
-def _frames_of(files: Sequence[Path]) -> tuple[list[Frame], list[Fault], list[str]]:
-    frames: list[Frame] = []
+def _frames_of(files: Sequence[Path]) -> tuple[list[DicomImage], list[Fault], list[str]]:
+    frames: list[DicomImage] = []
     faults: list[Fault] = []
     others: list[str] = []
     for file in files:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
 from glioseg.io.dicom.detect import dicom_files
-from glioseg.io.dicom.headers import SEGMENTATIONS, Frame, count_of, number_of, numbers_of, text_of
+from glioseg.io.dicom.headers import SEGMENTATIONS, DicomImage, count_of, number_of, numbers_of, text_of
 from glioseg.io.dicom.opening import damaged, open_header, open_whole, silenced
 from glioseg.io.dicom.series import SAME_PLACE, Series, normal
 from glioseg.io.dicom.volume import series_grid, show
@@ -78,7 +78,7 @@ def _only_file(path: Path) -> Path:
     return found[0]
 
 
-def _frames(path: Path, header: Any) -> tuple[list[Frame], list[int], bool]:
+def _frames(path: Path, header: Any) -> tuple[list[DicomImage], list[int], bool]:
     """Frames with their places, the value of each, and whether the pixels themselves are the labels."""
     kind = text_of(header, "SegmentationType")
     if kind not in ("BINARY", "LABELMAP"):
@@ -107,7 +107,7 @@ def _frames(path: Path, header: Any) -> tuple[list[Frame], list[int], bool]:
             return found[0] if found else {}
 
         frames.append(
-            Frame(
+            DicomImage(
                 file=path,
                 index=index,
                 frames=count,
@@ -129,7 +129,7 @@ def _frames(path: Path, header: Any) -> tuple[list[Frame], list[int], bool]:
     return frames, values, labelled
 
 
-def _pixels(path: Path, header: Any, frames: list[Frame]) -> npt.NDArray[Any]:
+def _pixels(path: Path, header: Any, frames: list[DicomImage]) -> npt.NDArray[Any]:
     pixels = np.asarray(header.pixel_array)
     shape = (len(frames), frames[0].rows, frames[0].columns)
     if pixels.size != int(np.prod(shape)) or pixels.dtype.kind not in "iu" or pixels.max() > 255:
@@ -137,7 +137,7 @@ def _pixels(path: Path, header: Any, frames: list[Frame]) -> npt.NDArray[Any]:
     return pixels.reshape(shape)
 
 
-def _stack(path: Path, frames: list[Frame]) -> tuple[Series, list[int]]:
+def _stack(path: Path, frames: list[DicomImage]) -> tuple[Series, list[int]]:
     """The stack of slices that the frames lie on, gaps filled, and the slice of each frame.
 
     highdicom's ``Segmentation.get_volume`` refuses masks of scans that are read here, with directions rounded

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault
-from glioseg.io.dicom.headers import Frame
+from glioseg.io.dicom.headers import DicomImage
 from glioseg.io.names import listed
 from glioseg.io.turn import Affine
 from glioseg.words import Phrase
@@ -44,12 +44,12 @@ class Series:
         place: its number among those, from 1; 0 when there is one alone.
     """
 
-    frames: tuple[Frame, ...]
+    frames: tuple[DicomImage, ...]
     part: str = ""
     place: int = 0
 
     @property
-    def first(self) -> Frame:
+    def first(self) -> DicomImage:
         """The first image."""
         return self.frames[0]
 
@@ -133,7 +133,7 @@ class Series:
         return () if fault is None else (fault,)
 
 
-def find_series(frames: Sequence[Frame]) -> list[Series]:
+def find_series(frames: Sequence[DicomImage]) -> list[Series]:
     """Tell the images of one study apart into volumes.
 
     Images of one SeriesInstanceUID, size, orientation and pixel spacing belong together. Where several lie at
@@ -145,18 +145,18 @@ def find_series(frames: Sequence[Frame]) -> list[Series]:
     Returns:
         The series by number; those that cannot be told apart keep all their images and have a fault.
     """
-    once: dict[tuple[object, ...], Frame] = {}
+    once: dict[tuple[object, ...], DicomImage] = {}
     for frame in frames:
         # Programs that take names out write one UID into several images: those at other places are others.
         at = None if frame.position is None else tuple(round(value, 3) for value in frame.position)
         name = (*_series_of(frame), at) if frame.instance else str(frame.file)
         once.setdefault((frame.instance, name, frame.index), frame)
-    by_uid: dict[str, list[Frame]] = defaultdict(list)
+    by_uid: dict[str, list[DicomImage]] = defaultdict(list)
     for frame in once.values():
         by_uid[frame.series].append(frame)
     found: list[Series] = []
     for members in by_uid.values():
-        parts: list[tuple[str, list[Frame]]] = []
+        parts: list[tuple[str, list[DicomImage]]] = []
         for group in _by_series(members):
             stacks = _by_grid(group)
             for stack in stacks:
@@ -170,20 +170,20 @@ def find_series(frames: Sequence[Frame]) -> list[Series]:
     return sorted(_joined(found), key=lambda series: (series.first.number or 0, series.uid, series.place))
 
 
-def _series_of(frame: Frame) -> tuple[object, ...]:
+def _series_of(frame: DicomImage) -> tuple[object, ...]:
     """What the images of one series have in common, where UIDs cannot be relied upon."""
     return frame.series, frame.number, frame.description
 
 
-def _by_series(frames: Sequence[Frame]) -> list[list[Frame]]:
+def _by_series(frames: Sequence[DicomImage]) -> list[list[DicomImage]]:
     """Images of one UID by number and description of the series: a UID may be blank, or that of several."""
-    groups: dict[tuple[object, ...], list[Frame]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[DicomImage]] = defaultdict(list)
     for frame in frames:
         groups[_series_of(frame)].append(frame)
     return list(groups.values())
 
 
-def _parts(stack: list[Frame]) -> list[tuple[str, list[Frame]]]:
+def _parts(stack: list[DicomImage]) -> list[tuple[str, list[DicomImage]]]:
     """A stack parted where images lie at one position, and from images that were computed of the others."""
     original = [frame for frame in stack if not frame.derived]
     if original and len(original) < len(stack) and Series(tuple(_sorted(stack))).faults:
@@ -222,14 +222,14 @@ def _are_halves(one: Series, other: Series) -> bool:
     return bool(np.linalg.norm(whole.step) > 0.8 * thick)
 
 
-def normal(frame: Frame) -> Vector:
+def normal(frame: DicomImage) -> Vector:
     """The unit normal of a slice, towards which slices are sorted."""
     assert frame.orientation is not None
     across: Vector = np.cross(frame.orientation[:3], frame.orientation[3:])
     return across / np.linalg.norm(across)
 
 
-def _has_place(frame: Frame) -> bool:
+def _has_place(frame: DicomImage) -> bool:
     if frame.position is None or frame.orientation is None or frame.spacing is None:
         return False
     row, column = np.array(frame.orientation[:3]), np.array(frame.orientation[3:])
@@ -238,9 +238,9 @@ def _has_place(frame: Frame) -> bool:
     return bool(upright and min(frame.spacing) > 0)
 
 
-def _by_grid(frames: Sequence[Frame]) -> list[list[Frame]]:
+def _by_grid(frames: Sequence[DicomImage]) -> list[list[DicomImage]]:
     """Group by size, orientation and spacing, within what rounding in headers does."""
-    stacks: list[list[Frame]] = []
+    stacks: list[list[DicomImage]] = []
     for frame in frames:
         for stack in stacks:
             if _same_kind(stack[0], frame):
@@ -251,7 +251,7 @@ def _by_grid(frames: Sequence[Frame]) -> list[list[Frame]]:
     return stacks
 
 
-def _same_kind(first: Frame, second: Frame) -> bool:
+def _same_kind(first: DicomImage, second: DicomImage) -> bool:
     if (first.rows, first.columns) != (second.rows, second.columns):
         return False
     for one, other, tolerance in (
@@ -266,32 +266,32 @@ def _same_kind(first: Frame, second: Frame) -> bool:
     return True
 
 
-def _sorted(frames: Sequence[Frame]) -> list[Frame]:
+def _sorted(frames: Sequence[DicomImage]) -> list[DicomImage]:
     if not all(_has_place(frame) for frame in frames):
         return list(frames)
     along = normal(frames[0])
     return sorted(frames, key=lambda frame: float(along @ np.array(frame.position)))
 
 
-def _depths(frames: Sequence[Frame]) -> Vector:
+def _depths(frames: Sequence[DicomImage]) -> Vector:
     along = normal(frames[0])
     depths: Vector = np.array([frame.position for frame in frames]) @ along
     return depths
 
 
-def _repeats(frames: Sequence[Frame]) -> int:
+def _repeats(frames: Sequence[DicomImage]) -> int:
     """How many images lie where another one does."""
     if not all(_has_place(frame) for frame in frames):
         return 0
     return int((np.diff(np.sort(_depths(frames))) < SAME_PLACE).sum())
 
 
-def _parted(frames: list[Frame], words: Sequence[str]) -> list[tuple[str, list[Frame]]]:
+def _parted(frames: list[DicomImage], words: Sequence[str]) -> list[tuple[str, list[DicomImage]]]:
     """Part images that lie at one position by the first attributes that leave none doubled."""
     if not _repeats(frames):
         return [("", frames)]
     for place, word in enumerate(words):
-        groups: dict[str, list[Frame]] = defaultdict(list)
+        groups: dict[str, list[DicomImage]] = defaultdict(list)
         for frame in frames:
             groups[dict(frame.marks).get(word, "")].append(frame)
         if len(groups) < 2:
