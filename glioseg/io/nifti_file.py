@@ -51,11 +51,12 @@ class Opened:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Opened]:
+def opened(path: Path, *, to_end: bool = True) -> Iterator[Opened]:
     """Open a volume; when all is well in the block, the rest of a compressed file is read too.
 
     Args:
         path: ``.nii``, ``.nii.gz``, one of ``.hdr`` and ``.img``, ``.mgz`` or ``.mgh``.
+        to_end: read the rest; not where only the header is looked at.
 
     Raises:
         InputError: there is no such volume, it is damaged, or its content was not fetched.
@@ -76,7 +77,7 @@ def opened(path: Path) -> Iterator[Opened]:
         compressed = isinstance(stream, gzip.GzipFile)
         size = os.stat(voxel_path).st_size * (MAX_EXPANSION if compressed else 1)
         yield Opened(image, max(0, size - image.dataobj.offset))
-        if compressed:
+        if compressed and to_end:
             _read_to_end(path, stream)
 
 

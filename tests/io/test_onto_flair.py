@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pytest
 from support.sound_scans import AFFINE, nifti, save, slice_rgb, volume
@@ -47,8 +46,7 @@ def test_what_cannot_be_used_is_left_out_and_said(tmp_path: Path) -> None:
     flair = nifti(tmp_path / "FLAIR.nii.gz", volume())
     mirrored = np.diag([1.0, 1, 5, 1])
     mirrored[:3, 3] = 22, -28, 10
-    image = nib.Nifti1Image(volume((18, 22, 6)), mirrored)
-    nib.save(image, tmp_path / "mirrored.nii.gz")
+    nifti(tmp_path / "mirrored.nii.gz", volume()[1:-1, 2:], mirrored)
     (tmp_path / "empty.nii.gz").touch()
     nifti(tmp_path / "elsewhere.nii.gz", volume(), moved(z=22))
     nifti(tmp_path / "labels.nii.gz", volume(dtype=np.uint8) % 3)
@@ -70,6 +68,17 @@ def test_what_cannot_be_used_is_left_out_and_said(tmp_path: Path) -> None:
         assert words in sentence
         assert all("{" not in said(scan.notes[0], language) for language in LANGUAGES)
         np.testing.assert_array_equal(scan.voxels, read_scan(flair=flair).voxels)
+
+
+def test_axes_of_another_hand_are_used_where_the_voxels_bear_them_out(tmp_path: Path) -> None:
+    """Programs store one head as a left hand and another sequence of it as a right hand."""
+    flair = nifti(tmp_path / "FLAIR.nii.gz", volume())
+    right = np.diag([1.0, 1, 5, 1])
+    right[:3, 3] = 22, -28, 10
+    post = nifti(tmp_path / "T1c.nii.gz", volume()[::-1][1:-1, 2:], right)
+    scan = read_scan(flair=flair, post=post)
+    assert scan.notes == ("interpolated",)
+    np.testing.assert_array_equal(scan.channel("post")[:, :22, 1:-1], scan.channel("flair")[:, :22, 1:-1])
 
 
 def test_a_path_that_is_not_there_and_a_flair_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
