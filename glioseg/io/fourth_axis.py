@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -35,22 +35,24 @@ def channels_in(text: str) -> tuple[str, ...]:
     return words
 
 
-def places_of(path: Path, shape: Sequence[int], count: int, channels: Sequence[str]) -> Mapping[str, int]:
+def places_of(path: Path, image: Any, count: int, channels: Sequence[str]) -> dict[str, int]:
     """The place along the fourth axis of each sequence that is used.
 
     Args:
         path: the file.
-        shape: of the whole.
+        image: as nibabel has it.
         count: of volumes.
-        channels: what each is; by default three are those of :data:`glioseg.scan.CHANNELS`.
+        channels: what each is; by default one is FLAIR, and three are those of :data:`glioseg.scan.CHANNELS`.
 
     Raises:
         InputError: the order is not given and not known, or another number of volumes is there.
     """
     if not channels:
+        if count == 1:
+            return {"flair": 0}
         if count != len(CHANNELS):
-            sizes = " x ".join(map(str, shape))
-            raise InputError(Fault("nifti.axes", path, count=len(shape), sizes=sizes))
+            sizes = " x ".join(map(str, image.shape))
+            raise InputError(Fault("nifti.axes", path, count=len(image.shape), sizes=sizes))
         return {name: place for place, name in enumerate(CHANNELS)}
     if len(channels) != count:
         named = Joined(channels)
@@ -95,7 +97,8 @@ def check_other_contrasts(path: Path, stored: npt.NDArray[Any]) -> None:
     Raises:
         InputError: they do.
     """
-    some = stored[:, :, stored.shape[2] // 4 : stored.shape[2] - stored.shape[2] // 4]
+    quarter, step = stored.shape[2] // 4, max(1, min(stored.shape[:2]) // 128)
+    some = stored[::step, ::step, quarter : stored.shape[2] - quarter]
     with np.errstate(all="ignore"):
         mean = some.mean(axis=-1, dtype=np.float64)
         head = np.isfinite(mean) & (mean > 0.05 * np.nanmax(mean, initial=0))

@@ -58,17 +58,16 @@ def _scan(
 ) -> Scan:
     grid, turn, count, notes = _grid(path, image, room)
     colour = image.get_data_dtype().names is not None
-    ordered: Mapping[str, int] = dict(zip(CHANNELS, range(3), strict=True)) if colour else {"flair": 0}
-    if not colour and (count > 1 or channels):
-        if not channels:
-            check_no_time(path, image.header, count)
-            notes += (Note("fourth_axis"),)
-        ordered = places_of(path, image.shape, count, channels)
+    guessed = count > 1 and not colour and not channels
+    if guessed:
+        check_no_time(path, image.header, count)
+    places = dict(zip(CHANNELS, range(3), strict=True)) if colour else places_of(path, image, count, channels)
     stored = _values(path, image, turn.shape, count)
-    if not colour and count > 1 and not channels:
+    if guessed:
         check_other_contrasts(path, stored)
-    names = tuple(name for name in CHANNELS if name in ordered)
-    order = [ordered[name] for name in names]
+        notes += (Note("fourth_axis"),)
+    names = tuple(name for name in CHANNELS if name in places)
+    order = [places[name] for name in names]
     if order != list(range(count)):
         stored = stored[..., order]
     voxels, odd = made_finite(path, turn.presented(stored))

@@ -147,6 +147,12 @@ def _(tmp: Path) -> Arguments:
     return predict(tmp / "scan.nii.gz")
 
 
+@damaged("a link of git-annex", "scan.nii.gz", "not been fetched", "git annex get", needs="links")
+def _(tmp: Path) -> Arguments:
+    (tmp / "scan.nii.gz").symlink_to("../.git/annex/objects/Xk/9p/MD5E-s312--d41d/MD5E-s312--d41d.nii.gz")
+    return predict(tmp / "scan.nii.gz")
+
+
 @damaged("a pointer of git LFS", "scan.nii.gz", "not been fetched", "git lfs pull")
 def _(tmp: Path) -> Arguments:
     text = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
