@@ -29,6 +29,7 @@ DOUBTS = (
     "other_contrast",
     "computed_tomography",
     "infinite_values",
+    "missing_slices",
     "fourth_axis",
     "size_unknown",
     "unit_is_metre",
@@ -53,6 +54,7 @@ IN_NUMBERS = frozenset({"filled_sequences", "no_lesion", "cut_off"})
 
 HARMLESS = IN_NUMBERS | {
     "infinite_values",
+    "missing_slices",
     "fourth_axis",
     "interpolated",
     "left_out_unread",

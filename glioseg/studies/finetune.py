@@ -15,6 +15,7 @@ from glioseg.measure.comparison import Comparison, compare_paired
 from glioseg.model.predictor import Predictor, load_model
 from glioseg.recipe import Recipe
 from glioseg.runs.folder import RunFolder
+from glioseg.training.hardware import Hardware
 from glioseg.training.start import Start
 from glioseg.training.train import train
 from glioseg.words import Phrase
@@ -84,13 +85,14 @@ def finetune(
     *,
     patient_rule: str | None = None,
     cache: Path | None = None,
+    hardware: Hardware | None = None,
     echo: Callable[[str], None] = print,
     **options: Any,
 ) -> RunFolder:
     """Train on from a model, then compare the two on the same patients and record it in ``change.json``.
 
     Args:
-        data, recipe, out, start, patient_rule, cache, echo: as :func:`glioseg.train` has them.
+        data, recipe, out, start, patient_rule, cache, hardware, echo: as :func:`glioseg.train` has them.
         options: further ones of :func:`glioseg.train`.
 
     Returns:
@@ -99,7 +101,9 @@ def finetune(
     Raises:
         InputError: as :func:`glioseg.train`.
     """
-    base = usable_base(start.name)
+    hardware = hardware or Hardware()
+    # Of several processes one scores.
+    base = usable_base(start.name) if hardware.writes else None
     cases = find_cases(data, patient_rule, cache)
     split = split_patients(recipe.split, [case.id for case in cases], [case.site for case in cases])
     before: dict[str, Scores] = {}
@@ -111,7 +115,8 @@ def finetune(
         seen = set(base.description.trained_on.get("train", [])) & set(split.validation)
         if seen:
             echo(_say("seen", count=len(seen)))
-    run = train(data, recipe, out, start=start, patient_rule=patient_rule, cache=cache, echo=echo, **options)
+    options |= {"patient_rule": patient_rule, "cache": cache, "hardware": hardware, "echo": echo}
+    run = train(data, recipe, out, start=start, **options)
     if base is not None and run.manifest.get("status") == "finished":
         for key, one in compare_with_base(run, base, before, cases).items():
             echo(f"{_say(key)} {one.sentence}")
