@@ -17,8 +17,8 @@ from glioseg.errors import Fault, InputError
 from glioseg.io.picture_faults import LONGEST, unread_kind, wrong_kind
 from glioseg.io.picture_faults import reason_of as reason_of
 from glioseg.io.plain_tiff import read_plain
-from glioseg.io.raster import BMP, JPEG, PNG, decode_png, decode_with_pillow
 from glioseg.io.pointers import check_fetched
+from glioseg.io.raster import BMP, JPEG, PNG, decode_png, decode_with_pillow
 from glioseg.io.refuse import check_size, reading
 from glioseg.io.tiff import decode_tiff
 from glioseg.words import Joined, Phrase
