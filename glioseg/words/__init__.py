@@ -120,15 +120,16 @@ class Note(str):
         return _note, (str(self), dict(self.parameters))
 
 
-def said(doubt: str, language: str = "en") -> str:
+def said(doubt: str, language: str = "en", **parameters: object) -> str:
     """The sentence of a doubt, filled with what it knows.
 
     Args:
-        doubt: a :class:`Note`, or a key of the section ``doubts`` that needs no parameters.
+        doubt: a :class:`Note`, or a key of the section ``doubts``.
         language: one of :data:`LANGUAGES`.
+        parameters: what it is filled with besides.
     """
-    parameters = doubt.parameters if isinstance(doubt, Note) else {}
-    return sentence("doubts", doubt, language, **parameters)
+    own = doubt.parameters if isinstance(doubt, Note) else {}
+    return sentence("doubts", doubt, language, **{**parameters, **own})
 
 
 def as_parameters(parameters: Mapping[str, object]) -> dict[str, str]:
