@@ -347,3 +347,42 @@ def test_a_result_keeps_all_that_its_record_holds(scans, predictor, tmp_path) ->
     content = json.loads((out / "scans" / "a.json").read_text(encoding="utf-8"))
     assert set(content) == set(ScanResult.__dataclass_fields__)
     assert result.outputs == ("masks/a_mask.nii.gz",)
+
+
+def test_several_processes_give_what_one_gives(model: Path, tmp_path: Path) -> None:
+    """A fault is told once, what a helper did was not done before, and nothing is left of the helpers."""
+    data = tmp_path / "data"
+    shutil.copytree(SAMPLES, data)
+    (data / "broken.nii.gz").write_bytes(b"no volume")
+    sources, _ = find_scans([data])
+    told: list[tuple[str, bool]] = []
+    faults = []
+    outcomes = [
+        predict_many(
+            sources,
+            tmp_path / str(workers),
+            load_model(model, threads=1),
+            MASKS_ONLY,
+            progress=(lambda result, before: told.append((result.id, before))) if workers > 1 else None,
+            tell_fault=faults.append if workers > 1 else None,
+            workers=workers,
+        )
+        for workers in (1, 2)
+    ]
+    assert sorted(told) == [(patient, False) for patient in PATIENTS]
+    assert [fault.code for fault in faults] == [fault.code for fault in outcomes[0].faults]
+    assert [result.lesion_voxels for result in outcomes[1].results] == [
+        result.lesion_voxels for result in outcomes[0].results
+    ]
+    assert outcomes[1].skipped == 0
+    files = [
+        {path.relative_to(out): path.read_bytes() for path in (out / "masks").rglob("*.tif")}
+        for out in (tmp_path / "1", tmp_path / "2")
+    ]
+    assert len(files[0]) == 60
+    assert {path.name: content for path, content in files[0].items()} == {
+        path.name: content for path, content in files[1].items()
+    }
+    assert sorted(path.name for path in (tmp_path / "1").iterdir()) == sorted(
+        path.name for path in (tmp_path / "2").iterdir()
+    )

@@ -85,7 +85,12 @@ def predict(
     level: Annotated[
         BidsLevel, typer.Option(help="BIDS: group writes participants.tsv alone, from what is finished.")
     ] = BidsLevel.PARTICIPANT,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads of a process. Default: an equal share of all.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that share the scans, each with its own network.")
+    ] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Segment scans: masks, outlines, GIFs and numbers. Masks in the kind read; skips what is finished."""
@@ -94,6 +99,7 @@ def predict(
     from glioseg.errors import Fault, InputError
     from glioseg.io.names import listed
     from glioseg.model.predictor import load_model
+    from glioseg.model.runtime import usable_cores
     from glioseg.results.bids import named_as_bids
     from glioseg.unexpected import exit_code
     from glioseg.words import sentence
@@ -115,6 +121,7 @@ def predict(
     for source in sources:
         if source.note:
             output.say(str(source))
+    threads = threads or max(1, usable_cores() // workers)
     predictor = load_model(model, flips, threads, threshold, fast, best)
     outcome = predict_many(
         sources,
@@ -124,6 +131,7 @@ def predict(
         {"model_name": model, **environment()},
         _Progress(output, out, len(sources)),
         output.tell,
+        min(workers, len(sources)),
     )
     if outcome.incomplete:
         names = listed(outcome.incomplete)

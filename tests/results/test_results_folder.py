@@ -465,10 +465,10 @@ def test_whatever_goes_wrong_with_a_scan_is_a_fault_with_a_log(
                 raise ZeroDivisionError("a network that divides")
             return super().__call__(scan)
 
-    from glioseg import batch
+    from glioseg.batch import work
     from glioseg.io.source import Source
 
-    read, write = Source.read, batch.write_both
+    read, write = Source.read, work.write_both
 
     def failing_read(self, *options):
         if step == "read" and self.id == "b":
@@ -481,7 +481,7 @@ def test_whatever_goes_wrong_with_a_scan_is_a_fault_with_a_log(
         return write(mask, folder, id, **options)
 
     monkeypatch.setattr(Source, "read", failing_read)
-    monkeypatch.setattr(batch, "write_both", failing_write)
+    monkeypatch.setattr(work, "write_both", failing_write)
     told: list[Fault] = []
     outcome = predict_many(sources_of(scans), out, Failing(), MASKS, tell_fault=told.append)
     assert told == outcome.faults
@@ -510,9 +510,9 @@ def test_a_scan_without_enough_memory_does_not_stop_the_others(
 
 
 def test_a_full_disk_stops_the_work_and_is_told_when_it_happens(scans: Path, out: Path, monkeypatch) -> None:
-    from glioseg import batch
+    from glioseg.batch import work
 
-    write = batch.write_both
+    write = work.write_both
     events: list[str] = []
     network = BrightNetwork()
 
@@ -523,7 +523,7 @@ def test_a_full_disk_stops_the_work_and_is_told_when_it_happens(scans: Path, out
 
     for seed in range(3, 12):
         write_scan(scans / f"x{seed}.nii.gz", seed)
-    monkeypatch.setattr(batch, "write_both", full)
+    monkeypatch.setattr(work, "write_both", full)
     outcome = predict_many(
         sources_of(scans),
         out,

@@ -1,18 +1,11 @@
-"""Segment many scans into a folder: resumable, one bad scan does not stop the others.
-
-The folder holds ``masks/`` (in the kind each scan was read in; of DICOM also as NIfTI), ``outlines/``
-(one PNG for each slice), ``gifs/``, ``scans/`` (the record of each finished scan, one JSON each),
-``summary.csv`` and ``manifest.json``. What it promises stands in :mod:`glioseg.results.folder`.
-"""
+"""The scans of one call: read ahead, segmented, written behind, and what became of each."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,17 +19,15 @@ from glioseg.io.save import write_both
 from glioseg.measure.size import largest_diameter
 from glioseg.model.predictor import Predictor
 from glioseg.prediction import Prediction
-from glioseg.results.bids import start_derivatives, write_derivative, write_participants
+from glioseg.results.bids import write_derivative, write_participants
 from glioseg.results.folder import BESIDE_BIDS, ResultsFolder
-from glioseg.results.record import ScanResult, origin_of, write_summary
+from glioseg.results.record import ScanResult, origin_of
 from glioseg.scan import Scan
 from glioseg.unexpected import faults_of
 from glioseg.words import said
 
 if TYPE_CHECKING:
     from glioseg.io.source import Source
-
-__all__ = ["Outcome", "Outputs", "ScanResult", "predict_many", "write_summary"]
 
 POLL_SECONDS = 0.5
 """How often it is asked whether another process has finished a scan."""
@@ -62,90 +53,29 @@ class Outputs:
     bids: bool = False
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a folder of scans.
-
-    Attributes:
-        results: of the scans that were asked for, in their order.
-        skipped: how many of them had been done before, or were done by another process meanwhile.
-        faults: what is wrong with the rest.
-        incomplete: names of other scans in the folder whose files are no longer those of their record.
-    """
-
-    results: list[ScanResult]
-    skipped: int
-    faults: list[Fault]
-    incomplete: list[str] = field(default_factory=list)
-
-
-def predict_many(
-    sources: Sequence[Source],
-    out: Path,
-    predictor: Predictor,
-    outputs: Outputs | None = None,
-    manifest: dict[str, Any] | None = None,
-    progress: Callable[[ScanResult, bool], None] | None = None,
-    tell_fault: Callable[[Fault], None] | None = None,
-) -> Outcome:
-    """Segment scans one after the other while the next is read and the last is written.
-
-    Several processes may do so in one folder at a time, with the same settings: each scan is done by one.
+class Work:
+    """The scans of one call, with what became of each.
 
     Args:
-        sources: from :func:`glioseg.io.find.find_scans`; for BIDS with names from
-            :func:`glioseg.results.bids.named_as_bids`.
-        out: folder for everything; what is finished in it is not done again.
+        folder: where results go.
         predictor: network.
         outputs: which pictures and files.
-        manifest: facts for ``manifest.json``.
         progress: called for each scan that is done, with whether it had been done before.
         tell_fault: called for each fault as soon as it happens.
-
-    Returns:
-        The results in the order of the sources, how many had been done before, and the faults of the rest.
-        A full disk ends the work: the scans that are left have neither result nor fault.
-
-    Raises:
-        InputError: ``out`` cannot be written, or another process writes to it with other settings.
+        helped: other processes of this call work in the folder: what they do was not done before.
     """
-    outputs = outputs or Outputs()
-    model = predictor.description.model_dump(mode="json", exclude={"appearance"})
-    facts = {"model": model, "weights": predictor.fingerprint, "flips": predictor.flips}
-    prepared = predictor.description.prepare.fingerprint
-    settings = json.dumps([asdict(outputs), facts, prepared], sort_keys=True)
-    made_with = {
-        "settings": hashlib.sha256(settings.encode()).hexdigest()[:16],
-        "model": predictor.description.name,
-        "weights": predictor.fingerprint,
-        "flips": predictor.flips,
-        "threshold": predictor.description.postprocess.threshold,
-        **asdict(outputs),
-    }
-    own = BESIDE_BIDS if outputs.bids else ""
-    with ResultsFolder(out, json.loads(json.dumps(made_with)), own) as folder:
-        if outputs.bids:
-            start_derivatives(folder.path, sources)
-        work = _Work(folder, predictor, outputs, progress, tell_fault)
-        work.do([folder.named(source) for source in sources])
-        incomplete = work.conclude({**(manifest or {}), **facts})
-    results = [result for result in work.results if result is not None]
-    return Outcome(results, work.skipped, work.faults, incomplete)
-
-
-class _Work:
-    """The scans of one call, with what became of each."""
 
     def __init__(
         self,
         folder: ResultsFolder,
         predictor: Predictor,
         outputs: Outputs,
-        progress: Callable[[ScanResult, bool], None] | None,
-        tell_fault: Callable[[Fault], None] | None,
+        progress: Callable[[ScanResult, bool], None] | None = None,
+        tell_fault: Callable[[Fault], None] | None = None,
+        helped: bool = False,
     ) -> None:
         self.folder, self.predictor, self.outputs = folder, predictor, outputs
-        self.progress, self.tell_fault = progress, tell_fault
+        self.progress, self.tell_fault, self.helped = progress, tell_fault, helped
         self.sources: list[Source] = []
         self.results: list[ScanResult | None] = []
         self.told: set[int] = set()
@@ -196,7 +126,7 @@ class _Work:
             left = [
                 number
                 for number in left
-                if not self._take_over(number, self.folder.finished(self.sources[number]))
+                if not self._take_over(number, self.folder.finished(self.sources[number]), not self.helped)
             ]
             left = self._segment(left)
 
@@ -268,7 +198,7 @@ class _Work:
             elsewhere.append(number)
             return None
         self.sources[number] = source
-        if self._take_over(number, self.folder.finished(source)):
+        if self._take_over(number, self.folder.finished(source), not self.helped):
             self.folder.give_back(source)
             return None
         return source
@@ -331,13 +261,13 @@ class _Work:
             self.folder.give_back(source)
             self._tell(number, result, before=False)
 
-    def _take_over(self, number: int, done: ScanResult | None) -> bool:
+    def _take_over(self, number: int, done: ScanResult | None, before: bool = True) -> bool:
         """Whether a scan has been done, by this call or by another; then it is noted."""
         if done is None:
             return False
         self.results[number] = done
-        self.skipped += 1
-        self._tell(number, done, before=True)
+        self.skipped += before
+        self._tell(number, done, before=before)
         return True
 
     def _tell(self, number: int, result: ScanResult, *, before: bool) -> None:
