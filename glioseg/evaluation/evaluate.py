@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -203,11 +203,7 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     from glioseg.draw import dsc_plot
 
     text = io.StringIO()
-    columns: Mapping[str, Scores] = {
-        **evaluation.own,
-        "dice_reference": evaluation.reference,
-        **{f"dice_{title}": scores for title, scores in evaluation.classes.items()},
-    }
+    columns = evaluation.columns
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["patient", *columns, "false_positive_slices", "lesion_free_slices", *JUDGED])
     for patient, (hits, free) in evaluation.false_positive_slices.items():
