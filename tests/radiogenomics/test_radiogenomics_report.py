@@ -389,7 +389,7 @@ def test_the_report_in_chinese_has_the_same_numbers(predicted_study, reports, tm
     )
     assert english.count("\n## ") == chinese.count("\n## ")
     assert "# 肿瘤形状与基因组亚型：预测掩膜" in chinese
-    assert not re.search("Median,|patients whose|Missing|quartile", chinese)
+    assert not re.search("Median,|patients whose|Missing|first quartile", chinese)
     assert '<html lang="zh-CN">' in (tmp_path / "index.html").read_text(encoding="utf-8")
     with pytest.raises(InputError, match="one of en, zh"):
         write_report(predicted_study, tmp_path, "de")
