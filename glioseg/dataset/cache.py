@@ -128,7 +128,7 @@ def _open_or_make(case: Case, preparation: Preparation, labels: Labels, root: Pa
 
 def _make(case: Case, preparation: Preparation, labels: Labels) -> dict[str, Any]:
     """What the folder of a case holds."""
-    scan, truth = read_case(case, labels.named)
+    scan, truth = read_case(case, labels.stored)
     if truth is None:
         raise InputError(Fault("dataset.not_labelled", case.images[0].parent))
     prepared = preparation(scan)

@@ -217,10 +217,10 @@ def _lesion(case: Case, scan: Scan | None, labels: Labels) -> npt.NDArray[np.boo
         return None
     if case.source.format == "slices":
         size = scan.grid.shape[1:] if scan else None
-        return read_masks_alone(masks, size, threads=1, labels=labels.named) > 0
+        return read_masks_alone(masks, size, threads=1, labels=labels.stored) > 0
     if scan is None or len(masks) > 1:
         return None
-    truth = case.source.read_truth(scan, labels.named)
+    truth = case.source.read_truth(scan, labels.stored)
     return None if truth is None else truth.mask
 
 

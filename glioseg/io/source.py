@@ -35,6 +35,11 @@ class Source:
         truth: the mask that was found beside it: for ``slices`` one file a slice, ``None`` where there is
             none; otherwise one file, or several where nothing tells which is meant. Empty without a mask.
         strays: masks beside it that belong to none of its slices.
+        channels: of a volume, what lies along its fourth axis, where that is known; see
+            :func:`glioseg.io.nifti.read`.
+        layout: the layout of the data set that it belongs to, where that says more than names of files.
+        labels: what each value of its mask counts as, where the layout says so; ``""`` is background.
+        lacks: files that its layout promises and that are not there.
         chosen: of ``dicom``, the series of each sequence with their headers, so that no header is read twice.
     """
 
@@ -47,6 +52,10 @@ class Source:
     series: tuple[FoundSeries, ...] = ()
     truth: tuple[Path | None, ...] = ()
     strays: tuple[Path, ...] = ()
+    channels: tuple[str, ...] = ()
+    layout: str = ""
+    labels: Mapping[int, str] = field(default_factory=dict)
+    lacks: tuple[str, ...] = ()
     chosen: Mapping[str, Series] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -87,7 +96,8 @@ class Source:
 
         Args:
             scan: the scan.
-            labels: those that there may be besides 0: lesion or not, named ones, or ``None`` for any.
+            labels: those that there may be besides 0: lesion or not (by default by the values that the layout
+                names), named ones, or ``None`` for any.
 
         Raises:
             InputError: slices are without mask, it is not told which mask is meant, there are other labels,
@@ -96,6 +106,8 @@ class Source:
         files = self._truth_files()
         if not files:
             return None
+        if self.labels and labels is not None and dict(labels) == LESION:
+            labels = self.labels
         if self.format == "slices":
             return read_slice_masks(files, scan, self.id, labels)
         found = reader_for(files[0]).read_segmentation(files[0], scan, labels)

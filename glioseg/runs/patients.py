@@ -30,7 +30,7 @@ def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Segmentation | Non
     case = next((case for case in cases if case.id == patient), None)
     if case is None:
         raise InputError(Fault("runs.no_patient", patient))
-    return read_case(case, run.recipe.labels.named)
+    return read_case(case, run.recipe.labels.stored)
 
 
 def stored_mask(run: RunFolder, scan: Scan) -> Segmentation | None:
