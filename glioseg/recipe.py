@@ -15,7 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import write_text
-from glioseg.scan import CHANNELS, LESION
+from glioseg.scan import CHANNELS, LESION, lesion_of
 from glioseg.settings import TomlTable, checked, find_toml, parse_value, read_toml, toml_names
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -94,7 +94,7 @@ class Labels(TomlTable):
     @property
     def stored(self) -> dict[int, str]:
         """What each stored value of a mask means, for reading; values of one name become one label."""
-        return dict.fromkeys(self.lesion, LESION[1]) or self.named
+        return lesion_of(self.lesion) if self.lesion else self.named
 
     @property
     def titles(self) -> tuple[str, ...]:

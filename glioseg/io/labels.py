@@ -30,7 +30,7 @@ def labels_of(
     """
     if labels is not None and dict(labels) == LESION:
         return as_mask(path, stored).astype(np.uint8)
-    found = as_labels(path, stored, None if labels is None else tuple(labels))
+    found = as_labels(path, stored, None if labels is None else tuple(filter(None, labels)))
     label_of = {} if labels is None else one_a_name(labels)
     if all(value == label for value, label in label_of.items()):
         return found
@@ -40,20 +40,21 @@ def labels_of(
 
 
 def one_a_name(labels: Mapping[int, str]) -> dict[int, int]:
-    """The label that each stored value becomes: the first value of its name; 1 where all are lesion.
+    """The label that each stored value becomes: the first value of its name.
 
     Args:
-        labels: names of the stored values; a value without a name (``""``) is background.
+        labels: names of the stored values; a value without a name (``""``) is background. Where 0 is named as
+            background and all others are lesion, lesion is 1 whatever its values.
 
-    >>> one_a_name({1: "lesion", 2: "lesion", 4: "lesion"})
-    {1: 1, 2: 1, 4: 1}
+    >>> one_a_name({0: "", 2: "lesion", 4: "lesion"})
+    {0: 0, 2: 1, 4: 1}
     >>> one_a_name({1: "core", 2: "oedema", 4: "core", 5: ""})
     {1: 1, 2: 2, 4: 1, 5: 0}
     """
     first: dict[str, int] = {"": 0}
     for value, name in labels.items():
         first.setdefault(name, value)
-    if set(first) == {"", *LESION.values()}:
+    if 0 in labels and set(first) == {"", *LESION.values()}:
         first[LESION[1]] = 1
     return {value: first[name] for value, name in labels.items()}
 

@@ -14,9 +14,9 @@ from dataclasses import replace
 
 from glioseg.io.names import stem_of
 from glioseg.io.source import Source
-from glioseg.scan import CHANNELS, LESION
+from glioseg.scan import CHANNELS, lesion_of
 
-LABELS = dict.fromkeys((1, 2, 3, 4), LESION[1])
+LABELS = lesion_of((1, 2, 3, 4))
 
 
 def with_labels(sources: Iterable[Source]) -> list[Source]:

@@ -20,7 +20,7 @@ from glioseg.io.layouts.found import Recognised, folders, read_json, volumes
 from glioseg.io.names import listed, stem_of
 from glioseg.io.source import Source
 from glioseg.io.vocabulary import sequence_in
-from glioseg.scan import LESION
+from glioseg.scan import LESION, lesion_of
 from glioseg.words import Joined, Phrase
 
 DECATHLON_ORDER = ("FLAIR", "T1w", "t1gd", "T2w")
@@ -95,7 +95,7 @@ def _labels(described: Mapping[str, Any]) -> dict[int, str]:
         for number in numbers if isinstance(numbers, list) else [numbers]:
             if str(number).isdigit() and 0 < int(number) < 256:
                 values.setdefault(int(number), "" if name.casefold() == "ignore" else LESION[1])
-    return dict(sorted(values.items())) or dict.fromkeys((1, 2, 3, 4), LESION[1])
+    return {0: "", **dict(sorted(values.items()))} if values else lesion_of((1, 2, 3, 4))
 
 
 def _labels_beside(images: Path) -> Path:

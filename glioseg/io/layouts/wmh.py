@@ -14,10 +14,10 @@ from pathlib import Path
 from glioseg.io.layouts.found import Recognised, folders, volumes
 from glioseg.io.names import name_of, stem_of
 from glioseg.io.volumes import volume_scans
-from glioseg.scan import LESION
+from glioseg.scan import lesion_of
 from glioseg.words import Phrase
 
-_LABELS = {1: LESION[1], 2: ""}
+_LABELS = {**lesion_of((1,)), 2: ""}
 
 
 def recognise(folder: Path) -> Recognised | None:
