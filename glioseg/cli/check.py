@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from glioseg.recipe import Labels
+from glioseg.cli.labelled import LayoutOption, labels_in
 
 
 def check(
@@ -17,8 +16,10 @@ def check(
         str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
     ] = None,
     labels: Annotated[
-        str | None, typer.Option(help="Labels of masks with several classes, such as 1,2,3.")
+        str | None,
+        typer.Option(help="Values of masks: lesion=1,2,4 for those that are lesion; 1,2,3 for classes."),
     ] = None,
+    layout: LayoutOption = None,
 ) -> None:
     """List all faults of a data set with their cure; count it.
 
@@ -27,19 +28,9 @@ def check(
     from glioseg.dataset.check import check as check_data
     from glioseg.errors import shared
 
-    census = check_data(data, patient_rule, labels=_labels(labels))
+    census = check_data(data, patient_rule, labels=labels_in(labels), layout=layout)
     typer.echo(census.summary())
     for fault in shared(census.faults):
         typer.echo(f"error: {fault}", err=True)
     if census.faults:
         raise typer.Exit(2)
-
-
-def _labels(text: str | None) -> Labels:
-    from glioseg.errors import Fault, InputError
-    from glioseg.recipe import Labels
-
-    try:
-        return Labels(values=tuple(int(part) for part in text.split(","))) if text else Labels()
-    except ValueError as error:
-        raise InputError(Fault("cli.labels", "--labels", labels=text)) from error

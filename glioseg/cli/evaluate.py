@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from glioseg.cli.labelled import LayoutOption
+
 
 def evaluate(
     model: Annotated[str, typer.Argument(help="Run folder, .onnx file, or name of a model that ships.")],
@@ -36,6 +38,7 @@ def evaluate(
     patient_rule: Annotated[
         str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
     ] = None,
+    layout: LayoutOption = None,
 ) -> None:
     """Score a model on labelled scans. DSC per patient with its protocol, plots, outlines, GIFs."""
     from glioseg.dataset.find import find_cases
@@ -45,7 +48,7 @@ def evaluate(
     from glioseg.model.predictor import load_model
 
     predictor = load_model(model, flips, threads, fast=fast, best=best)
-    cases = choose_patients(find_cases(data, patient_rule), patients, predictor.description)
+    cases = choose_patients(find_cases(data, patient_rule, layout=layout), patients, predictor.description)
     folder = out
     if folder is None:
         folder = (

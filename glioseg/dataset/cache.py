@@ -106,7 +106,7 @@ def _told_once(faults: list[Fault], root: Path) -> list[Fault]:
 
 
 def _open_or_make(case: Case, preparation: Preparation, labels: Labels, root: Path) -> PreparedCase:
-    kind = "-".join(["-labels", *map(str, labels.values)]) if labels.given else ""
+    kind = _kind(case, labels)
     folder = root / "prepared" / f"{preparation.fingerprint}{kind}" / f"{case.id}-{_content_hash(case, root)}"
     prepared_case: dict[str, Any] | None = None
     # Looked at again after the work: another process may have done it too. And it may take away a damaged
@@ -124,6 +124,19 @@ def _open_or_make(case: Case, preparation: Preparation, labels: Labels, root: Pa
             np.save(part / "targets.npy", prepared_case["targets"])
             write_text(part / "meta.json", json.dumps(prepared_case["meta"]))
     raise InputError(Fault("dataset.cache_bytes", folder))
+
+
+def _kind(case: Case, labels: Labels) -> str:
+    """What the prepared arrays of a case depend on besides the preparation and the bytes of its files."""
+    if labels.given:
+        return "-".join(["-labels", *map(str, labels.values)])
+    said: dict[str, Any] = {"lesion": labels.lesion}
+    if case.source.layout:
+        said |= {"labels": sorted(case.source.labels.items()), "channels": case.source.channels}
+        said |= {"sequences": case.source.sequences}
+    if not any(said.values()):
+        return ""
+    return "-" + hashlib.sha256(json.dumps(said).encode()).hexdigest()[:8]
 
 
 def _make(case: Case, preparation: Preparation, labels: Labels) -> dict[str, Any]:

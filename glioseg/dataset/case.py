@@ -7,10 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from glioseg.errors import Fault
 from glioseg.io.source import Source
 from glioseg.scan import LESION, Scan, Segmentation
 
 _TCGA = re.compile(r"TCGA_(?P<site>[A-Z0-9]{2})_[A-Z0-9]{4}(_\d{8})?")
+
+
+KAGGLE = "kaggle_3m"
+IMAGES_MASKS = "images-masks"
+SCANS = "scans"
+LAYOUTS = (KAGGLE, IMAGES_MASKS, "nnunet", "decathlon", "brats", "bids", "wmh", "dicom", SCANS)
+"""What a person can call a layout."""
 
 
 @dataclass(frozen=True)
@@ -19,11 +27,13 @@ class Case:
 
     Attributes:
         source: the files of the scan and of its mask.
-        layout: ``"kaggle_3m"``, ``"images-masks"`` or ``"scans"``.
+        layout: one of :data:`LAYOUTS`.
+        side: ``"train"``, ``"validation"`` or ``"test"`` where the data set was split beforehand.
     """
 
     source: Source
     layout: str
+    side: str = ""
 
     @property
     def id(self) -> str:
@@ -51,6 +61,25 @@ class Case:
     def site(self) -> str | None:
         """The institution, for names like ``TCGA_CS_4941_19960909``, where it is ``CS``."""
         return site_of(self.id)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the names in a data set's folder say.
+
+    Attributes:
+        layout: as in :class:`Case`; ``""`` when nothing was recognised.
+        cases: the labelled scans, sorted by id, as far as they could be understood.
+        faults: everything that is wrong.
+        notes: what is unusual but allowed.
+        why: what the folder was taken for, and by what.
+    """
+
+    layout: str
+    cases: tuple[Case, ...]
+    faults: tuple[Fault, ...]
+    notes: tuple[str, ...] = ()
+    why: str = ""
 
 
 def read_case(case: Case, labels: Mapping[int, str] | None = LESION) -> tuple[Scan, Segmentation | None]:

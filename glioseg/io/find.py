@@ -131,7 +131,7 @@ def find_all(
         faults += found[1]
     elif series:
         faults.append(Fault("io.series_of_files", "--series", count=len(sources)))
-    sources = brats.with_labels(with_truths(sources, walk.masks))
+    sources = brats.with_labels(with_truths(sources, walk.masks), said=layout == "brats")
     return Found(named_apart(without_copies([*walk.recognised, *sources])), faults, walk.why)
 
 

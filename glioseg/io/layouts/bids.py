@@ -11,18 +11,21 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from glioseg.errors import Fault, InputError
 from glioseg.io.layouts.found import Recognised, folders, read_json, volumes
 from glioseg.io.names import is_hidden, is_mask, is_volume, listed, stem_of
 from glioseg.io.source import Source
-from glioseg.scan import CHANNELS
+from glioseg.scan import CHANNELS, lesion_of
 from glioseg.words import Phrase
 
 DESCRIPTION = "dataset_description.json"
 _SUBJECT = re.compile(r"sub-[A-Za-z0-9]+")
 _SESSION = re.compile(r"ses-[A-Za-z0-9]+")
+_LESION_VALUES = (1, 2, 3, 4, 255)
+"""In a mask that says by its name that it is one of a lesion."""
 _LESION = re.compile(r"lesions?|tumou?rs?|wmh|gtv|gliomas?|wt|wholetumou?r|mets?|strokes?", re.IGNORECASE)
 _TISSUE = re.compile(
     r"brain|head|gm|wm|csf|bg|tissue\w*|aseg|aparc\w*|vessels?|eyes?|skull|face|defac\w*", re.IGNORECASE
@@ -96,14 +99,14 @@ def _scan(subject: Path, session: Path, masks: Sequence[Path]) -> Source | list[
     source = Source(id, "nifti", tuple(chosen.values()), tuple(chosen))
     aside = [file.name for file in own if file not in chosen.values() and not is_mask(file)]
     note = f"{source.described}; left aside: {listed(aside, 4)}" if aside else source.described
-    return Source(
-        id,
-        "nifti",
-        source.files,
-        source.sequences,
+    best = _best(truths)
+    of_lesion = bool(best) and _rating(best[0])[0]
+    return replace(
+        source,
         note=note,
-        truth=tuple(_best(truths)),
+        truth=tuple(best),
         layout="bids",
+        labels=lesion_of(_LESION_VALUES) if of_lesion else {},
     )
 
 
@@ -126,18 +129,18 @@ def _is_of(mask: Path, subject: Path, session: Path) -> bool:
 
 def _best(masks: Sequence[Path]) -> list[Path]:
     """Of several masks those that are most likely meant: of a lesion by name, then on the grid of FLAIR."""
-    rated = {mask: _rating(mask) for mask in masks}
-    best = max((rating for rating in rated.values() if rating is not None), default=None)
-    return [] if best is None else [mask for mask, rating in rated.items() if rating == best]
+    rated = {mask: _rating(mask) for mask in masks if not any(map(_TISSUE.fullmatch, _words(mask)))}
+    return [mask for mask, rating in rated.items() if rating == max(rated.values())]
 
 
-def _rating(mask: Path) -> tuple[bool, bool, bool] | None:
+def _words(mask: Path) -> list[str]:
     said = entities(mask)
-    words = [said[key] for key in ("label", "desc", "suffix") if key in said]
-    if any(_TISSUE.fullmatch(word) for word in words):
-        return None
-    space = said.get("space", "").casefold()
-    of_lesion = any(_LESION.fullmatch(word) for word in words)
+    return [said[key] for key in ("label", "desc", "suffix") if key in said]
+
+
+def _rating(mask: Path) -> tuple[bool, bool, bool]:
+    space = entities(mask).get("space", "").casefold()
+    of_lesion = any(_LESION.fullmatch(word) for word in _words(mask))
     return of_lesion, space in ("", "orig", "flair"), space == "flair"
 
 

@@ -19,10 +19,10 @@ from glioseg.scan import CHANNELS, lesion_of
 LABELS = lesion_of((1, 2, 3, 4))
 
 
-def with_labels(sources: Iterable[Source]) -> list[Source]:
-    """The scans; those named as in BraTS with the values of its masks."""
+def with_labels(sources: Iterable[Source], *, said: bool = False) -> list[Source]:
+    """The scans; those named as in BraTS, or all if that is said of them, with the values of its masks."""
     return [
-        replace(source, layout="brats", labels=dict(LABELS)) if _is_of_brats(source) else source
+        replace(source, layout="brats", labels=dict(LABELS)) if said or _is_of_brats(source) else source
         for source in sources
     ]
 
