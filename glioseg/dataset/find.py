@@ -124,6 +124,9 @@ def _survey(folder: Path, pattern: re.Pattern[str], layout: str | None, levels: 
     others = _scans(folder)
     if found.layout:  # folders with pictures, of which none has the names of its folder
         return found if others.faults or not others.cases else others
+    if pictures and [case.source.place for case in others.cases] == [folder]:
+        note = Phrase("dataset.one_patient", patient=others.cases[0].id)
+        return replace(others, notes=(note, *others.notes))
     return others if others.cases else found
 
 

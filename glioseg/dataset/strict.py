@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
 from pathlib import Path
 
 from glioseg.dataset.case import IMAGES_MASKS, KAGGLE, Case, Survey
@@ -57,13 +56,9 @@ def patient_folders(root: Path, folders: list[Path], pictures: list[Path]) -> Su
 
 
 def _nothing(root: Path, folders: list[Path], pictures: list[Path]) -> Fault:
-    """The fault of a folder without a patient; says where there are some, if one level up or down."""
+    """The fault of a folder without a patient; says where there are some, if one level up."""
     if pictures:
         return Fault("dataset.images_alone", root, count=len(pictures), above=root.resolve().parent)
-    for folder in folders:
-        with suppress(InputError):
-            if any(entries(inside)[1] for inside in entries(folder)[0][:3]):
-                return Fault("dataset.one_level_down", root, name=folder.name, folder=folder)
     if not folders:
         return Fault("dataset.empty_folder", root)
     return Fault("dataset.folders_without_images", root, count=len(folders))

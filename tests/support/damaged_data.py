@@ -135,17 +135,6 @@ def _(tmp: Path) -> Arguments:
     return ["check", str(tmp / "no_such_data")]
 
 
-@damaged("one patient in place of the data set", "TCGA_CS_0001_19990101", "Give", "data")
-def _(tmp: Path) -> Arguments:
-    return ["check", str(labelled(tmp) / "TCGA_CS_0001_19990101")]
-
-
-@damaged("the folder above the data set", "data", "one level down")
-def _(tmp: Path) -> Arguments:
-    labelled(tmp)
-    return ["check", str(tmp)]
-
-
 @damaged("images without a folder of masks", "masks")
 def _(tmp: Path) -> Arguments:
     save(tmp / "data" / "images" / "a_1.png", slice_rgb())

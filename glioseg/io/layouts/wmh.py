@@ -21,11 +21,11 @@ _LABELS = {**lesion_of((1,)), 2: ""}
 
 
 def recognise(folder: Path) -> Recognised | None:
-    """The scan of a patient's folder; ``None`` if it is none of these."""
+    """The scan of a patient's folder; ``None`` if it is none of these. Those of the test set have no mask."""
     masks = [file for file in volumes(folder) if stem_of(file).casefold() == "wmh"]
     inside = {each.name.casefold(): each for each in folders(folder)}
     places = [inside[name] for name in ("pre", "orig") if name in inside]
-    if len(masks) != 1 or not places:
+    if not (len(masks) == 1 and places) and not (len(places) == 2 and not volumes(folder)):
         return None
     sources, faults = volume_scans(volumes(places[0]))
     if len(sources) != 1:
