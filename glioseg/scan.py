@@ -44,6 +44,9 @@ SAME_GRID = 0.1
 """How far, in voxels, corners of two grids may lie apart that count as one. Headers store single precision,
 and programs round."""
 
+SQUARE = 0.02
+"""How much longer than wide a pixel may be that counts as square."""
+
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -85,6 +88,14 @@ class Grid:
     def voxel_volume(self) -> float | None:
         """Volume of a voxel in mm3, or ``None`` when the spacing is unknown."""
         return None if self.spacing is None else float(np.prod(self.spacing))
+
+    @property
+    def pixel_aspect(self) -> float:
+        """Columns that measure as much as one row; 1 where the spacing is unknown or hardly differs."""
+        if self.spacing is None:
+            return 1.0
+        aspect = self.spacing[1] / self.spacing[2]
+        return 1.0 if abs(aspect - 1) <= SQUARE else aspect
 
     def lies_on(self, other: Grid, tolerance: float = SAME_GRID) -> bool:
         """Whether two grids have one shape and, where both know their place, the same place.
@@ -147,6 +158,7 @@ class Scan:
         channels: name of each channel; the networks here expect :data:`CHANNELS`.
         filled: channels that the source lacks and that were filled with FLAIR, as the LGG data set does.
         storage: how the source stores it.
+        notes: what a person should know of its voxels: keys of :data:`glioseg.model.calibration.DOUBTS`.
     """
 
     voxels: npt.NDArray[Any]
@@ -155,6 +167,7 @@ class Scan:
     channels: tuple[str, ...] = CHANNELS
     filled: tuple[str, ...] = ()
     storage: Storage = IN_MEMORY
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 4:

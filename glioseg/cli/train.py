@@ -36,8 +36,12 @@ def train(
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 (the second GPU) or mps.")] = "auto",
-    devices: Annotated[int, typer.Option(min=1, help="Devices a node.")] = 1,
-    nodes: Annotated[int, typer.Option(min=1, help="Number of nodes.")] = 1,
+    devices: Annotated[
+        int | None, typer.Option(min=1, help="Devices a node. Default: as torchrun or srun says, or 1.")
+    ] = None,
+    nodes: Annotated[
+        int | None, typer.Option(min=1, help="Machines. Default: as torchrun or srun says, or 1.")
+    ] = None,
     strategy: Annotated[str, typer.Option(help="Lightning's strategy, for instance ddp.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, 32-true, 16-mixed or bf16-mixed.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
@@ -89,8 +93,10 @@ def train(
 
     hardware = Hardware(device, devices, nodes, strategy, precision, threads, compiled, workers)
     if out is None and resume is None:
+        if hardware.started_elsewhere:
+            raise InputError(Fault("train.out"))
         out = default_run_folder(chosen)
-        if devices > 1 or nodes > 1:
+        if hardware.world > 1:
             # Lightning starts further processes with this command line: they too shall be told the folder.
             sys.argv += ["--out", str(out)]
     options: dict[str, Any] = {

@@ -18,11 +18,11 @@ import numpy.typing as npt
 from glioseg.dataset.find import Case, survey
 from glioseg.errors import Fault, InputError
 from glioseg.io import with_all_channels
-from glioseg.io.names import listed
+from glioseg.io.names import listed, suffix_of
 from glioseg.io.slices import read_masks_alone
 from glioseg.recipe import Labels
 from glioseg.scan import Scan
-from glioseg.words import Phrase
+from glioseg.words import Phrase, sentence
 
 _MOST_LESION = 0.5
 """Share of all voxels that no lesion has: the whole brain fills less than half of a scan."""
@@ -145,7 +145,7 @@ def check(
         layout=found.layout,
         cases=found.cases,
         faults=tuple(faults),
-        notes=(*found.notes, *_odd_masks(results)),
+        notes=(*found.notes, *_odd_masks(results), *_jpeg_masks(found.cases)),
         slices=sum(result.slices for result in results),
         lesion_slices=sum(result.lesion_slices for result in results),
         lesion_voxels=sum(result.lesion_voxels for result in results),
@@ -189,6 +189,13 @@ def _odd_masks(results: Sequence[_Findings]) -> list[Phrase]:
         for result in read
         if (share := result.lesion_voxels / max(1, result.mask_voxels)) > _MOST_LESION
     ]
+
+
+def _jpeg_masks(cases: Iterable[Case]) -> list[str]:
+    """A note if masks are JPEG files, which keep the border of a lesion only nearly."""
+    masks = [mask for case in cases for mask in case.masks if mask is not None]
+    count = sum(suffix_of(mask) in (".jpg", ".jpeg") for mask in masks)
+    return [sentence("sentences", "dataset.jpeg_masks", count=count)] if count else []
 
 
 def _slices_of(result: _Findings) -> int:

@@ -30,11 +30,13 @@ from glioseg.io.names import (
     stem_of,
     suffix_of,
 )
+from glioseg.io.numbering import numbered
 from glioseg.io.pack import is_pack, opened
-from glioseg.io.refuse import check_exists, quiet, reading
+from glioseg.io.refuse import check_exists, reading
 from glioseg.io.registry import reader_for
-from glioseg.io.slices import in_order
+from glioseg.io.slices import in_order, told_by_names
 from glioseg.io.source import Source
+from glioseg.io.tiff_pages import count_pages
 from glioseg.io.truths import with_truths
 from glioseg.io.vocabulary import sequence_in
 from glioseg.io.volumes import volume_scans
@@ -254,10 +256,10 @@ def _dicom_scans(
 def _picture_scans(folder: Path, pictures: Sequence[Path]) -> tuple[list[Source], list[Fault]]:
     sources: list[Source] = []
     faults: list[Fault] = []
-    groups = _grouped(pictures, _scan_of_slice)
+    read = dict(zip(pictures, numbered([stem_of(file) for file in pictures]), strict=True))
+    groups = _grouped(pictures, lambda file: read[file][0] if read[file][1] is not None else stem_of(file))
     for scan, files in groups.items():
-        numbered = split_number(stem_of(files[0]))[1] is not None
-        if len(files) == 1 or not numbered or _is_stack(files[0]):
+        if len(files) == 1 or read[files[0]][1] is None or _is_stack(files[0]):
             sources += [Source(stem_of(file), "image", (file,)) for file in files]
             continue
         try:
@@ -267,8 +269,22 @@ def _picture_scans(folder: Path, pictures: Sequence[Path]) -> tuple[list[Source]
             continue
         single_group = len(groups) == 1 and not holds_images(folder)
         id = patient_of(folder) if single_group or not scan else scan
-        sources.append(Source(id, "slices", ordered, slice_numbers=numbers))
-    return sources, faults
+        note = told_by_names(ordered, [read[file] for file in ordered]) or ""
+        sources.append(Source(id, "slices", ordered, slice_numbers=numbers, note=note))
+    return _with_singles_said(sources), faults
+
+
+def _with_singles_said(sources: Sequence[Source]) -> list[Source]:
+    """The scans of a folder; the few pictures that stand alone beside slices, maybe astray, have a note."""
+    slices = [source for source in sources if source.format == "slices"]
+    if not slices:
+        return list(sources)
+    singles = [source for source in sources if source.format == "image" and not _is_stack(source.files[0])]
+    if len(singles) >= sum(len(source.files) for source in slices):
+        return list(sources)
+    told = Phrase("slices.single", scan=slices[0].id)
+    said = [replace(single, note=f"{single.described}: {told}") for single in singles]
+    return [said[singles.index(source)] if source in singles else source for source in sources]
 
 
 def _scan_of_slice(file: Path) -> str:
@@ -279,15 +295,7 @@ def _scan_of_slice(file: Path) -> str:
 
 def _is_stack(file: Path) -> bool:
     """Whether a file is a TIFF of several pages. A damaged file is not; reading it says what is wrong."""
-    if suffix_of(file) not in (".tif", ".tiff"):
-        return False
-    import tifffile
-
-    try:
-        with quiet("tifffile"), tifffile.TiffFile(file, _multifile=False) as opened:
-            return len(opened.pages) > 1
-    except Exception:  # whatever tifffile runs into while parsing
-        return False
+    return suffix_of(file) in (".tif", ".tiff") and count_pages(file) > 1
 
 
 # --- what stands beside a scan and is none ----------------------------------------------------

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
+from glioseg.io.finite import made_finite
 from glioseg.io.labels import read_label_pages, segmentation_of, stored_as_image
 from glioseg.io.names import split_number, stem_of, suffix_of
 from glioseg.io.pictures import read_pages
@@ -20,11 +21,12 @@ def read(path: Path, id: str) -> Scan:
     """Read a grey (FLAIR alone) or RGB (pre, FLAIR, post) image of one or more pages.
 
     Raises:
-        InputError: see :func:`glioseg.io.pictures.read_pages`.
+        InputError: see :func:`glioseg.io.pictures.read_pages` and :func:`glioseg.io.finite.made_finite`.
     """
-    voxels = read_pages(path)
+    voxels, notes = made_finite(path, read_pages(path))
     channels = CHANNELS if voxels.shape[3] == 3 else ("flair",)
-    return Scan(voxels, _grid(path, voxels.shape), id, channels, storage=Storage("image", (path,)))
+    grid = _grid(path, voxels.shape)
+    return Scan(voxels, grid, id, channels, storage=Storage("image", (path,)), notes=notes)
 
 
 def read_segmentation(

@@ -10,7 +10,7 @@ from pathlib import Path
 from glioseg.io.vocabulary import MASK_WORDS, is_mask_word, sequence_in, without_sequence
 from glioseg.words import Joined, Phrase
 
-PICTURES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+PICTURES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
 VOLUMES = (".nii", ".nii.gz")
 
 _SAYS_NO_PATIENT = re.compile(r"anat|orig|original|pre|raw|nii|nifti|preproc\w*", re.IGNORECASE)
@@ -31,7 +31,7 @@ def stem_of(path: Path) -> str:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether the name is that of a TIFF, PNG or JPEG image."""
+    """Whether the name is that of a TIFF, PNG, JPEG or BMP image."""
     return suffix_of(path) in PICTURES
 
 

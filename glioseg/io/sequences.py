@@ -72,7 +72,8 @@ def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan
     if storage.format == "nifti":
         files = [file for channel in ("flair", *names) for file in scans[channel].storage.files]
         storage = replace(storage, files=tuple(dict.fromkeys(files)))
-    return Scan(voxels, grid, name, tuple(names), storage=storage)
+    notes = tuple(dict.fromkeys(note for channel in names for note in scans[channel].notes))
+    return Scan(voxels, grid, name, tuple(names), storage=storage, notes=notes)
 
 
 def _on_dicom(scans: dict[str, Scan]) -> tuple[dict[str, Scan], list[Fault]]:
@@ -111,4 +112,4 @@ def with_all_channels(scan: Scan) -> Scan:
         return replace(scan, filled=same) if same else scan
     missing = tuple(name for name in CHANNELS if name not in scan.channels)
     parts = [scan.channel(name if name in scan.channels else "flair") for name in CHANNELS]
-    return Scan(np.stack(parts, axis=-1), scan.grid, scan.id, CHANNELS, missing, scan.storage)
+    return Scan(np.stack(parts, axis=-1), scan.grid, scan.id, CHANNELS, missing, scan.storage, scan.notes)

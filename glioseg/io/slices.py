@@ -1,4 +1,4 @@
-"""A folder of slices, one TIFF, PNG or JPEG a slice, in the order of the numbers in their names."""
+"""A folder of slices, one picture a slice, in the order of the numbers in their names."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError, raise_all
+from glioseg.io.finite import made_finite
 from glioseg.io.labels import read_label_pages, segmentation_of, stored_as_image
 from glioseg.io.names import (
     is_hidden,
@@ -24,6 +25,7 @@ from glioseg.io.names import (
     stem_of,
     suffix_of,
 )
+from glioseg.io.numbering import Numbered, missing, numbered
 from glioseg.io.pictures import read_pages
 from glioseg.io.refuse import check_size, reading
 from glioseg.scan import CHANNELS, LESION, Grid, Scan, Segmentation, Storage
@@ -124,11 +126,14 @@ def read_slices(
     Raises:
         InputError: slices cannot be read or differ in size, mode or bit depth; all faults at once.
     """
-    voxels = _stacked(files, read_pages, "image", None, threads)
+    stacked = _stacked(files, read_pages, "image", None, threads)
+    voxels, notes = made_finite(files[0].parent, stacked)
+    if missing(slice_numbers):
+        notes = (*notes, "missing_slices")
     channels = CHANNELS if voxels.shape[3] == 3 else ("flair",)
     shape = (voxels.shape[0], voxels.shape[1], voxels.shape[2])
     grid = Grid(shape, slice_numbers=tuple(slice_numbers))
-    return Scan(voxels, grid, id, channels, storage=Storage("slices", tuple(files)))
+    return Scan(voxels, grid, id, channels, storage=Storage("slices", tuple(files)), notes=notes)
 
 
 def read_slice_masks(
@@ -237,10 +242,10 @@ def _images(folder: Path) -> tuple[tuple[Path, ...], tuple[int, ...]]:
 def in_order(
     folder: Path, files: list[Path], stem: Callable[[Path], str] = stem_of
 ) -> tuple[tuple[Path, ...], tuple[int, ...]]:
-    """Sort slices by the number at the end of their stems.
+    """Sort slices by the numbers in their stems, see :func:`glioseg.io.numbering.numbered`.
 
     Returns:
-        The files in order, and their numbers.
+        The files in order, and their numbers; places with a sign or a fraction are numbered from 1.
 
     Raises:
         InputError: a name has no number, a number occurs twice, or the names are those of several scans.
@@ -248,16 +253,36 @@ def in_order(
     if len(files) == 1:
         number = split_number(stem(files[0]))[1]
         return tuple(files), (1 if number is None else number,)
-    named = [(*split_number(stem(file)), file) for file in files]
+    read = numbered([stem(file) for file in files])
+    named = [(scan, number, file) for (scan, number), file in zip(read, files, strict=True)]
     scans = sorted({scan for scan, number, _ in named if number is not None})
     faults = [Fault("slices.no_number", file, name=file.name) for _, number, file in named if number is None]
     if len(scans) > 1:
         faults.append(Fault("slices.several_scans", folder, count=len(scans), names=listed(scans)))
     else:
         times = Counter(number for _, number, _ in named if number is not None)
-        for number in sorted(n for n, count in times.items() if count > 1):
-            twice = listed(file.name for _, other, file in named if other == number)
-            faults.append(Fault("slices.number_twice", folder, number=number, files=twice))
+        for place in sorted(n for n, count in times.items() if count > 1):
+            twice = listed(file.name for _, other, file in named if other == place)
+            faults.append(Fault("slices.number_twice", folder, number=place, files=twice))
     raise_all(faults)
     ordered = sorted((number or 0, file) for _, number, file in named)
-    return tuple(file for _, file in ordered), tuple(number for number, _ in ordered)
+    numbers = tuple(place for place, _ in ordered if isinstance(place, int) and place >= 0)
+    if len(numbers) < len(ordered):
+        numbers = tuple(range(1, len(ordered) + 1))
+    return tuple(file for _, file in ordered), numbers
+
+
+def told_by_names(files: Sequence[Path], read: Sequence[Numbered]) -> Phrase | None:
+    """What a person should know of the order of slices: what is missing, or that names are read with care.
+
+    Args:
+        files: in order.
+        read: what :func:`glioseg.io.numbering.numbered` makes of their names.
+    """
+    gaps = missing(number for _, number in read if number is not None)
+    span = {"first": files[0].name, "last": files[-1].name}
+    if gaps:
+        names = listed(gaps, 5)
+        return Phrase("slices.missing", count=len(files), missing=names, **span)
+    plain = all(split_number(stem_of(files[end])) == read[end] for end in (0, -1))
+    return None if plain else Phrase("slices.order", count=len(files), **span)

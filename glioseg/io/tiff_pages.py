@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import struct
 from pathlib import Path
+from typing import Any
+
+from glioseg.io.refuse import quiet
 
 
 def check_directories(path: Path) -> None:
@@ -39,3 +42,25 @@ def check_directories(path: Path) -> None:
 def _number(data: bytes, form: str) -> int:
     """A number of a file; 0, which ends the chain, where the file ends before it."""
     return int(struct.unpack(form, data)[0]) if len(data) == struct.calcsize(form) else 0
+
+
+def is_thumbnail(page: Any) -> bool:
+    """Whether a page is a smaller version or the transparency of another (NewSubfileType, or SubfileType).
+
+    Args:
+        page: as tifffile has it.
+    """
+    return bool(int(page.subfiletype) & 5) or page.tags.valueof(255, default=1) == 2
+
+
+def count_pages(path: Path) -> int:
+    """How many pages a TIFF has besides thumbnails; 0 of a damaged one, reading which says what is wrong."""
+    import tifffile
+
+    try:
+        check_directories(path)
+        with quiet("tifffile"), tifffile.TiffFile(path, _multifile=False) as opened:
+            thumbnails = [is_thumbnail(page.aspage()) for page in opened.pages]
+            return len(thumbnails) - sum(thumbnails) or len(thumbnails)
+    except Exception:  # whatever tifffile runs into while parsing
+        return 0

@@ -28,10 +28,12 @@ DOUBTS = (
     "turned",
     "other_contrast",
     "computed_tomography",
+    "infinite_values",
+    "missing_slices",
 )
 """What a reader should know before trusting a mask: keys of :mod:`glioseg.words`, section ``doubts``."""
 
-HARMLESS = frozenset({"filled_sequences", "no_lesion", "cut_off"})
+HARMLESS = frozenset({"filled_sequences", "no_lesion", "cut_off", "infinite_values", "missing_slices"})
 """Doubts that alone are no reason to ask a person to look."""
 
 
@@ -101,7 +103,7 @@ def doubts(
         flair: prepared FLAIR ``(slices, size, size)``.
         sequences: which the model takes; it is no doubt that others are missing.
     """
-    found = ["filled_sequences"] if set(scan.filled) & set(sequences) else []
+    found = [*scan.notes, *(["filled_sequences"] if set(scan.filled) & set(sequences) else [])]
     if not mask.any():
         found.append("no_lesion")
     elif len(mask) > 1 and (mask[0].any() or mask[-1].any()):

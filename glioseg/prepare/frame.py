@@ -31,8 +31,12 @@ class Frame:
     Attributes:
         shape: ``(slices, height, width)`` of the scan.
         first, last: the prepared slices are ``first`` to ``last - 1`` of the scan.
-        top, left, side: the square of scan pixels shown. It may reach beyond the scan, into background.
+        top, left: corner of the square that is shown, in rows and columns of the scan. The square may reach
+            beyond the scan, into background.
+        side: its height in rows.
         size: height and width of the prepared slices.
+        aspect: columns that measure as much as one row: the square is one on the patient, whatever the
+            shape of the scan's pixels.
     """
 
     shape: tuple[int, int, int]
@@ -42,6 +46,18 @@ class Frame:
     left: float
     side: float
     size: int
+    aspect: float = 1.0
+
+    @property
+    def across(self) -> float:
+        """Width of the square in columns."""
+        return self.side * self.aspect
+
+    def forth(self) -> tuple[Array, Array]:
+        """Matrices ``(size, height)`` and ``(size, width)`` that resize the scan's rows and columns."""
+        _, height, width = self.shape
+        rows = _forth_matrix(height, self.top, self.side, self.size)
+        return rows, _forth_matrix(width, self.left, self.across, self.size)
 
     def to_prepared(self, mask: BoolArray) -> BoolArray:
         """Carry a mask ``(slices, height, width)`` to the prepared grid by nearest neighbour.
@@ -54,7 +70,7 @@ class Frame:
         if mask.shape != self.shape:
             raise ValueError(f"a mask of {mask.shape} for a scan of {self.shape}")
         rows, rows_inside = _nearest(self.shape[1], self.top, self.side, self.size)
-        columns, columns_inside = _nearest(self.shape[2], self.left, self.side, self.size)
+        columns, columns_inside = _nearest(self.shape[2], self.left, self.across, self.size)
         picked = mask[self.first : self.last][:, rows][:, :, columns]
         return picked & (rows_inside[:, None] & columns_inside[None, :])
 
@@ -74,8 +90,7 @@ class Frame:
         """
         if values.shape != self.shape:
             raise ValueError(f"values of {values.shape} for a scan of {self.shape}")
-        rows = forth_matrix(self.shape[1], self.top, self.side, self.size)
-        columns = forth_matrix(self.shape[2], self.left, self.side, self.size)
+        rows, columns = self.forth()
         return rows @ values[self.first : self.last].astype(np.float32) @ columns.T
 
     @one_blas_thread()
@@ -92,7 +107,7 @@ class Frame:
         if probability.shape != expected:
             raise ValueError(f"a probability map of {probability.shape} for a frame of {expected}")
         rows = _back_matrix(self.shape[1], self.top, self.side, self.size)
-        columns = _back_matrix(self.shape[2], self.left, self.side, self.size)
+        columns = _back_matrix(self.shape[2], self.left, self.across, self.size)
         restored = np.zeros(self.shape, np.float32)
         for part in chunks(len(probability)):
             target = slice(self.first + part.start, self.first + part.stop)
@@ -123,7 +138,7 @@ def _nearest(pixels: int, start: float, side: float, size: int) -> tuple[npt.NDA
     return np.clip(places, 0, pixels - 1), (places >= 0) & (places < pixels)
 
 
-def forth_matrix(pixels: int, start: float, side: float, size: int) -> Array:
+def _forth_matrix(pixels: int, start: float, side: float, size: int) -> Array:
     """Matrix ``(size, pixels)``: triangle filter, wide enough not to alias when shrinking."""
     step = side / size
     centres = start + (np.arange(size) + 0.5) * step

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import InputError
-from glioseg.prepare.frame import Array, Frame, chunks, extent, forth_matrix, no_head
+from glioseg.prepare.frame import Array, Frame, chunks, extent, no_head
 from glioseg.prepare.shading import correct_shading
 from glioseg.prepare.tissue import normalise_tissue
 from glioseg.scan import BoolArray, Scan
@@ -43,10 +43,8 @@ def _prepare(
     scan: Scan, voxels: npt.NDArray[Any], size: int, normalise: Callable[[Array], None]
 ) -> tuple[Array, Frame]:
     frame = head_frame(scan, voxels, size)
-    slices, height, width, channels = voxels.shape
-    top, left, side = frame.top, frame.left, frame.side
-    rows = forth_matrix(height, top, side, size)
-    columns = forth_matrix(width, left, side, size)
+    slices, channels = len(voxels), voxels.shape[3]
+    rows, columns = frame.forth()
     images = np.empty((slices, size, size, channels), np.float32)
     for channel in range(channels):
         own = voxels[..., channel]
@@ -63,14 +61,14 @@ def _prepare(
 
 
 def head_frame(scan: Scan, voxels: npt.NDArray[Any], size: int) -> Frame:
-    """Find the square around the head in FLAIR.
+    """Find the square around the head in FLAIR: one in mm, where the scan says how long its pixels are.
 
     Raises:
         InputError: FLAIR is constant, or hardly anything stands out from its background.
     """
     flair = voxels[..., scan.channels.index("flair") if "flair" in scan.channels else voxels.shape[3] // 2]
     top, left, side = _head_square(scan, flair, _background(flair))
-    return Frame(voxels.shape[:3], 0, len(voxels), top, left, side, size)
+    return Frame(voxels.shape[:3], 0, len(voxels), top, left, side, size, scan.grid.pixel_aspect)
 
 
 def _background(volume: npt.NDArray[Any]) -> np.float32:
@@ -84,7 +82,10 @@ def _background(volume: npt.NDArray[Any]) -> np.float32:
 
 
 def _head_square(scan: Scan, volume: npt.NDArray[Any], background: np.float32) -> tuple[float, float, float]:
-    """Top, left and side of the square around the head in FLAIR, in pixels, the same for all slices."""
+    """Top, left and side of the square around the head in FLAIR, the same for all slices.
+
+    Top and side are in rows, left is in columns.
+    """
     sample = volume.reshape(len(volume), -1)[:, ::7].astype(np.float32) - background
     air = _masked_air(volume, background)
     if air is not None:
@@ -105,8 +106,9 @@ def _head_square(scan: Scan, volume: npt.NDArray[Any], background: np.float32) -
         np.maximum(counts_columns, head.sum(axis=1).max(axis=0), out=counts_columns)
     y = extent(counts_rows > 0.03 * volume.shape[2])
     x = extent(counts_columns > 0.03 * volume.shape[1])
-    side = 1.04 * max(y[1] - y[0], x[1] - x[0], 8)
-    return (y[0] + y[1] - side) / 2, (x[0] + x[1] - side) / 2, side
+    aspect = scan.grid.pixel_aspect
+    side = 1.04 * max(y[1] - y[0], (x[1] - x[0]) / aspect, 8)
+    return (y[0] + y[1] - side) / 2, (x[0] + x[1] - side * aspect) / 2, side
 
 
 def _masked_air(volume: npt.NDArray[Any], background: np.float32) -> np.float32 | None:

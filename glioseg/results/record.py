@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glioseg.files import natural_key, write_text
-from glioseg.io.names import split_number, stem_of
+from glioseg.io.names import stem_of
+from glioseg.io.numbering import numbered
 
 if TYPE_CHECKING:
     from glioseg.io.source import Source
@@ -138,7 +139,7 @@ def origin_of(source: Source) -> str:
     by_sequence = dict(zip(source.sequences, source.files, strict=False))
     first = (by_sequence.get("flair") or source.files[0]).resolve()
     if source.format == "slices":
-        return (first.parent / split_number(stem_of(first))[0]).as_posix()
+        return (first.parent / numbered([stem_of(file) for file in source.files])[0][0]).as_posix()
     if source.format == "dicom":
         return (first.parent / source.id).as_posix()
     return first.as_posix()

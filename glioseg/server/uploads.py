@@ -19,7 +19,8 @@ from glioseg.io import find_scans, read_scan
 from glioseg.io.dicom.detect import is_dicom
 from glioseg.io.dicom.find import parse_series
 from glioseg.io.dicom.match import FoundSeries, SeriesFault
-from glioseg.io.names import is_picture, is_volume, listed, split_number, stem_of, suffix_of
+from glioseg.io.names import is_picture, is_volume, listed, stem_of, suffix_of
+from glioseg.io.numbering import numbered
 from glioseg.io.sequences import with_all_channels
 from glioseg.io.source import Source, without_image
 from glioseg.scan import CHANNELS, Scan, Segmentation
@@ -190,7 +191,7 @@ def _id(source: Source, folder: Path) -> str:
     if source.format != "slices" or source.files[0].parent != folder:
         # A file whose whole name is a sequence is called after its folder, here a random one.
         return source.id if source.id != folder.name else stem_of(source.files[0])
-    return split_number(stem_of(source.files[0]))[0] or folder.name.removeprefix("in ")
+    return numbered([stem_of(file) for file in source.files])[0][0] or folder.name.removeprefix("in ")
 
 
 def _innermost(folder: Path) -> Path:

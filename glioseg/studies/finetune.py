@@ -15,6 +15,7 @@ from glioseg.measure.comparison import Comparison, compare_paired
 from glioseg.model.predictor import Predictor, load_model
 from glioseg.recipe import Recipe
 from glioseg.runs.folder import RunFolder
+from glioseg.training.hardware import Hardware
 from glioseg.training.start import Start
 from glioseg.training.train import train
 from glioseg.words import Phrase
@@ -85,13 +86,14 @@ def finetune(
     patient_rule: str | None = None,
     layout: str | None = None,
     cache: Path | None = None,
+    hardware: Hardware | None = None,
     echo: Callable[[str], None] = print,
     **options: Any,
 ) -> RunFolder:
     """Train on from a model, then compare the two on the same patients and record it in ``change.json``.
 
     Args:
-        data, recipe, out, start, patient_rule, layout, cache, echo: as :func:`glioseg.train` has them.
+        data, recipe, out, start, patient_rule, layout, cache, hardware, echo: as :func:`glioseg.train` has them.
         options: further ones of :func:`glioseg.train`.
 
     Returns:
@@ -100,7 +102,9 @@ def finetune(
     Raises:
         InputError: as :func:`glioseg.train`.
     """
-    base = usable_base(start.name)
+    hardware = hardware or Hardware()
+    # Of several processes one scores.
+    base = usable_base(start.name) if hardware.writes else None
     cases = find_cases(data, patient_rule, cache, layout)
     split = split_cases(recipe.split, cases)
     before: dict[str, Scores] = {}
@@ -112,17 +116,9 @@ def finetune(
         seen = set(base.description.trained_on.get("train", [])) & set(split.validation)
         if seen:
             echo(_say("seen", count=len(seen)))
-    run = train(
-        data,
-        recipe,
-        out,
-        start=start,
-        patient_rule=patient_rule,
-        layout=layout,
-        cache=cache,
-        echo=echo,
-        **options,
-    )
+    options |= {"patient_rule": patient_rule, "layout": layout}
+    options |= {"cache": cache, "hardware": hardware, "echo": echo}
+    run = train(data, recipe, out, start=start, **options)
     if base is not None and run.manifest.get("status") == "finished":
         for key, one in compare_with_base(run, base, before, cases).items():
             echo(f"{_say(key)} {one.sentence}")

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from glioseg.errors import Fault, InputError, raise_all
+from glioseg.training.launch import launched
 from glioseg.words import Joined
 
 DEVICES = ("auto", "cpu", "cuda", "gpu", "mps")
@@ -16,19 +17,47 @@ class Hardware:
     """Where to train; passed through to Lightning. None of it changes what the recipe says.
 
     Attributes:
-        device, devices, nodes, strategy, precision, threads: as ``glioseg train`` has them.
+        device, strategy, precision, threads: as ``glioseg train`` has them.
+        devices: devices on each machine; by default as many as torchrun or srun started processes there,
+            otherwise one.
+        nodes: machines; by default those that torchrun or srun started processes on, otherwise one.
         compiled: let PyTorch fuse kernels first.
         workers: processes that load ahead when the data set does not fit on the GPU; up to 8 if not given.
     """
 
     device: str = "auto"
-    devices: int = 1
-    nodes: int = 1
+    devices: int | None = None
+    nodes: int | None = None
     strategy: str = "auto"
     precision: str = "auto"
     threads: int | None = None
     compiled: bool = False
     workers: int | None = None
+
+    @property
+    def devices_of_node(self) -> int:
+        """Devices, and so processes, on each machine."""
+        return self.devices or launched().devices or 1
+
+    @property
+    def number_of_nodes(self) -> int:
+        """Machines."""
+        return self.nodes or launched().nodes or 1
+
+    @property
+    def world(self) -> int:
+        """Processes that train together."""
+        return self.devices_of_node * self.number_of_nodes
+
+    @property
+    def started_elsewhere(self) -> bool:
+        """Whether some of them are not started by this one, which therefore cannot tell them anything."""
+        return self.number_of_nodes > 1 or (self.world > 1 and launched().devices is not None)
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process is the one of them that writes and speaks."""
+        return self.world == 1 or launched().rank == 0
 
     @property
     def on_cuda(self) -> bool:
@@ -47,7 +76,7 @@ class Hardware:
     def chosen(self) -> int | list[int]:
         """How many devices, or which one: ``cuda:1`` is the second GPU."""
         number = self.device.partition(":")[2]
-        return [int(number)] if number else self.devices
+        return [int(number)] if number else self.devices_of_node
 
     @property
     def lightning_precision(self) -> str:
@@ -82,7 +111,7 @@ class Hardware:
             lightning.Trainer(
                 accelerator=self.accelerator,
                 devices=self.chosen,
-                num_nodes=self.nodes,
+                num_nodes=self.number_of_nodes,
                 strategy=self.strategy,
                 precision=self.lightning_precision,  # type: ignore[arg-type]
                 logger=False,
@@ -91,8 +120,8 @@ class Hardware:
                 enable_model_summary=False,
             )
         except Exception as error:  # each part of Lightning has its own errors
-            options = {"device": self.device, "devices": self.devices, "strategy": self.strategy}
-            options["precision"] = self.precision
+            options = {"device": self.device, "devices": self.devices_of_node}
+            options |= {"strategy": self.strategy, "precision": self.precision}
             given = [f"--{name} {value}" for name, value in options.items() if value not in ("auto", 1)]
             reason = (str(error) or type(error).__name__).splitlines()[0]
             return [Fault("training.hardware", " ".join(given) or "--device auto", reason=reason)]
@@ -129,8 +158,3 @@ def memory_bytes() -> int | None:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return None
-
-
-def rank() -> int:
-    """Number of this process among those of a training on several devices; 0 is the one that writes."""
-    return int(os.environ.get("LOCAL_RANK", "0")) + int(os.environ.get("NODE_RANK", "0"))

@@ -6,7 +6,7 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ from glioseg.training.callbacks import (
 from glioseg.training.checkpoint import check_checkpoint, step_of
 from glioseg.training.data import EpochBatches
 from glioseg.training.graphed import Graphs, is_small
-from glioseg.training.hardware import Hardware, rank
+from glioseg.training.hardware import Hardware
 from glioseg.training.module import SegmentationModule, log_every
 from glioseg.training.rehearsal import recipe_faults
 from glioseg.training.result import save_result
@@ -101,7 +101,7 @@ def train(
             recipe or ("default" if start is None else "finetune"), base=start.tables if start else None
         )
     if out is None:
-        if resume or hardware.devices * hardware.nodes > 1 or not isinstance(recipe, Recipe):
+        if resume or hardware.world > 1 or not isinstance(recipe, Recipe):
             raise InputError(Fault("train.out"))
         out = default_run_folder(recipe)
     out = Path(out)
@@ -120,7 +120,7 @@ def train(
         layout = run.manifest.get("layout")
     cases = find_cases(data, patient_rule, cache, layout)
     split = split_cases(recipe.split, cases)
-    if split.note and rank() == 0:
+    if split.note and hardware.writes:
         echo(split.note)
     print_hash = fingerprint(cases, cache)
     started = time.monotonic()
@@ -139,8 +139,10 @@ def train(
         "lesion_slices": int(sum((case.lesion >= 0.5).sum() for case in train_cases)),
     }
     begun = _resumed(run, facts) if resume else _created(run, recipe, facts)
-    with _removed_if_new(run), _locked(run), begun:
-        if rank() == 0:
+    with ExitStack() as stack:
+        if hardware.writes:
+            for each in (_removed_if_new(run), _locked(run), begun):
+                stack.enter_context(each)
             echo(
                 f"{len(train_cases)} patients train, {len(validation_cases)} validate; ready after "
                 f"{time.monotonic() - started:.1f} s. Run folder: {run.path}"
@@ -152,9 +154,6 @@ def train(
 @contextmanager
 def _removed_if_new(run: RunFolder) -> Iterator[None]:
     """Make the folder of a run, and remove again what is empty in the end: a failed start leaves nothing."""
-    if rank() != 0:
-        yield
-        return
     missing = missing_folders(run.path)
     make_folder(run.path)
     try:
@@ -168,9 +167,6 @@ def _removed_if_new(run: RunFolder) -> Iterator[None]:
 @contextmanager
 def _created(run: RunFolder, recipe: Recipe, facts: dict[str, Any]) -> Iterator[None]:
     """A new run. Unless it fails with a diagnosis, a failure before its first checkpoint removes it."""
-    if rank() != 0:
-        yield
-        return
     run.sweep()
     RunFolder.create(run.path, recipe, facts)
     try:
@@ -185,9 +181,6 @@ def _created(run: RunFolder, recipe: Recipe, facts: dict[str, Any]) -> Iterator[
 @contextmanager
 def _resumed(run: RunFolder, facts: dict[str, Any]) -> Iterator[None]:
     """A run that goes on, on the same data."""
-    if rank() != 0:
-        yield
-        return
     run.sweep()
     _same_data(run, facts)
     run.note(data=facts["data"])
@@ -213,9 +206,6 @@ def _diagnosed(run: RunFolder, recipe: Recipe) -> Iterator[None]:
 @contextmanager
 def _locked(run: RunFolder) -> Iterator[None]:
     """Keep a second process from training in the same folder; the lock ends with the process."""
-    if rank() != 0:
-        yield
-        return
     lock = FileLock(run.path / ".lock")
     try:
         lock.acquire(timeout=0)
@@ -249,10 +239,11 @@ def _begin(
         run = RunFolder(out)
         if recipe is None or data is None:
             raise ValueError("a new training needs data and a recipe")
-        if run.manifest_file.exists() and rank() == 0:
-            raise InputError(Fault("runs.exists", out))
-        with _removed_if_new(run):
-            check_writable(out)
+        if hardware.writes:
+            if run.manifest_file.exists():
+                raise InputError(Fault("runs.exists", out))
+            with _removed_if_new(run):
+                check_writable(out)
     hardware.check()
     if resume and run.last.is_file():
         # The weights come from the checkpoint, not from where the recipe took them at first.
@@ -298,7 +289,7 @@ def _fit(
     start: Start | None,
     echo: Callable[[str], None],
 ) -> None:
-    world = hardware.devices * hardware.nodes
+    world = hardware.world
     steps = len(EpochBatches(recipe, train_cases, 0, 0, 1))
     module = SegmentationModule(
         recipe, tuple(case.id for case in validation_cases), steps * recipe.train.epochs
@@ -310,7 +301,7 @@ def _fit(
             said = [f"The training goes on from {start.name}.", *load_start(module.network, recipe, start)]
         else:
             said = [str(module.network.start)] if hasattr(module.network, "start") else []
-        if said and rank() == 0:
+        if said and hardware.writes:
             run.note(network_start=" ".join(said))
             for sentence in said:
                 echo(sentence)
@@ -338,7 +329,7 @@ def _fit(
     trainer = lightning.Trainer(
         accelerator=hardware.accelerator,
         devices=hardware.chosen,
-        num_nodes=hardware.nodes,
+        num_nodes=hardware.number_of_nodes,
         strategy=hardware.strategy,
         precision=hardware.lightning_precision,  # type: ignore[arg-type]
         sync_batchnorm=world > 1 and hardware.on_cuda,
@@ -383,7 +374,7 @@ def _keep(run: RunFolder, name: str, monitor: str | None = None, mode: str = "mi
 
 def _wants_graphs(hardware: Hardware, module: SegmentationModule) -> bool:
     """Whether the host would be what the device waits for."""
-    alone = hardware.devices * hardware.nodes == 1
+    alone = hardware.world == 1
     return hardware.on_cuda and alone and not hardware.compiled and is_small(module.network)
 
 

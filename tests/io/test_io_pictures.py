@@ -280,15 +280,19 @@ def test_limits_hold_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyP
             read_pages(path)
 
 
+KINDS = (
+    *("plain.tif", "zlib.tif", "lzw.tif", "turned.tif", "stack.tif", "alpha.tif"),
+    *("a.png", "deep.png", "grey.png", "alpha.png", "a.jpg", "a.bmp", "grey.bmp"),
+)
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_bytes_that_are_changed_never_end_in_a_traceback(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     pixels = slice_rgb(size=12)
-    kind = data.draw(
-        st.sampled_from(["plain.tif", "zlib.tif", "lzw.tif", "stack.tif", "a.png", "deep.png", "a.jpg"])
-    )
+    kind = data.draw(st.sampled_from(KINDS))
     path = tmp_path_factory.mktemp("fuzz") / kind
     if kind == "deep.png":
         path.write_bytes(png(pixels.astype(np.uint16) * 99, [0, 4]))
@@ -296,8 +300,13 @@ def test_bytes_that_are_changed_never_end_in_a_traceback(
         tifffile.imwrite(path, np.stack([pixels] * 3), photometric="rgb")
     elif kind == "zlib.tif":
         tifffile.imwrite(path, pixels, photometric="rgb", compression="zlib")
+    elif path.stem == "grey":
+        save(path, pixels[..., 0], "P")
+    elif path.stem == "alpha":
+        save(path, pixels, "RGBA")
     else:
-        save(path, pixels, **({"compression": "tiff_lzw"} if kind == "lzw.tif" else {}))
+        options = {"lzw.tif": {"compression": "tiff_lzw"}, "turned.tif": {"tiffinfo": {274: 6}}}
+        save(path, pixels, **options.get(kind, {}))
     content = bytearray(path.read_bytes())
     for place, value in data.draw(
         st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=5)

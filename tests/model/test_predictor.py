@@ -17,6 +17,7 @@ from support.known_models import known_model
 import glioseg
 from glioseg.errors import InputError
 from glioseg.io import read_scan, write_segmentation
+from glioseg.measure import dice
 from glioseg.model.predictor import Predictor, load_model
 from glioseg.model.runtime import OnnxRuntime, usable_cores
 from glioseg.model.weights import find_model
@@ -215,6 +216,24 @@ def test_nifti_in_any_orientation_comes_back_on_its_own_grid(
     centre = straight @ [columns.mean(), rows.mean(), slices.mean(), 1]
     places = np.nonzero(np.asanyarray(stored.dataobj))
     np.testing.assert_allclose(stored.affine @ [*map(np.mean, places), 1], centre, atol=1e-3)
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_a_lesion_is_found_whatever_the_shape_of_the_pixels(axis: int, labelled) -> None:
+    """Slices of 4 mm across the axial plane, as sagittal and coronal acquisitions have them."""
+    scan, truth = labelled["TCGA_HT_7692_19960724"]
+
+    def in_fours(values):
+        return np.stack([values.take(range(k, 256, 4), axis) for k in range(4)]).mean(
+            axis=0, dtype=np.float32
+        )
+
+    spacing = [5.0, 1.0, 1.0]
+    spacing[axis] = 4.0
+    thick = Scan.from_array(in_fours(scan.voxels), spacing=spacing)
+    found = glioseg.segment(thick, model=load_model(threads=1)).segmentation
+    assert found.grid.shape == thick.grid.shape
+    assert dice(found.mask, in_fours(truth.mask) >= 0.5) > 0.85
 
 
 def test_one_slice(predictor, labelled) -> None:

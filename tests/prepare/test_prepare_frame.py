@@ -19,9 +19,10 @@ sides = st.integers(8, 90)
 @st.composite
 def any_frames(draw) -> Frame:
     height, width = draw(sides), draw(sides)
-    side = draw(st.floats(8, 120))
-    top, left = (draw(st.floats(-0.5 * side, length - 0.5 * side)) for length in (height, width))
-    return Frame((1, height, width), 0, 1, top, left, side, draw(st.integers(16, 80)))
+    side, aspect = draw(st.floats(8, 120)), draw(st.sampled_from((1.0, 0.2, 0.7, 3.0)))
+    top = draw(st.floats(-0.5 * side, height - 0.5 * side))
+    left = draw(st.floats(-0.5 * side * aspect, width - 0.5 * side * aspect))
+    return Frame((1, height, width), 0, 1, top, left, side, draw(st.integers(16, 80)), aspect)
 
 
 @given(any_frames())
@@ -30,12 +31,14 @@ def test_probabilities_stay_probabilities_and_end_with_the_frame(frame: Frame) -
     rows = np.arange(frame.shape[1]) + 0.5
     columns = np.arange(frame.shape[2]) + 0.5
     inside = ((rows > frame.top) & (rows < frame.top + frame.side))[:, None] & (
-        (columns > frame.left) & (columns < frame.left + frame.side)
+        (columns > frame.left) & (columns < frame.left + frame.across)
     )
     np.testing.assert_array_equal(restored[0][inside], 1)
-    margin = 1e-6 * frame.side  # where a pixel's centre lies on the very edge, rounding decides
+    margin = 1e-6 * max(
+        frame.side, frame.across
+    )  # where a pixel's centre lies on the very edge, rounding decides
     outside = ((rows < frame.top - margin) | (rows > frame.top + frame.side + margin))[:, None] | (
-        (columns < frame.left - margin) | (columns > frame.left + frame.side + margin)
+        (columns < frame.left - margin) | (columns > frame.left + frame.across + margin)
     )
     assert not restored[0][outside].any()
 
@@ -44,13 +47,12 @@ def test_probabilities_stay_probabilities_and_end_with_the_frame(frame: Frame) -
 @given(any_frames(), st.integers(0, 2**32 - 1))
 def test_nearest_neighbour_takes_the_pixel_under_each_centre(frame: Frame, seed: int) -> None:
     mask = np.random.default_rng(seed).random(frame.shape) < 0.5
-    step = frame.side / frame.size
     expected = np.zeros((frame.size, frame.size), bool)
     for i in range(frame.size):
         for j in range(frame.size):
             row, column = (
-                int(np.floor(start + (place + 0.5) * step))
-                for start, place in ((frame.top, i), (frame.left, j))
+                int(np.floor(start + (place + 0.5) * (length / frame.size)))
+                for start, length, place in ((frame.top, frame.side, i), (frame.left, frame.across, j))
             )
             if 0 <= row < frame.shape[1] and 0 <= column < frame.shape[2]:
                 expected[i, j] = mask[0, row, column]
@@ -61,25 +63,22 @@ def test_nearest_neighbour_takes_the_pixel_under_each_centre(frame: Frame, seed:
 def test_no_position_is_shifted(frame: Frame) -> None:
     """A ramp of positions comes out as the positions of the new pixels' centres, there and back."""
     _, height, width = frame.shape
-    step = frame.side / frame.size
-    centres = (np.arange(frame.size) + 0.5) * step
     pixels = np.arange(height) + 0.5, np.arange(width) + 0.5
-    starts = frame.top, frame.left
-    # Prepared pixels that the scan's edge does not reach, and scan pixels that the frame's does not.
-    reach = max(step, 1.0) + 0.5
-    there_inner = [
-        (start + centres > reach) & (start + centres < len(own) - reach)
-        for start, own in zip(starts, pixels, strict=True)
-    ]
-    edge = step / 2 + 1e-3
-    back_inner = [
-        (own > start + edge) & (own < start + frame.side - edge)
-        for start, own in zip(starts, pixels, strict=True)
-    ]
+    starts, lengths = (frame.top, frame.left), (frame.side, frame.across)
+    places, there_inner, back_inner = [], [], []
+    for start, length, own in zip(starts, lengths, pixels, strict=True):
+        step = length / frame.size
+        centres = start + (np.arange(frame.size) + 0.5) * step
+        places.append(centres)
+        # Prepared pixels that the scan's edge does not reach, and scan pixels that the frame's does not.
+        reach, edge = max(step, 1.0) + 0.5, step / 2 + 1e-3
+        there_inner.append((centres > reach) & (centres < len(own) - reach))
+        back_inner.append((own > start + edge) & (own < start + length - edge))
     shape = frame.size, frame.size
     for axis in (0, 1):
         own = np.meshgrid(*pixels, indexing="ij")[axis].astype(np.float32)
-        prepared = np.meshgrid(frame.top + centres, frame.left + centres, indexing="ij")[axis]
+        prepared = np.meshgrid(*places, indexing="ij")[axis]
+        step = lengths[axis] / frame.size
         there = frame.coverage(own[None])[0]
         assert there.shape == shape
         inner = np.ix_(*there_inner)
@@ -128,6 +127,29 @@ def test_a_perfect_network_comes_back_to_the_grid_of_the_scan(
     assume(min(own_radii) >= 7 * max(1.0, frame.side / size))
     restored = frame.restore(preparation.target(truth, frame))
     assert dice(restored >= 0.5, truth) >= 0.98
+
+
+@settings(max_examples=20)
+@given(st.sampled_from((2, 3, 5)), st.booleans(), st.sampled_from(("head", "tissue", "even_tissue")))
+def test_pixels_of_any_shape_show_the_same_square_of_the_patient(times, across, name) -> None:
+    """Rows or columns that stand for several: the network sees the same, but for the blur."""
+    voxels = np.zeros((3, 120, 120, 3), np.float32)
+    voxels[:, ellipse((120, 120), (60, 58), (48, 40))] = 100
+    voxels[:, ellipse((120, 120), (50, 62), (15, 15))] = 160
+    axis = 2 if across else 1
+    spacing = [5.0, 1.0, 1.0]
+    fine = Preparation(name=name, size=64)(Scan(voxels, Grid((3, 120, 120), tuple(spacing)), "fine"))
+    spacing[axis] = float(times)
+    shape = [3, 120, 120]
+    shape[axis] //= times
+    thick = voxels.reshape(*shape[:axis], shape[axis], times, *shape[axis + 1 :], 3).mean(axis + 1)
+    coarse = Preparation(name=name, size=64)(Scan(thick, Grid(tuple(shape), tuple(spacing)), "coarse"))
+    # In pixels of the coarse scan: the square was found on pixels that the edge of the head runs through.
+    assert coarse.frame.side * spacing[1] == pytest.approx(fine.frame.side, abs=3 * times)
+    assert coarse.frame.across * spacing[2] == pytest.approx(coarse.frame.side * spacing[1])
+    assert np.corrcoef(coarse.images.ravel(), fine.images.ravel())[0, 1] > 0.9
+    lesion = thick[..., 1] > 130
+    assert dice(coarse.frame.restore(coarse.frame.coverage(lesion)) >= 0.5, lesion) > 0.95
 
 
 def test_a_large_scan_comes_back(labelled) -> None:

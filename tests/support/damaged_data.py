@@ -29,7 +29,8 @@ def _(tmp: Path) -> Arguments:
 @damaged("colour mask", "TCGA_CS_0001_19990101_2_mask.tif", "one channel")
 def _(tmp: Path) -> Arguments:
     data = labelled(tmp)
-    save(data / "TCGA_CS_0001_19990101" / "TCGA_CS_0001_19990101_2_mask.tif", mask_of(2), "RGB")
+    red = np.stack([mask_of(2), 0 * mask_of(2), 0 * mask_of(2)], axis=2)
+    save(data / "TCGA_CS_0001_19990101" / "TCGA_CS_0001_19990101_2_mask.tif", red)
     return ["check", str(data)]
 
 
@@ -153,7 +154,7 @@ def _(tmp: Path) -> Arguments:
 @damaged("smoothed JPEG masks", "a_1.jpg", "values besides 0")
 def _(tmp: Path) -> Arguments:
     save(tmp / "data" / "images" / "a_1.png", slice_rgb())
-    save(tmp / "data" / "masks" / "a_1.jpg", mask_of(1), quality=60)
+    save(tmp / "data" / "masks" / "a_1.jpg", mask_of(1) // 2, quality=60)
     return ["check", str(tmp / "data")]
 
 

@@ -6,12 +6,30 @@ import os
 import zlib
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import tifffile
 from PIL import Image
 
 from support.damage_table import Arguments, damaged, predict
-from support.sound_scans import cut, mask_of, patient, png_chunks, png_header, save, slice_rgb
+from support.sound_scans import (
+    AFFINE,
+    cut,
+    mask_of,
+    patient,
+    png_chunks,
+    png_header,
+    save,
+    slice_rgb,
+    volume,
+)
+
+
+def see_through(pixels: np.ndarray) -> np.ndarray:
+    """The pixels with a channel for opacity, one pixel of which is not opaque."""
+    opacity = np.full((*pixels.shape[:2], 1), 255, np.uint8)
+    opacity[0, 0] = 254
+    return np.concatenate([pixels, opacity], axis=2)
 
 
 @damaged("truncated TIFF", "scan.tif", "cut short")
@@ -104,12 +122,12 @@ def _(tmp: Path) -> Arguments:
 
 @damaged("RGBA PNG", "scan.png", "RGBA")
 def _(tmp: Path) -> Arguments:
-    return predict(save(tmp / "scan.png", slice_rgb(), "RGBA"))
+    return predict(save(tmp / "scan.png", see_through(slice_rgb())))
 
 
 @damaged("grey PNG with transparency", "scan.png", "transparency")
 def _(tmp: Path) -> Arguments:
-    return predict(save(tmp / "scan.png", slice_rgb(), "LA"))
+    return predict(save(tmp / "scan.png", see_through(slice_rgb()[..., :1])))
 
 
 @damaged("palette PNG", "scan.png", "palette")
@@ -122,6 +140,59 @@ def _(tmp: Path) -> Arguments:
     return predict(save(tmp / "scan.png", slice_rgb(), "1"))
 
 
+@damaged("GIF named .png", "scan.png", "a GIF image that is named .png", "save it as PNG")
+def _(tmp: Path) -> Arguments:
+    return predict(save(tmp / "scan.png", slice_rgb()[..., 0], format="GIF"))
+
+
+@damaged("WebP named .jpg", "scan.jpg", "a WebP image")
+def _(tmp: Path) -> Arguments:
+    (tmp / "scan.jpg").write_bytes(b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0" + bytes(13))
+    return predict(tmp / "scan.jpg")
+
+
+@damaged("HEIC named .jpg", "scan.jpg", "a HEIC image")
+def _(tmp: Path) -> Arguments:
+    (tmp / "scan.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    return predict(tmp / "scan.jpg")
+
+
+@damaged("NIfTI named .png", "scan.png", "NIfTI", "Name it .nii")
+def _(tmp: Path) -> Arguments:
+    (tmp / "scan.png").write_bytes(nib.Nifti1Image(volume(), AFFINE).to_bytes())
+    return predict(tmp / "scan.png")
+
+
+@damaged("zip named .tif", "scan.tif", "a ZIP file")
+def _(tmp: Path) -> Arguments:
+    (tmp / "scan.tif").write_bytes(b"PK\3\4" + bytes(60))
+    return predict(tmp / "scan.tif")
+
+
+@damaged("BMP cut short", "scan.bmp", "cut short")
+def _(tmp: Path) -> Arguments:
+    return predict(cut(save(tmp / "scan.bmp", slice_rgb()), 0.6))
+
+
+@damaged("palette PNG with a transparent grey", "scan.png", "palette")
+def _(tmp: Path) -> Arguments:
+    image = Image.fromarray(slice_rgb()[..., 0])
+    image.putpalette([value for grey in range(256) for value in (grey,) * 3])
+    image.save(tmp / "scan.png", transparency=0)
+    return predict(tmp / "scan.png")
+
+
+@damaged("pages of one stack turned differently", "stack.tif", "pages of one size")
+def _(tmp: Path) -> Arguments:
+    with tifffile.TiffWriter(tmp / "stack.tif") as file:
+        for number in (1, 6, 1):
+            turn = [(274, "H", 1, number, False)]
+            file.write(
+                slice_rgb(number)[:24, :, 0], photometric="minisblack", extratags=turn, contiguous=False
+            )
+    return predict(tmp / "stack.tif")
+
+
 @damaged("CMYK JPEG", "scan.jpg", "CMYK")
 def _(tmp: Path) -> Arguments:
     return predict(save(tmp / "scan.jpg", slice_rgb(), "CMYK"))
@@ -129,7 +200,7 @@ def _(tmp: Path) -> Arguments:
 
 @damaged("RGBA TIFF", "scan.tif", "transparency")
 def _(tmp: Path) -> Arguments:
-    return predict(save(tmp / "scan.tif", slice_rgb(), "RGBA"))
+    return predict(save(tmp / "scan.tif", see_through(slice_rgb())))
 
 
 @damaged("CMYK TIFF", "scan.tif", "separated")
@@ -153,11 +224,9 @@ def _(tmp: Path) -> Arguments:
     return predict(tmp / "scan.tif")
 
 
-@damaged("NaN in a float TIFF", "scan.tif", "NaN")
+@damaged("nothing but NaN in a float TIFF", "scan.tif", "NaN", "all")
 def _(tmp: Path) -> Arguments:
-    pixels = slice_rgb()[..., 0].astype(np.float32)
-    pixels[3, 4] = np.nan
-    tifffile.imwrite(tmp / "scan.tif", pixels)
+    tifffile.imwrite(tmp / "scan.tif", np.full((32, 32), np.nan, np.float32))
     return predict(tmp / "scan.tif")
 
 
@@ -195,9 +264,9 @@ def _(tmp: Path) -> Arguments:
     return predict(_tiff_sized(tmp / "scan.tif", 4000, 4000))
 
 
-@damaged("a kind that nobody reads", "scan.bmp", ".bmp")
+@damaged("a kind that nobody reads", "scan.pcx", ".pcx")
 def _(tmp: Path) -> Arguments:
-    return predict(save(tmp / "scan.bmp", slice_rgb()))
+    return predict(save(tmp / "scan.pcx", slice_rgb()))
 
 
 # --- paths and folders ------------------------------------------------------------------------
