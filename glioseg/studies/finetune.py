@@ -93,7 +93,8 @@ def finetune(
     """Train on from a model, then compare the two on the same patients and record it in ``change.json``.
 
     Args:
-        data, recipe, out, start, patient_rule, layout, cache, hardware, echo: as :func:`glioseg.train` has them.
+        data, recipe, out, start, patient_rule, layout, cache, hardware, echo: as :func:`glioseg.train`
+            has them.
         options: further ones of :func:`glioseg.train`.
 
     Returns:
