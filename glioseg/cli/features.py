@@ -21,9 +21,9 @@ def features(
     ] = None,
 ) -> None:
     """Measure the shape of lesions, one row a patient. Says why where a value is not defined."""
-    from glioseg.measure.shape.table import find_masks, measure_all, sources_of
+    from glioseg.measure.shape.table import find_masks, labels_of_masks, measure_all, sources_of
 
-    table = measure_all(sources_of(find_masks(masks), scans))
+    table = measure_all(sources_of(find_masks(masks), scans, labels_of_masks(masks)))
     table.write_csv(out)
     for reason, count, names in table.reasons():
         typer.echo(f"not defined for {count} of {len(table.rows)}, {reason}: {', '.join(names)}")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,8 @@ def recognise(folder: Path) -> Recognised | None:
         faults += told[1]
     kind = "nnunet" if numbered else "decathlon"
     why = Phrase(f"layout.{kind}{'_without_json' if guessed else ''}", channels=Joined(names))
+    if guessed:
+        sources = [replace(source, note=f"{source.note}; {why}") for source in sources]
     return Recognised(why, sources, faults)
 
 
