@@ -11,11 +11,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from glioseg.errors import Fault, InputError
-from glioseg.io.layouts.found import Recognised, folders, read_json, volumes
+from glioseg.io.layouts.found import Recognised, folders, noted, read_json, volumes
 from glioseg.io.names import is_hidden, is_mask, is_volume, listed, stem_of
 from glioseg.io.source import Source
 from glioseg.scan import CHANNELS, lesion_of
@@ -96,18 +95,18 @@ def _scan(subject: Path, session: Path, masks: Sequence[Path]) -> Source | list[
         if name in candidates
     }
     truths = [mask for mask in (*own, *masks) if is_mask(mask) and _is_of(mask, subject, session)]
-    source = Source(id, "nifti", tuple(chosen.values()), tuple(chosen))
-    aside = [file.name for file in own if file not in chosen.values() and not is_mask(file)]
-    note = f"{source.described}; left aside: {listed(aside, 4)}" if aside else source.described
     best = _best(truths)
     of_lesion = bool(best) and _rating(best[0])[0]
-    return replace(
-        source,
-        note=note,
+    source = Source(
+        id,
+        "nifti",
+        tuple(chosen.values()),
+        tuple(chosen),
         truth=tuple(best),
         layout="bids",
         labels=lesion_of(_LESION_VALUES) if of_lesion else {},
     )
+    return noted(source, [file.name for file in own if file not in chosen.values() and not is_mask(file)])
 
 
 def _sequence(file: Path) -> str | None:

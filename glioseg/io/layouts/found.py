@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import natural_key
-from glioseg.io.names import is_hidden, is_volume
+from glioseg.io.names import is_hidden, is_volume, listed
 from glioseg.io.refuse import reading
 from glioseg.io.source import Source
 from glioseg.words import Phrase
@@ -71,3 +71,9 @@ def read_json(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InputError(Fault("layout.json", path, reason=error)) from error
     return found
+
+
+def noted(source: Source, aside: Sequence[str]) -> Source:
+    """A scan that says which file is what and, by name, what was left aside: names alone do not tell it."""
+    left = f"; left aside: {listed(aside, 4)}" if aside else ""
+    return replace(source, note=source.described + left)

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from glioseg.errors import Fault, InputError
-from glioseg.io.layouts.found import Recognised, folders, read_json, volumes
-from glioseg.io.names import listed, stem_of
+from glioseg.io.layouts.found import Recognised, folders, noted, read_json, volumes
+from glioseg.io.names import stem_of
 from glioseg.io.source import Source
 from glioseg.io.vocabulary import sequence_in
 from glioseg.scan import LESION, lesion_of
@@ -134,22 +134,17 @@ def _numbered_cases(
         lacking = [
             f"{case}_{number:04} ({names[number]})" for number in range(len(names)) if number not in channels
         ]
-        source = Source(case, "nifti", tuple(chosen.values()), tuple(chosen))
-        note = f"{source.described}; left aside: {listed(aside, 4)}" if aside else source.described
-        truth = (truths[case],) if case in truths else ()
-        sources.append(
-            Source(
-                case,
-                "nifti",
-                source.files,
-                source.sequences,
-                note=note,
-                truth=truth,
-                layout="nnunet",
-                labels=labels,
-                lacks=tuple(lacking),
-            )
+        source = Source(
+            case,
+            "nifti",
+            tuple(chosen.values()),
+            tuple(chosen),
+            truth=(truths[case],) if case in truths else (),
+            layout="nnunet",
+            labels=labels,
+            lacks=tuple(lacking),
         )
+        sources.append(noted(source, aside))
     return sources, faults
 
 
