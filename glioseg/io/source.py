@@ -30,6 +30,9 @@ class Source:
             ``sequences`` are named otherwise, else one.
         sequences: which sequence each file holds, where the names of the files or DICOM headers say so.
         slice_numbers: number of each slice, for ``slices``.
+        layout: the layout of the data set that it belongs to, where that says more than names of files.
+        labels: what each value of its mask counts as, where the layout says so; ``""`` is background.
+        lacks: files that its layout promises and that are not there.
         note: what was taken for what and what was left aside, where the names of the files do not say it.
         series: of ``dicom``, all series of the study, each with what it was taken for.
         truth: the mask that was found beside it: for ``slices`` one file a slice, ``None`` where there is
@@ -37,9 +40,6 @@ class Source:
         strays: masks beside it that belong to none of its slices.
         channels: of a volume, what lies along its fourth axis, where that is known; see
             :func:`glioseg.io.nifti.read`.
-        layout: the layout of the data set that it belongs to, where that says more than names of files.
-        labels: what each value of its mask counts as, where the layout says so; ``""`` is background.
-        lacks: files that its layout promises and that are not there.
         chosen: of ``dicom``, the series of each sequence with their headers, so that no header is read twice.
     """
 
@@ -48,14 +48,14 @@ class Source:
     files: tuple[Path, ...]
     sequences: tuple[str, ...] = ()
     slice_numbers: tuple[int, ...] = ()
+    layout: str = ""
+    labels: Mapping[int, str] = field(default_factory=dict)
+    lacks: tuple[str, ...] = ()
     note: str = ""
     series: tuple[FoundSeries, ...] = ()
     truth: tuple[Path | None, ...] = ()
     strays: tuple[Path, ...] = ()
     channels: tuple[str, ...] = ()
-    layout: str = ""
-    labels: Mapping[int, str] = field(default_factory=dict)
-    lacks: tuple[str, ...] = ()
     chosen: Mapping[str, Series] = field(default_factory=dict, repr=False, compare=False)
 
     @property
