@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from glioseg.cli.labelled import LayoutOption
+from glioseg.cli.labelled import LayoutOption, labels_in
 
 
 def evaluate(
@@ -39,8 +39,12 @@ def evaluate(
         str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
     ] = None,
     layout: LayoutOption = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Values of the masks that are lesion, such as lesion=1,2,4.")
+    ] = None,
 ) -> None:
     """Score a model on labelled scans. DSC per patient with its protocol, plots, outlines, GIFs."""
+    from glioseg.dataset.case import with_lesion_values
     from glioseg.dataset.find import find_cases
     from glioseg.environment import command_line
     from glioseg.evaluation.evaluate import choose_patients, picked_by
@@ -48,7 +52,8 @@ def evaluate(
     from glioseg.model.predictor import load_model
 
     predictor = load_model(model, flips, threads, fast=fast, best=best)
-    cases = choose_patients(find_cases(data, patient_rule, layout=layout), patients, predictor.description)
+    found = with_lesion_values(find_cases(data, patient_rule, layout=layout), labels_in(labels))
+    cases = choose_patients(found, patients, predictor.description)
     folder = out
     if folder is None:
         folder = (

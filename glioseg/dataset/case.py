@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from glioseg.errors import Fault
 from glioseg.io.source import Source
+from glioseg.recipe import Labels
 from glioseg.scan import LESION, Scan, Segmentation
 
 _TCGA = re.compile(r"TCGA_(?P<site>[A-Z0-9]{2})_[A-Z0-9]{4}(_\d{8})?")
@@ -95,6 +96,13 @@ def read_case(case: Case, labels: Mapping[int, str] | None = LESION) -> tuple[Sc
     """
     scan = case.source.read()
     return scan, case.source.read_truth(scan, labels)
+
+
+def with_lesion_values(cases: Sequence[Case], labels: Labels) -> list[Case]:
+    """The cases, with what a person says of the values in their masks that are lesion, if it was said."""
+    if not labels.lesion:
+        return list(cases)
+    return [replace(case, source=replace(case.source, labels=labels.stored)) for case in cases]
 
 
 def site_of(id: str) -> str | None:

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from support.layouts_kit import AFFINE, LAYOUTS, Layout, Piece, kaggle, pieces, write
 
+from glioseg.cli.labelled import labels_in
 from glioseg.dataset import find_cases, read_case
+from glioseg.dataset.case import with_lesion_values
 from glioseg.dataset.check import check
 from glioseg.dataset.find import survey
 from glioseg.errors import InputError
@@ -107,6 +109,13 @@ def test_values_can_be_merged(patients: list[Piece], tmp_path: Path) -> None:
     assert whole.faults == ()
     assert whole.lesion_voxels == sum(int(piece.mask.sum()) for piece in patients)
     assert len(check(tmp_path, labels=Labels(lesion=(1, 2))).faults) == 3
+    said = with_lesion_values(find_cases(tmp_path), labels_in("lesion=1,2,3"))
+    for case, piece in zip(said, patients, strict=True):
+        _, truth = read_case(case)
+        assert truth is not None
+        np.testing.assert_array_equal(truth.mask, piece.mask > 0)
+    with pytest.raises(InputError, match="lesion=1,2,4"):
+        labels_in("lesion=tumour")
     classes = check(tmp_path, labels=Labels(values=(1, 2, 3)))
     assert classes.faults == ()
     assert whole.lesion_voxels == classes.lesion_voxels
@@ -169,3 +178,24 @@ def test_test_images_without_masks_are_left_aside(patients: list[Piece], tmp_pat
     assert len(find_scans([tmp_path])[0]) == 3
     (alone,) = find_scans([tmp_path / "imagesTs"])[0]
     assert (alone.id, alone.sequences) == ("p003", ("flair",))
+
+
+def test_nothing_can_be_trained_on_masks_that_are_empty(patients: list[Piece], tmp_path: Path) -> None:
+    """And check says so, as it says where nearly everything is lesion."""
+    empty = [Piece(piece.id, piece.voxels, np.zeros_like(piece.mask)) for piece in patients]
+    kaggle(tmp_path / "empty", empty)
+    assert any("no mask holds any lesion" in note for note in check(tmp_path / "empty").notes)
+    inverted = [Piece(piece.id, piece.voxels, 1 - piece.mask) for piece in patients]
+    kaggle(tmp_path / "inverted", inverted)
+    notes = check(tmp_path / "inverted").notes
+    assert sum("is the mask inverted?" in note for note in notes) == 3
+    pytest.importorskip("pytorch_lightning")
+    from glioseg.recipe import load_recipe
+    from glioseg.training.train import Hardware, train
+
+    recipe = load_recipe("default", ["prepare.size=32", "network.arguments.pretrained=none"])
+    with pytest.raises(InputError, match="empty masks alone"):
+        train(
+            tmp_path / "empty", recipe, tmp_path / "run", cache=tmp_path / "cache", hardware=Hardware("cpu")
+        )
+    assert not (tmp_path / "run").exists()
