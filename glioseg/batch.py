@@ -25,7 +25,8 @@ from glioseg.io.save import write_both
 from glioseg.measure.size import largest_diameter
 from glioseg.model.predictor import Predictor
 from glioseg.prediction import Prediction
-from glioseg.results.folder import ResultsFolder
+from glioseg.results.bids import start_derivatives, write_derivative, write_participants
+from glioseg.results.folder import BESIDE_BIDS, ResultsFolder
 from glioseg.results.record import ScanResult, origin_of, write_summary
 from glioseg.scan import Scan
 from glioseg.unexpected import faults_of
@@ -48,12 +49,15 @@ class Outputs:
         gif: one animation for each scan.
         probability: the probability map.
         anonymise: masks name no patient; only DICOM could.
+        bids: BIDS derivatives, see :mod:`glioseg.results.bids`, with the probability map; the rest stands in
+            their folder ``code``.
     """
 
     outlines: bool = True
     gif: bool = True
     probability: bool = False
     anonymise: bool = False
+    bids: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,8 @@ def predict_many(
     Several processes may do so in one folder at a time, with the same settings: each scan is done by one.
 
     Args:
-        sources: from :func:`glioseg.io.find.find_scans`.
+        sources: from :func:`glioseg.io.find.find_scans`; for BIDS with names from
+            :func:`glioseg.results.bids.named_as_bids`.
         out: folder for everything; what is finished in it is not done again.
         predictor: network.
         outputs: which pictures and files.
@@ -115,7 +120,10 @@ def predict_many(
         "threshold": predictor.description.postprocess.threshold,
         **asdict(outputs),
     }
-    with ResultsFolder(out, json.loads(json.dumps(made_with))) as folder:
+    own = BESIDE_BIDS if outputs.bids else ""
+    with ResultsFolder(out, json.loads(json.dumps(made_with)), own) as folder:
+        if outputs.bids:
+            start_derivatives(folder.path, sources)
         work = _Work(folder, predictor, outputs, progress, tell_fault)
         work.do([folder.named(source) for source in sources])
         incomplete = work.conclude({**(manifest or {}), **facts})
@@ -170,7 +178,8 @@ class _Work:
         first = [result.id for result in self.results if result is not None]
         facts = {**facts, "faults": [str(fault) for fault in self.faults]}
         try:
-            incomplete = self.folder.conclude(first, facts)
+            also = write_participants if self.outputs.bids else None
+            incomplete = self.folder.conclude(first, facts, also)
         except Exception as error:  # what a library or the system may raise is told like everything else
             self._failed(faults_of(error, self.folder.path))
             return []
@@ -263,8 +272,6 @@ class _Work:
         return source
 
     def _write(self, source: Source, scan: Scan, prediction: Prediction, seconds: float) -> ScanResult:
-        from glioseg.draw import draw_gif, draw_slices
-
         mask = prediction.segmentation
         diameter, unit = largest_diameter(mask)
         volume = mask.volume_mm3
@@ -291,14 +298,23 @@ class _Work:
             content=self.folder.content(source),
         )
         with self.folder.stage() as stage:
-            write_both(mask, stage / "masks", source.id, anonymise=self.outputs.anonymise)
-            if self.outputs.outlines:
-                draw_slices(scan, mask, None, stage / "outlines" / source.id)
-            if self.outputs.gif:
-                draw_gif(scan, mask, None, stage / "gifs" / f"{source.id}.gif")
-            if self.outputs.probability:
-                _write_probability(source.id, prediction, stage / "probability")
+            if self.outputs.bids:
+                write_derivative(stage, source, prediction, result, self.folder.made_with)
+                self._draw(scan, prediction, stage / BESIDE_BIDS, source.id)
+            else:
+                write_both(mask, stage / "masks", source.id, anonymise=self.outputs.anonymise)
+                if self.outputs.probability:
+                    _write_probability(source.id, prediction, stage / "probability")
+                self._draw(scan, prediction, stage, source.id)
             return self.folder.store(stage, result)
+
+    def _draw(self, scan: Scan, prediction: Prediction, folder: Path, id: str) -> None:
+        from glioseg.draw import draw_gif, draw_slices
+
+        if self.outputs.outlines:
+            draw_slices(scan, prediction.segmentation, None, folder / "outlines" / id)
+        if self.outputs.gif:
+            draw_gif(scan, prediction.segmentation, None, folder / "gifs" / f"{id}.gif")
 
     def _collect(self, writing: Sequence[tuple[int, Future[ScanResult]]]) -> None:
         for number, future in writing:

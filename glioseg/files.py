@@ -23,6 +23,8 @@ PART = ".part-"
 """How the names of files and folders begin that are being written."""
 
 _synced_later: ContextVar[bool] = ContextVar("_synced_later", default=False)
+_tidied: set[Path] = set()
+"""Folders that this process has looked through for what others left half-written."""
 
 
 def natural_key(name: str | Path) -> list[tuple[int, int | str]]:
@@ -82,12 +84,14 @@ def written_whole(path: Path) -> Iterator[Path]:
     choose the format by it. On any error the temporary file is removed and the
     target stays as it was. When the block has ended the file is on the disk, also after a power cut, unless
     :func:`synced_later`; and it may be read by whom the user's umask says, whatever the writer chose.
+    The first file that a process writes into a folder removes what killed processes left half-written there.
 
     Raises:
         InputError: the disk is full, the folder read-only, and the like.
     """
     path = Path(path)
     make_folder(path.parent)
+    _tidy(path.parent)
     try:
         part = path.parent / owned_name(PART, "".join(path.suffixes[-2:]))
         with part.open("xb") as handle:
@@ -117,13 +121,14 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
 
     When another process has made ``path`` meanwhile, its folder is kept and
     ours is dropped, so two processes may start at once. When the block has ended the folder and all that is
-    in it are on the disk.
+    in it are on the disk. What killed processes left half-written beside it is removed first.
 
     Raises:
         InputError: the disk is full, the folder above read-only, and the like.
     """
     path = Path(path)
     make_folder(path.parent)
+    sweep(path.parent)
     part = path.parent / owned_name(PART)
     try:
         part.mkdir()
@@ -207,6 +212,17 @@ def private_folder(prefix: str) -> Path:
     return folder
 
 
+def _tidy(folder: Path) -> None:
+    """Remove half-written files of killed processes, once in a process. Folders may hold more than that."""
+    if folder in _tidied:
+        return
+    _tidied.add(folder)
+    for path in remains(folder):
+        if path.is_file() or path.is_symlink():
+            with suppress(OSError):
+                path.unlink()
+
+
 def sweep(folder: Path, prefix: str = PART, ended: Collection[str] = ()) -> list[Path]:
     """Remove what processes that have ended left behind in a folder; what others are writing stays.
 
@@ -226,6 +242,20 @@ def sweep(folder: Path, prefix: str = PART, ended: Collection[str] = ()) -> list
             with suppress(OSError):
                 path.unlink()
         removed.append(path)
+    return removed
+
+
+def sweep_all(folder: Path) -> list[Path]:
+    """:func:`sweep` a folder and all those below it that a person can see.
+
+    Returns:
+        What was removed.
+    """
+    removed = sweep(folder)
+    for place, folders, _ in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in folders:
+            removed += sweep(Path(place, name))
     return removed
 
 

@@ -333,6 +333,9 @@ class Segmentation:
             raise ValueError(f"a segmentation of {self.voxels.shape} on a grid of {self.grid.shape}")
         if any(not 1 <= value <= 255 for value in self.labels):
             raise ValueError(f"labels are numbers from 1 to 255, not {sorted(self.labels)}")
+        count = len(self.labels)
+        if set(self.labels) == set(range(1, count + 1)) and self.voxels.max(initial=0) <= count:
+            return  # the largest tells at once that all are known
         known = np.zeros(256, dtype=bool)
         known[[0, *self.labels]] = True
         if not known[self.voxels].all():

@@ -10,9 +10,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.known_models import known_model
 
-from glioseg.files import PART, owned_name, owner_of_name, private_folder, sweep, write_text, written_whole
+from glioseg.files import (
+    PART,
+    folder_written_whole,
+    owned_name,
+    owner_of_name,
+    private_folder,
+    sweep,
+    sweep_all,
+    write_text,
+    written_whole,
+)
 from glioseg.owner import Owner, owner_of, this_process
+from glioseg.samples import SAMPLES
 
 
 def gone_process() -> Owner:
@@ -77,6 +89,65 @@ def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_holds_nothing_to_remove(tmp_path: Path) -> None:
     assert sweep(tmp_path / "not there") == []
+
+
+def left_behind(folder: Path) -> list[Path]:
+    """Half-written files of a process that has ended, in a folder and in two below it."""
+    gone = gone_process()
+    left = [folder / name / named(gone, ".tif") for name in ("", "masks", "masks/a")]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    return left
+
+
+def test_folders_below_are_swept_too_if_asked_for(tmp_path: Path) -> None:
+    left = left_behind(tmp_path)
+    assert sweep_all(tmp_path) == left
+    assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == []
+
+
+def test_the_first_file_that_is_written_into_a_folder_removes_what_was_left_there(tmp_path: Path) -> None:
+    left = left_behind(tmp_path)
+    folder = tmp_path / named(gone_process())  # may hold a scan that has to be taken back first
+    folder.mkdir()
+    write_text(tmp_path / "masks" / "mask.txt", "whole")
+    assert [path.exists() for path in left] == [True, False, True]
+    write_text(tmp_path / "summary.csv", "whole")
+    assert [path.exists() for path in left] == [False, False, True]
+    assert folder.is_dir()
+    with folder_written_whole(tmp_path / "b"):
+        pass
+    assert not folder.exists()
+
+
+def test_an_evaluation_and_the_cache_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from glioseg.dataset.cache import prepare_cases
+    from glioseg.evaluation import evaluate as evaluation
+    from glioseg.recipe import PrepareChoice
+
+    left = left_behind(tmp_path / "evaluation")
+    record = write_text(tmp_path / "evaluation" / "metrics.json", "{}")
+    model = known_model(tmp_path / "model.onnx")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for instant in ("_truth", "_write_case"):
+        with monkeypatch.context() as patch:
+            patch.setattr(evaluation, instant, killed)
+            with pytest.raises(KeyboardInterrupt):
+                evaluation.evaluate(model, SAMPLES, tmp_path / "evaluation")
+        assert not any(path.exists() for path in left)
+        # What was known stays until there are other masks.
+        assert record.exists() == (instant == "_truth")
+
+    cache = tmp_path / "cache"
+    for place in ("content", "prepared/another"):
+        (cache / place / named(gone_process())).mkdir(parents=True)
+        (cache / place / named(gone_process(), ".txt")).touch()
+    prepare_cases([], PrepareChoice(name="head", size=32), cache)
+    assert list(cache.rglob(f"{PART}*")) == []
 
 
 def test_a_killed_process_is_gone_before_its_parent_has_asked_after_it(tmp_path: Path) -> None:

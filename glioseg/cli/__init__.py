@@ -19,16 +19,18 @@ from glioseg.cli.radiogenomics import radiogenomics
 from glioseg.cli.recipes import models, recipes
 from glioseg.cli.report import report
 from glioseg.cli.serve import serve
+from glioseg.cli.streams import Output
 from glioseg.cli.study import study
 from glioseg.cli.train import train
 from glioseg.errors import GliosegError, InputError
 from glioseg.unexpected import exit_code, faults_of
 
+EXIT_CODES = "Exit codes: 0 done, 1 something failed, 2 wrong usage or bad input."
 app = typer.Typer(
     name="glioseg",
     help="Find lesions in brain MRI: segment scans, train networks, measure them. Not for clinical use.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich's panels make help take three times as long
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -52,7 +54,7 @@ VERBS = (
     models,
 )
 for verb in VERBS:
-    app.command()(verb)
+    app.command(epilog=EXIT_CODES)(verb)
 
 
 @app.callback(invoke_without_command=True)
@@ -70,16 +72,21 @@ def main() -> None:
         # A console that cannot show a patient's name shows a substitute instead of failing.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    output = Output("--json" in sys.argv)
     try:
         app()
     except GliosegError as error:
         typer.echo(f"error: {error}", err=True)
-        code = exit_code(error.faults) if isinstance(error, InputError) else error.exit_code
+        code = error.exit_code
+        if isinstance(error, InputError):
+            code = exit_code(error.faults)
+            for fault in error.faults:
+                output.record_fault(fault)
         raise SystemExit(code) from None
     except Exception as error:  # the last net: whatever nobody foresaw is one line too
         faults = faults_of(error, command_name())
         for fault in faults:
-            typer.echo(f"error: {fault}", err=True)
+            output.tell(fault)
         raise SystemExit(exit_code(faults)) from None
 
 

@@ -8,10 +8,14 @@ from typing import Annotated
 import typer
 
 from glioseg.cli.labelled import LayoutOption, labels_in
+from glioseg.cli.streams import AsJson, Output, path_given
+
+if TYPE_CHECKING:
+    from glioseg.dataset.check import Census
 
 
 def check(
-    data: Annotated[Path, typer.Argument(help="Folder of labelled scans.")],
+    data: Annotated[Path, typer.Argument(help="Folder of labelled scans, or - (named by standard input).")],
     patient_rule: Annotated[
         str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
     ] = None,
@@ -20,6 +24,7 @@ def check(
         typer.Option(help="Values of masks: lesion=1,2,4 for those that are lesion; 1,2,3 for classes."),
     ] = None,
     layout: LayoutOption = None,
+    as_json: AsJson = False,
 ) -> None:
     """List all faults of a data set with their cure; count it.
 
@@ -28,9 +33,40 @@ def check(
     from glioseg.dataset.check import check as check_data
     from glioseg.errors import shared
 
-    census = check_data(data, patient_rule, labels=labels_in(labels), layout=layout)
-    typer.echo(census.summary())
+    output = Output(as_json)
+    census = check_data(path_given(data), patient_rule, labels=labels_in(labels), layout=layout)
+    output.say(census.summary())
+    _record(census, output)
     for fault in shared(census.faults):
         typer.echo(f"error: {fault}", err=True)
     if census.faults:
         raise typer.Exit(2)
+
+
+def _record(census: Census, output: Output) -> None:
+    """A record a scan, one a fault and, last, one of the data set."""
+    for case in census.cases:
+        facts = {
+            "id": case.id,
+            "source": case.source.place,
+            "format": case.source.format,
+            "files": len(case.source.files),
+            "missing": [name for name, ids in census.missing.items() if case.id in ids],
+            "without_lesion": case.id in census.without_lesion,
+        }
+        output.record("scan", facts)
+    for fault in census.faults:
+        output.record_fault(fault)
+    counts = (
+        "folder",
+        "layout",
+        "why",
+        "patients",
+        "slices",
+        "lesion_slices",
+        "lesion_voxels",
+        "sites",
+        "kinds",
+    )
+    facts = {name: getattr(census, name) for name in counts}
+    output.record("data", {**facts, "notes": census.notes, "faults": len(census.faults)})

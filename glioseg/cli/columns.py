@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import textwrap
+import unicodedata
 from collections.abc import Sequence
 
 GAP = "  "
@@ -20,19 +21,26 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     A first cell that is too long stands on a line of its own, its numbers under it. Where the other columns
     do not fit beside each other, each cell stands on a line with its title.
     """
-    numbers = [max(len(title), *(len(row[place]) for row in rows)) for place, title in enumerate(titles)][1:]
-    taken = sum(numbers) + len(GAP) * len(numbers)
-    first = min(max(len(titles[0]), *(len(row[0]) for row in rows)), width() - taken)
-    if first < len(titles[0]):
+    numbers = [
+        max(_cells(title), *(_cells(row[place]) for row in rows)) for place, title in enumerate(titles)
+    ]
+    taken = sum(numbers[1:]) + len(GAP) * len(numbers[1:])
+    first = min(numbers[0], width() - taken)
+    if first < _cells(titles[0]):
         return "\n".join(_listed(titles, row) for row in rows) + "\n"
 
     def line(cells: Sequence[str]) -> str:
-        begun, own = ("", cells[0]) if len(cells[0]) <= first else (f"{cells[0]}\n", "")
-        rest = (cell.rjust(size) for cell, size in zip(cells[1:], numbers, strict=True))
-        return begun + GAP.join((own.ljust(first), *rest)).rstrip()
+        begun, own = ("", cells[0]) if _cells(cells[0]) <= first else (f"{cells[0]}\n", "")
+        rest = (" " * (size - _cells(cell)) + cell for cell, size in zip(cells[1:], numbers[1:], strict=True))
+        return begun + GAP.join((own + " " * (first - _cells(own)), *rest)).rstrip()
 
     rule = "-" * (first + taken)
     return "\n".join((line(titles), rule, *map(line, rows))) + "\n"
+
+
+def _cells(text: str) -> int:
+    """Columns that a text takes in a terminal: Chinese characters take two."""
+    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
 
 
 def _listed(titles: Sequence[str], row: Sequence[str]) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from glioseg.cli.workers import Language
 
 if TYPE_CHECKING:
     from glioseg.runs.compare import Overview
@@ -28,6 +31,7 @@ def compare(
     ] = "reference",
     every: Annotated[bool, typer.Option("--all-pairs", help="Compare every pair.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the timing.")] = None,
+    language: Language = "en",
 ) -> None:
     """Compare runs: scores, cost, differences beyond noise."""
     from glioseg.cli.train import require_train
@@ -37,34 +41,45 @@ def compare(
     if protocol not in ("own", "reference"):
         raise InputError(Fault("cli.protocol", "--protocol", protocol=protocol))
     from glioseg.cli.columns import paragraph, table
-    from glioseg.evaluation.cost import measure_cost
+    from glioseg.evaluation.cost import architecture, measure_costs
+    from glioseg.report import check_language
     from glioseg.runs.compare import overview
-    from glioseg.runs.folder import RunFolder
+    from glioseg.words import sentence
+
+    check_language(language)
 
     kind: ProtocolName = "own" if protocol == "own" else "reference"
     found = overview(runs, kind, every)
     lines: list[dict[str, Any]] = []
+    costs = measure_costs([row.recipe for row in found.rows], threads)
     for row in found.rows:
-        cost = measure_cost(row.recipe, RunFolder(row.runs[0].path).model, threads)
+        cost = costs[architecture(row.recipe)]
         more = {"parameters": cost.parameters, "gmacs": cost.gmacs, "seconds_per_slice": cost.seconds}
         lines.append({**found.facts(row), **more, "threads": cost.threads})
-    typer.echo(table(SCORES, [_scores(line) for line in lines]))
-    typer.echo(table(COSTS, [_cost(line) for line in lines]))
-    for text in _differences(found):
+    one = sentence("sentences", "compare.one_seed", language)
+    typer.echo(table(_titles(SCORES, language), [_scores(line, one) for line in lines]))
+    typer.echo(table(_titles(COSTS, language), [_cost(line) for line in lines]))
+    for text in _differences(found, language):
         typer.echo(text)
-    typer.echo(f"\n{paragraph(found.scores(found.rows[0]).protocol.describe())}\n")
-    typer.echo("\n\n".join(paragraph(one.sentence) for one in found.comparisons))
+    typer.echo(f"\n{paragraph(found.scores(found.rows[0]).protocol.describe().text(language))}\n")
+    typer.echo("\n\n".join(paragraph(one.text(language)) for one in found.comparisons))
     if out is not None:
-        _write(out, found, lines)
+        _write(out, found, lines, language)
         written = "table.csv, comparison.json, curves.png, patients.png, patients.csv"
-        typer.echo(f"\nWritten to {out}: {written}")
+        typer.echo("\n" + sentence("sentences", "compare.written", language, out=out, files=written))
 
 
-SCORES = ("experiment", "runs", "best val", "epoch", "DSC (95 % interval)", "seeds")
-COSTS = ("experiment", "parameters", "GMAC", "ms a slice")
+SCORES = ("row", "runs", "best", "epoch", "dsc", "seeds")
+COSTS = ("row", "parameters", "gmac", "seconds")
 
 
-def _scores(line: dict[str, Any]) -> list[str]:
+def _titles(keys: Sequence[str], language: str) -> list[str]:
+    from glioseg.words import sentence
+
+    return [sentence("sentences", f"compare.column.{key}", language) for key in keys]
+
+
+def _scores(line: dict[str, Any], one: str) -> list[str]:
     several = line["runs"] > 1
     return [
         line["experiment"],
@@ -72,7 +87,7 @@ def _scores(line: dict[str, Any]) -> list[str]:
         "" if line["best_val_dsc"] is None else f"{line['best_val_dsc']:.4f}",
         str(line["epoch"] or ""),
         f"{line['dsc_mean']:.3f} ({line['dsc_low']:.3f}-{line['dsc_high']:.3f})",
-        f"{line['seed_lowest']:.3f}-{line['seed_highest']:.3f}" if several else "one",
+        f"{line['seed_lowest']:.3f}-{line['seed_highest']:.3f}" if several else one,
     ]
 
 
@@ -86,7 +101,7 @@ def _cost(line: dict[str, Any]) -> list[str]:
     ]
 
 
-def _differences(found: Overview) -> list[str]:
+def _differences(found: Overview, language: str) -> list[str]:
     """Which runs each experiment is, and what its settings are that the first one's are not."""
     from glioseg.cli.columns import paragraph
     from glioseg.runs.rows import differences
@@ -98,27 +113,35 @@ def _differences(found: Overview) -> list[str]:
         folders = ", ".join(run.path.as_posix() for run in row.runs)
         said.append(paragraph(f"{row.name}: {folders}"))
         if row is base:
-            said.append("  " + sentence("sentences", "compare.is_baseline"))
+            said.append("  " + sentence("sentences", "compare.is_baseline", language))
             continue
         changed = differences(row.recipe, base.recipe)
         lines = [
-            sentence("sentences", "compare.setting", setting=name, value=_value(own), base=_value(other))
+            sentence(
+                "sentences",
+                "compare.setting",
+                language,
+                setting=name,
+                value=_value(own, language),
+                base=_value(other, language),
+            )
             for name, own, other in changed
-        ] or [sentence("sentences", "compare.no_setting")]
+        ] or [sentence("sentences", "compare.no_setting", language)]
         said += [paragraph(line, "  ") for line in lines]
     return said
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, language: str) -> str:
     from glioseg.words import sentence
 
-    return sentence("sentences", "compare.not_set") if value is None else str(value)
+    return sentence("sentences", "compare.not_set", language) if value is None else str(value)
 
 
-def _write(out: Path, found: Overview, lines: list[dict[str, Any]]) -> None:
-    from glioseg.draw import patients_plot
-    from glioseg.draw.curves import run_curves_plot
+def _write(out: Path, found: Overview, lines: list[dict[str, Any]], language: str) -> None:
+    from glioseg.draw import chinese_font, patients_plot, run_curves_plot
+    from glioseg.draw.curves import CURVES
     from glioseg.files import make_folder, write_json, write_text
+    from glioseg.words import sentence
 
     make_folder(out)
     scores = {row.name: found.scores(row) for row in found.rows}
@@ -139,8 +162,12 @@ def _write(out: Path, found: Overview, lines: list[dict[str, Any]]) -> None:
         "comparisons": [one.to_dict() for one in found.comparisons],
     }
     write_json(out / "comparison.json", content)
-    patients_plot(scores, out / "patients.png")
-    run_curves_plot({row.name: [run.curves for run in row.runs] for row in found.rows}, out / "curves.png")
+    font = chinese_font() if language == "zh" else None
+    drawn = language if font else "en"
+    labels = {column: sentence("sentences", f"report.curve.{column}", drawn) for column in CURVES}
+    curves = {row.name: [run.curves for run in row.runs] for row in found.rows}
+    patients_plot(scores, out / "patients.png", font=font)
+    run_curves_plot(curves, out / "curves.png", labels, font)
 
 
 def _as_csv(lines: list[dict[str, Any]]) -> str:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glioseg.cli.labelled import LayoutOption, labels_in
+from glioseg.cli.streams import AsJson, Output, path_given
+
+if TYPE_CHECKING:
+    from glioseg.runs.record import Evaluation
 
 
 def evaluate(
     model: Annotated[str, typer.Argument(help="Run folder, .onnx file, or name of a model that ships.")],
-    data: Annotated[Path, typer.Argument(help="Folder of labelled scans.")],
+    data: Annotated[Path, typer.Argument(help="Folder of labelled scans, or - (named by standard input).")],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Default: RUN/evaluation, or evaluation-<model>.")
     ] = None,
@@ -42,6 +46,7 @@ def evaluate(
     labels: Annotated[
         str | None, typer.Option(help="Values of the masks that are lesion, such as lesion=1,2,4.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Score a model on labelled scans. DSC per patient with its protocol, plots, outlines, GIFs."""
     from glioseg.dataset.case import with_lesion_values
@@ -51,8 +56,9 @@ def evaluate(
     from glioseg.evaluation.evaluate import evaluate as run_evaluation
     from glioseg.model.predictor import load_model
 
+    output = Output(as_json)
     predictor = load_model(model, flips, threads, fast=fast, best=best)
-    found = with_lesion_values(find_cases(data, patient_rule, layout=layout), labels_in(labels))
+    found = with_lesion_values(find_cases(path_given(data), patient_rule, layout=layout), labels_in(labels))
     cases = choose_patients(found, patients, predictor.description)
     folder = out
     if folder is None:
@@ -68,15 +74,34 @@ def evaluate(
         flair_alone=flair_alone,
         pictures=pictures,
         gif_seconds=gif_duration / 1000,
-        progress=lambda patient, score: typer.echo(f"{patient}  DSC {score:.4f}"),
+        progress=lambda patient, score: output.say(f"{patient}  DSC {score:.4f}"),
     )
     own, reference = result.own["dice"], result.reference
-    typer.echo(f"\nown grid            {own.summary()}")
-    typer.echo(f"reference protocol  {reference.summary()}")
+    _record(result, folder, output)
+    output.say(f"\nown grid            {own.summary()}")
+    output.say(f"reference protocol  {reference.summary()}")
     for title, scores in result.classes.items():
-        typer.echo(f"{title:<18}  {scores.summary()}")
-    typer.echo(f"lesion-free slices with a false positive: {100 * result.false_positive_rate:.1f} %")
-    typer.echo(f"\n{own.protocol.describe()}\n{reference.protocol.describe()}")
-    typer.echo(
+        output.say(f"{title:<18}  {scores.summary()}")
+    output.say(f"lesion-free slices with a false positive: {100 * result.false_positive_rate:.1f} %")
+    output.say(f"\n{own.protocol.describe()}\n{reference.protocol.describe()}")
+    output.say(
         f"\nWritten to {folder}: metrics.csv, metrics.json, dsc.png, masks{', pictures' if pictures else ''}"
     )
+
+
+def _record(result: Evaluation, folder: Path, output: Output) -> None:
+    """A record a scan and, last, one of all: statistics with their protocols, without the values."""
+    for patient, (hits, free) in result.false_positive_slices.items():
+        facts = {
+            "id": patient,
+            **{name: scores.values[patient] for name, scores in result.columns.items()},
+            "expected_dice": result.expected_dice.get(patient),
+            "false_positive_slices": hits,
+            "lesion_free_slices": free,
+        }
+        output.record("scan", facts)
+    scores = {name: each.to_dict() for name, each in result.columns.items()}
+    for each in scores.values():
+        del each["values"]
+    rate = result.false_positive_rate
+    output.record("evaluation", {"folder": folder, "false_positive_slices_rate": rate, "scores": scores})

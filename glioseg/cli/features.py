@@ -7,24 +7,34 @@ from typing import Annotated
 
 import typer
 
+from glioseg.cli.streams import AsJson, Output, path_given
+
 
 def features(
     masks: Annotated[
         Path,
         typer.Argument(
-            help="Masks: a folder of <id>/<slice>_mask.tif or <id>_mask.nii.gz, a file, or a run."
+            help="Masks: a folder of <id>/<slice>_mask.tif or <id>_mask.nii.gz, a file, a run, or -."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The table to write.")] = Path("features.csv"),
     scans: Annotated[
         Path | None, typer.Option(help="Folder of labelled scans, for FLAIR intensities and the side.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Measure the shape of lesions, one row a patient. Says why where a value is not defined."""
     from glioseg.measure.shape.table import find_masks, labels_of_masks, measure_all, sources_of
+    from glioseg.measure.values import NotDefined
 
-    table = measure_all(sources_of(find_masks(masks), scans, labels_of_masks(masks)))
+    output = Output(as_json)
+    source = path_given(masks)
+    table = measure_all(sources_of(find_masks(source), scans, labels_of_masks(source)))
     table.write_csv(out)
     for reason, count, names in table.reasons():
-        typer.echo(f"not defined for {count} of {len(table.rows)}, {reason}: {', '.join(names)}")
-    typer.echo(f"Written to {out}: {len(table.rows)} patients")
+        output.say(f"not defined for {count} of {len(table.rows)}, {reason}: {', '.join(names)}")
+    for patient, row in table.rows.items():
+        values = {name: value for name, value in row.items() if not isinstance(value, NotDefined)}
+        missing = {name: value.reason for name, value in row.items() if isinstance(value, NotDefined)}
+        output.record("scan", {"id": patient, **dict.fromkeys(row), **values, "not_defined": missing})
+    output.say(f"Written to {out}: {len(table.rows)} patients")

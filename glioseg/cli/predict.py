@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from glioseg.cli.streams import AsJson, Output, paths_given
 
 if TYPE_CHECKING:
     from glioseg.batch import ScanResult
@@ -13,9 +18,19 @@ if TYPE_CHECKING:
     from glioseg.io.source import Source
 
 
+class BidsLevel(str, Enum):
+    """The two levels that applications for BIDS have."""
+
+    PARTICIPANT = "participant"
+    GROUP = "group"
+
+
 def predict(
     scans: Annotated[
-        list[Path] | None, typer.Argument(help="Scans or folders of scans: TIFF, PNG, JPEG, NIfTI, DICOM.")
+        list[Path] | None,
+        typer.Argument(
+            help="Scans or folders of scans: TIFF, PNG, JPEG, NIfTI, DICOM; - reads paths from input."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for masks and pictures.")] = Path(
         "glioseg-out"
@@ -51,60 +66,100 @@ def predict(
     outlines: Annotated[bool, typer.Option(help="Draw one PNG for each slice.")] = True,
     gif: Annotated[bool, typer.Option(help="Draw one GIF for each scan.")] = True,
     probability: Annotated[bool, typer.Option("--probability", help="Keep probability maps (.npy).")] = False,
+    bids: Annotated[
+        bool, typer.Option("--bids", help="Write BIDS derivatives, with the names of the scans in BIDS.")
+    ] = False,
+    participant_label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LABEL", help="BIDS: only this participant, or these: 01,02."),
+    ] = None,
+    level: Annotated[
+        BidsLevel, typer.Option(help="BIDS: group writes participants.tsv alone, from what is finished.")
+    ] = BidsLevel.PARTICIPANT,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Segment scans: masks, outlines, GIFs and numbers. Masks in the kind read; skips what is finished."""
     from glioseg.batch import Outputs, predict_many
     from glioseg.environment import environment
+    from glioseg.errors import Fault, InputError
     from glioseg.io.names import listed
-    from glioseg.model.calibration import HARMLESS, look_again
     from glioseg.model.predictor import load_model
+    from glioseg.results.bids import named_as_bids
     from glioseg.unexpected import exit_code
     from glioseg.words import sentence
 
-    sources, faults = _sources(scans or [], flair, pre, post, series or [])
+    output = Output(as_json)
+    if level is BidsLevel.GROUP and not bids:
+        raise InputError(Fault("cli.level_without_bids", "--level"))
+    sources, faults = _sources(paths_given(scans or []), flair, pre, post, series or [])
+    labels = re.findall(r"[^\s,]+", " ".join(participant_label or []))
+    if bids or labels:
+        sources, unnamed = named_as_bids(sources, labels)
+        faults += unnamed
     for fault in faults:
-        typer.echo(f"error: {fault}", err=True)
+        output.tell(fault)
     if not sources:
         raise typer.Exit(2)
+    if level is BidsLevel.GROUP:
+        sources = []
     for source in sources:
         if source.note:
-            typer.echo(str(source))
+            output.say(str(source))
     predictor = load_model(model, flips, threads, threshold, fast, best)
-    done = 0
-
-    def tell(result: ScanResult, before: bool) -> None:
-        nonlocal done
-        done += 1
-        if before:
-            typer.echo(f"[{done}/{len(sources)}] {result.id}: done before")
-            return
-        volume = "" if result.lesion_mm3 is None else f" ({result.lesion_mm3 / 1000:.1f} ml)"
-        filled = f"; no {' and '.join(result.filled)}, FLAIR instead" if result.filled else ""
-        typer.echo(
-            f"[{done}/{len(sources)}] {result.id}: lesion on {result.slices_with_lesion} of "
-            f"{result.slices} slices, {result.lesion_voxels} voxels{volume}, {result.seconds:.1f} s{filled}"
-        )
-        if look_again(result.doubts):
-            reasons = " ".join(sentence("doubts", doubt) for doubt in result.doubts if doubt not in HARMLESS)
-            typer.echo(f"  please look at this one: {reasons}")
-
     outcome = predict_many(
         sources,
         out,
         predictor,
-        Outputs(outlines, gif, probability, anonymise),
+        Outputs(outlines, gif, probability, anonymise, bids),
         {"model_name": model, **environment()},
-        tell,
-        lambda fault: typer.echo(f"error: {fault}", err=True),
+        _Progress(output, out, len(sources)),
+        output.tell,
     )
     if outcome.incomplete:
         names = listed(outcome.incomplete)
         typer.echo(sentence("sentences", "results.incomplete", folder=out, scans=names), err=True)
-    typer.echo(f"{len(outcome.results)} of {len(sources)} scans in {out} (summary.csv, masks/)")
+    files = "participants.tsv, sub-*/" if bids else "summary.csv, masks/"
+    if level is BidsLevel.GROUP and (out / "participants.tsv").exists():
+        output.say(f"Written: {out / 'participants.tsv'}")
+    else:
+        output.say(f"{len(outcome.results)} of {len(sources)} scans in {out} ({files})")
     code = exit_code([*faults, *outcome.faults])
     if code:
         raise typer.Exit(code)
+
+
+@dataclass
+class _Progress:
+    """What is said of each scan that is done."""
+
+    output: Output
+    folder: Path
+    scans: int
+    done: int = 0
+
+    def __call__(self, result: ScanResult, before: bool) -> None:
+        from glioseg.model.calibration import HARMLESS, IN_NUMBERS, look_again
+        from glioseg.words import sentence
+
+        self.done += 1
+        self.output.record("scan", {**result.told, "before": before, "folder": self.folder})
+        place = f"[{self.done}/{self.scans}] {result.id}"
+        if before:
+            self.output.say(f"{place}: done before")
+            return
+        volume = "" if result.lesion_mm3 is None else f" ({result.lesion_mm3 / 1000:.1f} ml)"
+        filled = f"; no {' and '.join(result.filled)}, FLAIR instead" if result.filled else ""
+        self.output.say(
+            f"{place}: lesion on {result.slices_with_lesion} of "
+            f"{result.slices} slices, {result.lesion_voxels} voxels{volume}, {result.seconds:.1f} s{filled}"
+        )
+        for doubt in result.doubts:
+            if doubt in HARMLESS - IN_NUMBERS:
+                self.output.say(f"  note: {sentence('doubts', doubt)}")
+        if look_again(result.doubts):
+            reasons = " ".join(sentence("doubts", doubt) for doubt in result.doubts if doubt not in HARMLESS)
+            self.output.say(f"  please look at this one: {reasons}")
 
 
 def _sources(

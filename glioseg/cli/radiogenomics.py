@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from glioseg.cli.workers import Language
+
 
 def radiogenomics(
     data: Annotated[Path, typer.Argument(help="Folder of labelled scans with data.csv.")],
@@ -28,13 +30,17 @@ def radiogenomics(
     columns: Annotated[str, typer.Option(help="Columns to test, separated by commas.")] = "",
     resamples: Annotated[int, typer.Option(min=1, help="Random tables of each Monte Carlo test.")] = 100_000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random tables.")] = 0,
+    language: Language = "en",
 ) -> None:
     """Test tumour shape against genomics and outcome. Clusters, grade, histology and survival."""
     from glioseg.errors import Fault, InputError
     from glioseg.radiogenomics.report import write_report
     from glioseg.radiogenomics.study import radiogenomics as run_study
     from glioseg.radiogenomics.wording import summary
+    from glioseg.report import check_language
+    from glioseg.words import sentence
 
+    check_language(language)
     if sum((truth, masks is not None, run is not None)) != 1:
         raise InputError(Fault("cli.masks_of", "glioseg radiogenomics"))
     if run is not None:
@@ -43,8 +49,7 @@ def radiogenomics(
             raise InputError(Fault("cli.run_without_masks", run))
     wanted = [name.strip() for name in columns.split(",") if name.strip()]
     study = run_study(data, masks, clinical, wanted, key, resamples, seed)
-    write_report(study, out)
-    typer.echo(summary(study))
-    typer.echo(
-        f"\nWritten to {out}: index.html, report.md, features.csv, associations.csv, auc.csv, study.json"
-    )
+    write_report(study, out, language)
+    typer.echo(summary(study).text(language))
+    files = "index.html, report.md, features.csv, associations.csv, auc.csv, study.json"
+    typer.echo("\n" + sentence("sentences", "compare.written", language, out=out, files=files))

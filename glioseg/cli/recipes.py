@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from glioseg.cli.streams import AsJson, Output
+
 
 def recipes(
     name: Annotated[str | None, typer.Argument(help="Show this one, every setting spelled out.")] = None,
@@ -25,12 +27,18 @@ def recipes(
 
 def models(
     name: Annotated[str | None, typer.Argument(help="Show the card of this one.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the models that ship, or show the card of one. The first is the default."""
-    from glioseg.model.weights import model_card, model_summaries
+    from glioseg.model.weights import model_card, model_options, model_summaries
 
+    output = Output(as_json)
     if name is not None:
-        typer.echo(model_card(name))
+        card = model_card(name)
+        output.record("model", {"name": name, "card": card})
+        output.say(card)
         return
-    for one, summary in model_summaries().items():
-        typer.echo(f"{one}  {summary}")
+    for place, (one, summary) in enumerate(model_summaries().items()):
+        facts = {"name": one, "summary": summary, "default": place == 0, "options": model_options(one)}
+        output.record("model", facts)
+        output.say(f"{one}  {summary}")

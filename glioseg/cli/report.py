@@ -15,12 +15,32 @@ def report(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the report.")] = Path("report"),
     language: Language = "en",
     title: Annotated[str | None, typer.Option(help="Title of the page.")] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(
+            help="Study that the runs belong to, by name or .toml file: it names the experiments, and the "
+            "report says which of them were not run."
+        ),
+    ] = None,
+    shared: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the same report in another language: pictures without words and measured "
+            "costs are taken from there."
+        ),
+    ] = None,
 ) -> None:
     """Write a report on runs: what each changed, did it help."""
     from glioseg.cli.train import require_train
 
     require_train()
-    from glioseg.report import Headline, write_report
+    from glioseg.cli.headline import headline_of
+    from glioseg.report import Headline, check_language, write_report
+    from glioseg.studies.study import load_study
 
-    page = write_report(runs, out, language=language, headline=Headline(title))
+    check_language(language)
+    headline = Headline(title)
+    if study is not None:
+        headline = headline_of(load_study(study), language, [run.name for run in runs], title)
+    page = write_report(runs, out, language=language, headline=headline, shared=shared)
     typer.echo(f"Report: {page}")

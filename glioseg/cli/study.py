@@ -43,9 +43,29 @@ def study(
     compiled: Compile = False,
     ahead: Ahead = None,
 ) -> None:
-    """Run a list of experiments, resumable, and report on it."""
+    """Run a list of experiments, resumable, and report on it.
+
+    A study is a TOML file. Its first experiment is the baseline, which all others are compared with. An
+    experiment takes the recipe of its key, or the one that it names, and changes settings of it as --set
+    does; each seed is a run of its own in <out>/<key>-seed<seed>.
+
+    \b
+      title = "Does a larger batch help?"
+      seeds = [42, 43]                       # of every experiment
+      settings = ["train.epochs=20"]         # of every run
+      [experiments.reference]                # a recipe of that name
+      name = "U-Net, batches of 16"
+      [experiments.large_batch]
+      name = "U-Net, batches of 32"
+      recipe = "reference"
+      settings = ["train.batch_size=32"]
+
+    A run that is finished is not begun again: the same command goes on after a stop, after --minutes, or with
+    more experiments in the file. glioseg recipes lists the recipes and their settings.
+    """
     workers = make_workers(jobs, threads, device, cache, patient_rule, minutes, compiled, ahead)
-    from glioseg.report import Headline, check_language, write_report
+    from glioseg.cli.headline import headline_of
+    from glioseg.report import check_language, write_report
     from glioseg.studies.queue import carry_out
     from glioseg.studies.study import load_study
 
@@ -59,14 +79,7 @@ def study(
     runs = {planned.name: experiment for planned, experiment in plan.items()}
     # The rows of the report stand in the order of the file, not in the order of the runs.
     order = list(chosen.experiments.values())
-    chinese = language == "zh"
-    headline = Headline(
-        (chosen.title_zh if chinese else None) or chosen.title,
-        (chosen.introduction_zh if chinese else ()) or chosen.introduction,
-        {run: row.name_in(language) for run, row in runs.items()},
-        {row.name_in(language): row.published for row in order if row.published is not None},
-        {row.name_in(language): row.name for row in order},
-    )
+    headline = headline_of(chosen, language, list(runs))
     paths = [folder / run for run in sorted(runs, key=lambda run: order.index(runs[run]))]
     report = write_report(paths, folder / "report", language=language, headline=headline)
     typer.echo(f"Report: {report}")

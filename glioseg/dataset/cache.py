@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from glioseg.dataset.find import Case, read_case
 from glioseg.errors import Fault, InputError, raise_all
-from glioseg.files import default_cache, folder_written_whole, make_folder, write_text
+from glioseg.files import default_cache, folder_written_whole, make_folder, sweep, write_text
 from glioseg.prepare import Preparation
 from glioseg.recipe import Labels, PrepareChoice
 
@@ -68,6 +68,7 @@ def prepare_cases(
         InputError: every case that cannot be read or prepared, all in one error.
     """
     root = make_folder(cache if cache is not None else default_cache())
+    _sweep(root)
 
     def one(case: Case) -> PreparedCase | InputError:
         try:
@@ -96,6 +97,12 @@ def fingerprint(cases: Sequence[Case], cache: Path | None = None) -> str:
     for case in cases:
         digest.update(f"{case.id}:{_content_hash(case, root)}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _sweep(root: Path) -> None:
+    """Remove what killed processes left half-written: prepared cases of any preparation, and hashes."""
+    for folder in (root / "content", *(root / "prepared").glob("*")):
+        sweep(folder)
 
 
 def _told_once(faults: list[Fault], root: Path) -> list[Fault]:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from glioseg.draw.figure import save_figure, text_in
 from glioseg.measure import Scores
 
-Series = Sequence[tuple[Sequence[float], Sequence[float]]]
-"""Curves of one row, one a seed: x values and y values."""
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-SMOOTHING = 0.6
+Series = Sequence[tuple[Sequence[float], Sequence[float]]]
+"""Curves of one row, one a seed: epochs and values."""
+
+Columns = Mapping[str, Sequence[float]]
+"""The columns of a run's ``metrics.csv``."""
 
 CURVES = {
     "loss": "training loss",
@@ -21,107 +29,157 @@ CURVES = {
     "epoch": "epoch",
 }
 
+QUANTITIES = ("loss", "val_loss", "val_dsc")
 
-def smoothed(values: Sequence[float], weight: float = SMOOTHING) -> list[float]:
-    """Smooth a curve as TensorBoard does: an exponential moving average without the bias of its start.
+BASELINE, OTHER = "#5f5f5f", "#0072b2"
+"""Colours of the row that others are compared with, and of the one that is compared."""
 
-    Args:
-        values: the curve; NaN stays NaN and does not count.
-        weight: of the past, from 0 (as it is) to below 1.
 
-    Source:
-        TensorBoard, ``resmoothDataset`` of its line chart.
+@dataclass(frozen=True)
+class Panel:
+    """One set of axes.
+
+    Attributes:
+        title: above it.
+        lines: curves of the rows by name; the first is drawn as the baseline.
+        side: beside it, on the left.
+        limits: of the vertical axis; what the values need by default.
     """
-    average, mass, found = 0.0, 0.0, []
-    for value in values:
-        if math.isnan(value):
-            found.append(value)
-            continue
-        average = average * weight + (1 - weight) * value
-        mass = mass * weight + (1 - weight)
-        found.append(average / mass)
-    return found
+
+    title: str
+    lines: Mapping[str, Series]
+    side: str = ""
+    limits: tuple[float, float] | None = None
 
 
-def curves_plot(
-    panels: Mapping[str, Mapping[str, Series]],
-    path: Path,
-    horizontal: str = "epoch",
-    font: str | None = None,
-    weight: float = SMOOTHING,
-) -> Path:
-    """Overlay curves: raw values thin, smoothed ones thick, one colour a row, one panel a quantity.
+def band(series: Series) -> tuple[list[float], list[float], list[float], list[float]]:
+    """Epochs, and of each the mean, the least and the greatest value over the seeds that have it.
 
     Args:
-        panels: by title, the curves of each row by name.
+        series: curves of one row. Values that are not finite do not count.
+    """
+    values: dict[float, list[float]] = {}
+    for across, heights in series:
+        for epoch, height in zip(across, heights, strict=False):
+            if np.isfinite(height):
+                values.setdefault(epoch, []).append(height)
+    epochs = sorted(values)
+    each = [values[epoch] for epoch in epochs]
+    return (
+        epochs,
+        [float(np.mean(one)) for one in each],
+        [min(one) for one in each],
+        [max(one) for one in each],
+    )
+
+
+def panels_plot(
+    panels: Sequence[Panel], path: Path, columns: int, horizontal: str = "epoch", font: str | None = None
+) -> Path:
+    """Draw curves as they were measured, nothing smoothed: a line a row, its seeds as a band.
+
+    Args:
+        panels: row by row.
         path: the PNG file to write.
-        horizontal: label of the horizontal axis.
+        columns: panels side by side.
+        horizontal: label of the horizontal axis, whose ticks are whole epochs.
         font: family of the text; Matplotlib's own by default.
-        weight: of the smoothing.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
 
-    names = list(dict.fromkeys(name for rows in panels.values() for name in rows))
+    rows = -(-len(panels) // columns)
+    names = list(dict.fromkeys(name for panel in panels for name in panel.lines))
+    # Where each panel compares another row with the first, its own title names that row.
+    named = names if len(names) <= 2 else names[:1]
     with text_in(font):
-        legend_rows = math.ceil(len(names) / 2)
-        height = 4.2 + 0.26 * legend_rows
-        figure = Figure(figsize=(5.0 * len(panels), height), dpi=90)
+        height = 2.9 * rows + 0.5
+        figure = Figure(figsize=(4.1 * columns, height), dpi=90)
         FigureCanvasAgg(figure)
-        for number, (title, rows) in enumerate(panels.items()):
-            axes = figure.add_subplot(1, len(panels), number + 1)
-            for name, series in rows.items():
-                colour = _colour(names.index(name))
-                for turn, (across, values) in enumerate(series):
-                    axes.plot(across, values, color=colour, alpha=0.3, linewidth=1)
-                    label = name if turn == 0 else None
-                    marker = "o" if len(values) == 1 else None
-                    axes.plot(
-                        across,
-                        smoothed(values, weight),
-                        color=colour,
-                        label=label,
-                        linewidth=2,
-                        marker=marker,
-                    )
-            axes.set_title(title)
-            axes.set_xlabel(horizontal)
-            # Ticks are epochs, and there is no half of one.
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axes.grid(alpha=0.3)
+        for number, panel in enumerate(panels):
+            axes = figure.add_subplot(rows, columns, number + 1)
+            _draw(axes, panel, names[0])
+            if number >= len(panels) - columns:
+                axes.set_xlabel(horizontal)
         handles = {
             label: handle
             for axes in figure.axes
             for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+            if label in named
         }
         figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=2, frameon=False)
-        figure.tight_layout(rect=(0, 0.26 * legend_rows / height + 0.02, 1, 1))
+        figure.tight_layout(rect=(0, 0.4 / height, 1, 1))
         return save_figure(figure, path)
 
 
+def _draw(axes: Axes, panel: Panel, baseline: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    for name, series in panel.lines.items():
+        colour = BASELINE if name == baseline else OTHER
+        epochs, means, low, high = band(series)
+        if len(series) > 1:
+            axes.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
+        style = "--" if name == baseline and len(panel.lines) > 1 else "-"
+        marker = "o" if len(epochs) < 4 else None
+        axes.plot(epochs, means, style, color=colour, linewidth=1.6, marker=marker, label=name)
+    axes.set_title(fill(panel.title, 40), fontsize="medium")
+    axes.set_ylabel(fill(panel.side, 28))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.grid(alpha=0.3)
+    if panel.limits is not None:
+        axes.set_ylim(*panel.limits)
+
+
 def run_curves_plot(
-    runs: Mapping[str, Sequence[Mapping[str, Sequence[float]]]],
+    runs: Mapping[str, Sequence[Columns]],
     path: Path,
     labels: Mapping[str, str] = CURVES,
     font: str | None = None,
 ) -> Path:
-    """Training loss, validation loss and validation DSC of runs.
+    """Training loss, validation loss and validation DSC: a line of panels for each row, over the first row.
 
     Args:
-        runs: by name of the row, the columns of each run's ``metrics.csv``.
+        runs: by name of the row, the columns of each run's ``metrics.csv``; the first is the baseline.
         path: the PNG file to write.
         labels: titles by column, and of ``"epoch"``, the horizontal axis.
         font: family of the text; Matplotlib's own by default.
     """
-    panels = {
-        labels[column]: {
-            name: [(columns["epoch"], columns[column]) for columns in seeds if column in columns]
-            for name, seeds in runs.items()
-        }
-        for column in ("loss", "val_loss", "val_dsc")
+    first, *others = runs
+    panels = [
+        Panel(labels[column], _lines(runs, column, first, other), other if len(others) > 1 else "")
+        for other in others or [first]
+        for column in QUANTITIES
+    ]
+    return panels_plot(panels, path, len(QUANTITIES), labels["epoch"], font)
+
+
+def dsc_curves_plot(
+    runs: Mapping[str, Sequence[Columns]],
+    path: Path,
+    labels: Mapping[str, str] = CURVES,
+    font: str | None = None,
+) -> Path:
+    """Validation DSC alone: a panel for each row, over the first row, all on one scale.
+
+    Args:
+        runs, path, labels, font: as for :func:`run_curves_plot`.
+    """
+    first, *others = runs
+    values = [one for seeds in runs.values() for columns in seeds for one in columns.get("val_dsc", ())]
+    lowest = min((one for one in values if np.isfinite(one)), default=0.0)
+    limits = (min(0.9, np.floor(10 * lowest) / 10), 1.0)
+    panels = [
+        Panel(other, _lines(runs, "val_dsc", first, other), limits=limits) for other in others or [first]
+    ]
+    return panels_plot(panels, path, min(3, len(panels)), labels["epoch"], font)
+
+
+def _lines(runs: Mapping[str, Sequence[Columns]], column: str, *names: str) -> dict[str, Series]:
+    return {
+        name: [(columns["epoch"], columns[column]) for columns in runs[name] if column in columns]
+        for name in names
     }
-    return curves_plot(panels, path, labels["epoch"], font)
 
 
 def patients_plot(
@@ -161,7 +219,7 @@ def patients_plot(
             )
         axes.set_yticks(range(len(patients)), patients)
         axes.set_ylim(-0.6, len(patients) - 0.4)
-        axes.set_xlim(0, 1)
+        axes.set_xlim(-0.02, 1.02)  # a dot at 0 is not cut
         axes.grid(alpha=0.3)
         axes.set_xlabel(horizontal)
         handles, names = axes.get_legend_handles_labels()

@@ -17,6 +17,7 @@ from glioseg.scan import Scan, Segmentation
 # which the eye still sees as smooth and which makes the files a third smaller.
 PNG_GREYS = 253
 GIF_GREYS = 64
+SMALL_GREYS = 32
 
 
 def draw_slices(
@@ -59,6 +60,8 @@ def draw_gif(
     channel: str = "flair",
     size: int = 256,
     seconds: float = 0.15,
+    positions: Sequence[int] | None = None,
+    small: bool = False,
 ) -> Path:
     """Write an animated GIF that runs through the slices, each with its number in the corner.
 
@@ -70,6 +73,8 @@ def draw_gif(
         channel: channel that is shown.
         size: longer side of the picture in pixels.
         seconds: how long each slice stands.
+        positions: which slices, counted from 0; all by default.
+        small: cut the air around the head off, and take half as many grey levels.
 
     Returns:
         The file.
@@ -77,8 +82,9 @@ def draw_gif(
     Raises:
         InputError: the scan has no such channel, or the file cannot be written.
     """
-    pictures = frames(scan, predicted, truth, channel, size)
-    first, *others = (_indexed(picture, GIF_GREYS) for picture in pictures)
+    pictures = frames(scan, predicted, truth, channel, size, positions, crop=small)
+    greys = SMALL_GREYS if small else GIF_GREYS
+    first, *others = (_indexed(picture, greys) for picture in pictures)
     with written_whole(path) as part:
         first.save(
             part,
@@ -128,10 +134,17 @@ def contact_sheet(
     return write_png(tile(pictures), Path(path))
 
 
-def write_png(picture: Pixels, path: Path) -> Path:
-    """Write a picture of grey levels and outlines as a PNG with a palette."""
+def write_png(picture: Pixels, path: Path, small: bool = False) -> Path:
+    """Write a picture of grey levels and outlines as a PNG with a palette.
+
+    Args:
+        picture: uint8 array ``(height, width, 3)``.
+        path: the file to write.
+        small: take fewer grey levels and all the time that a small file needs.
+    """
     with written_whole(path) as part:
-        _indexed(picture, PNG_GREYS).save(part, format="PNG", compress_level=3)
+        indexed = _indexed(picture, SMALL_GREYS if small else PNG_GREYS)
+        indexed.save(part, format="PNG", compress_level=9 if small else 3)
     return path
 
 

@@ -63,7 +63,7 @@ def _bars(scores: Scores, path: Path, words: DscLabels, description: str) -> Pat
     ranked = sorted(scores.counted.items(), key=lambda item: item[1])
     skipped = [(patient, math.nan) for patient in scores.skipped]
     bars = skipped + ranked
-    labels = _short([patient for patient, _ in bars])
+    labels = short_names([patient for patient, _ in bars])
     # As large as the original for its ten patients, and as much taller as more patients need.
     height = max(4.0, 2.4 + 0.3 * len(bars), min(8.0, 0.8 * len(bars)))
     figure = Figure(figsize=(12, height), dpi=100)
@@ -120,7 +120,7 @@ def reliability_plot(
     axes.axhline(threshold, color="tomato", linestyle="--", linewidth=1)
     axes.scatter([expected[p] for p in patients], [true[p] for p in patients], s=16, color="steelblue")
     worst = sorted(patients, key=lambda patient: abs(expected[patient] - true[patient]))[-5:]
-    for patient, label in zip(worst, _short(worst), strict=True):
+    for patient, label in zip(worst, short_names(worst), strict=True):
         axes.annotate(label, (expected[patient], true[patient]), fontsize="small", color="dimgrey")
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)
@@ -130,7 +130,7 @@ def reliability_plot(
     return save_figure(figure, path, f"expected and true DSC of {len(patients)} patients")
 
 
-def _short(patients: list[str]) -> list[str]:
+def short_names(patients: list[str]) -> list[str]:
     """Ids as the original labels them, ``TCGA_CS_4944_20010208`` as ``CS_4944``, if they stay apart."""
     short = [re.sub(r"^TCGA_(.+)_\d{8}$", r"\1", patient) for patient in patients]
     return short if len(set(short)) == len(short) else patients

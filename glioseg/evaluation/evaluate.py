@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy as np
 
 from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.errors import Fault, InputError
-from glioseg.files import make_folder, write_json, write_text
+from glioseg.files import make_folder, sweep_all, write_fault, write_json, write_text
 from glioseg.io import with_all_channels
 from glioseg.measure import Protocol, Scores, dice, measure
 from glioseg.model.description import ModelDescription
@@ -91,6 +91,7 @@ def evaluate(
         raise InputError(Fault("evaluation.no_patients"))
     if out is not None:
         make_folder(out)
+        sweep_all(out)
     values: dict[str, dict[str, float]] = {name: {} for name in OWN_METRICS}
     reference: dict[str, float] = {}
     slices: dict[str, tuple[int, int]] = {}
@@ -116,6 +117,7 @@ def evaluate(
         hits = found.any(axis=(1, 2)) & free
         slices[case.id] = (int(hits.sum()), int(free.sum()))
         if out is not None:
+            _forget_record(out)
             _write_case(out, scan, prediction, truth, pictures, gif_seconds)
         if progress is not None:
             progress(case.id, values["dice"][case.id])
@@ -201,11 +203,7 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     from glioseg.draw import dsc_plot
 
     text = io.StringIO()
-    columns: Mapping[str, Scores] = {
-        **evaluation.own,
-        "dice_reference": evaluation.reference,
-        **{f"dice_{title}": scores for title, scores in evaluation.classes.items()},
-    }
+    columns = evaluation.columns
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["patient", *columns, "false_positive_slices", "lesion_free_slices", *JUDGED])
     for patient, (hits, free) in evaluation.false_positive_slices.items():
@@ -224,6 +222,15 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     dsc_plot(evaluation.own["dice"], out / "dsc.png")
     dsc_plot(evaluation.reference, out / "dsc_reference.png")
     write_json(out / "metrics.json", evaluation.to_dict())
+
+
+def _forget_record(out: Path) -> None:
+    """Remove the record of an evaluation before: its numbers are not to stand beside masks of this one."""
+    record = out / "metrics.json"
+    try:
+        record.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(write_fault(record, error)) from error
 
 
 def _truth(case: Case, labels: Labels) -> tuple[Scan, Segmentation]:

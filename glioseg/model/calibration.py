@@ -19,10 +19,18 @@ UNCERTAIN_BELOW = 0.8
 HOUNSFIELD_AIR = -900
 """Values below this are air in CT; no MRI comes near."""
 
+LONG_PIXEL = 4.0
+"""How many times as long from left to right as from front to back pixels are that cost accuracy.
+
+On two gliomas 3 times cost 0.01 and 0.03 of DSC, 5 times 0.04 and 0.06; pixels as long from front to back
+cost no more than 0.02.
+"""
+
 DOUBTS = (
     "filled_sequences",
     "no_lesion",
     "cut_off",
+    "thick_slices",
     "unsure",
     "unlike_training",
     "turned",
@@ -33,7 +41,10 @@ DOUBTS = (
 )
 """What a reader should know before trusting a mask: keys of :mod:`glioseg.words`, section ``doubts``."""
 
-HARMLESS = frozenset({"filled_sequences", "no_lesion", "cut_off", "infinite_values", "missing_slices"})
+IN_NUMBERS = frozenset({"filled_sequences", "no_lesion", "cut_off"})
+"""Doubts that the numbers of a scan say already."""
+
+HARMLESS = IN_NUMBERS | {"thick_slices", "infinite_values", "missing_slices"}
 """Doubts that alone are no reason to ask a person to look."""
 
 
@@ -108,6 +119,8 @@ def doubts(
         found.append("no_lesion")
     elif len(mask) > 1 and (mask[0].any() or mask[-1].any()):
         found.append("cut_off")
+    if 1 / scan.grid.pixel_aspect >= LONG_PIXEL:
+        found.append("thick_slices")
     if expected_dice is not None and expected_dice < UNCERTAIN_BELOW:
         found.append("unsure")
     if scan.voxels.dtype.kind != "u" and scan.voxels.min() <= HOUNSFIELD_AIR:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,10 @@ class Predictor:
         flips: average with the left-right mirrored slices; in twice the time.
         batch: slices per call.
         fingerprint: hash of the weights, if they come from a file.
+
+    One that :func:`load_model` made can be pickled, so that other processes and machines can use it: it is
+    loaded again where it arrives, from the model of the same name or path, and refused if the weights there
+    are others.
     """
 
     def __init__(
@@ -46,6 +51,13 @@ class Predictor:
     ) -> None:
         self.runtime, self.description, self.flips = runtime, description, flips
         self.batch, self.fingerprint = batch, fingerprint
+        self.arguments: dict[str, Any] | None = None
+        """What :func:`load_model` was given, if that made it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.arguments is None:
+            raise TypeError("only a Predictor that load_model() gave can be pickled")
+        return _load_again, (tuple(self.arguments.items()), self.fingerprint)
 
     def __call__(self, scan: Scan) -> Prediction:
         """Segment a scan.
@@ -164,4 +176,24 @@ def load_model(
             raise InputError(Fault("model.threshold", threshold=threshold))
         own = description.postprocess.model_copy(update={"threshold": threshold})
         description = description.model_copy(update={"postprocess": own})
-    return Predictor(runtime, description, flips, fingerprint=runtime.fingerprint)
+    predictor = Predictor(runtime, description, flips, fingerprint=runtime.fingerprint)
+    if os.path.exists(model):
+        model = os.path.abspath(model)
+    options = {"flips": flips, "threads": threads, "threshold": threshold, "fast": fast, "best": best}
+    predictor.arguments = {"model": str(model), **options}
+    return predictor
+
+
+@lru_cache(maxsize=2)
+def _load_again(arguments: tuple[tuple[str, Any], ...], fingerprint: str) -> Predictor:
+    """Load a model that was pickled; once a process, however often it arrives.
+
+    Raises:
+        InputError: as :func:`load_model`, or the weights are others than those that were pickled.
+    """
+    options = dict(arguments)
+    predictor = load_model(**options)
+    if predictor.fingerprint != fingerprint:
+        found = str(predictor.fingerprint)
+        raise InputError(Fault("model.other_weights", options["model"], wanted=fingerprint, found=found))
+    return predictor

@@ -21,6 +21,15 @@ def model_summaries() -> dict[str, str]:
     return {name: entry["summary"] for name, entry in _index().items()}
 
 
+def model_options(name: str) -> list[str]:
+    """The options of the command line that a model that ships has files for, such as ``--fast``.
+
+    Args:
+        name: as :func:`model_summaries` gives it.
+    """
+    return [option for variant, (option, _) in OPTIONS.items() if variant in _index()[name]]
+
+
 def model_card(name: str) -> str:
     """The card of a model that ships: data, recipe, scores, limits; Markdown.
 

@@ -6,21 +6,24 @@ from collections.abc import Sequence
 
 from glioseg.report.document import Block, Heading, Notes, Paragraph, Table
 from glioseg.report.page import BASELINE_SCORE, FAULTY, Page, number, p_value, scores_or_none
-from glioseg.report.readings import PATIENT, influence, mean_without, reading_of
+from glioseg.report.readings import influence, mean_without, reading_of
 from glioseg.runs.compare import RowComparison, scores_of
 from glioseg.runs.rows import Row, differences
 
 APART = 0.3
 """Scores of one patient under two protocols that are this far apart are spoken of."""
 
-UNSETTLED = 0.05
-"""A spread of the validation DSC in the last epochs that is spoken of."""
+MOVES = 0.02
+"""A single patient that changes a mean by this much is to be looked at."""
+
+FEW = 30
+"""Fewer validation patients than these are few."""
 
 
 def conclusions(page: Page) -> list[Block]:
-    """The section: ranking, each row against the baseline, single patients, faults, learning."""
+    """The section: ranking, each row against the baseline, single patients, faults, learning, next."""
     if not page.scored:
-        return [Paragraph(page.say("report.concludes.nothing")), *_learning(page)]
+        return [Paragraph(page.say("report.concludes.nothing")), *_learning(page), *_next(page, [])]
     ranked = sorted(page.scored, key=lambda row: -scores_of(row, BASELINE_SCORE).mean)
     blocks: list[Block] = [Heading(page.say("report.ranking"), 3), *_ranking(page, ranked)]
     for key, found in (
@@ -29,7 +32,7 @@ def conclusions(page: Page) -> list[Block]:
         ("report.lessons", _lessons(page)),
     ):
         blocks += [Heading(page.say(key), 3), *found] if found else []
-    return [*blocks, *_learning(page)]
+    return [*blocks, *_learning(page), *_next(page, ranked)]
 
 
 def _ranking(page: Page, ranked: Sequence[Row]) -> list[Block]:
@@ -199,9 +202,8 @@ def _protocols(page: Page, ranked: Sequence[Row]) -> list[Block]:
                     own_mean=number(own.mean),
                 )
                 differing.setdefault(patient, []).append(said)
-    joint = "；" if page.language == "zh" else "; "
     return [
-        Paragraph(page.say("report.protocols_apart", patient=patient, rows=joint.join(rows)))
+        Paragraph(page.say("report.protocols_apart", patient=patient, rows=page.joined(rows)))
         for patient, rows in differing.items()
     ]
 
@@ -238,7 +240,7 @@ def _lessons(page: Page) -> list[Block]:
 
 def _learning(page: Page) -> list[Block]:
     """Epochs to 0.8 and 0.9, how far the last epochs are apart, and the distance of the losses."""
-    table, notes = [], []
+    table = []
     for row in page.rows:
         readings = [(run, reading_of(run.curves)) for run in row.runs]
         known = [(run, one) for run, one in readings if one.ends is not None]
@@ -255,32 +257,58 @@ def _learning(page: Page) -> list[Block]:
                 ", ".join(number(one.distance) for _, one in known if one.distance is not None),
             ]
         )
-        for run, one in known:
-            low, high = one.ends or (0.0, 0.0)
-            if high - low <= UNSETTLED:
-                continue
-            label = row.name if len(row.runs) == 1 else run.path.name
-            said = [page.say("report.unsettled", run=label, spread=number(high - low))]
-            if one.jumper is not None:
-                patient, least, most = one.jumper
-                count = sum(column.startswith(PATIENT) for column in run.curves)
-                said.append(
-                    page.say(
-                        "report.jumps",
-                        patient=patient,
-                        low=number(least),
-                        high=number(most),
-                        patients=count,
-                        effect=number((most - least) / count),
-                    )
-                )
-            notes.append(page.gap.join(said))
     if not table:
         return []
     keys = ("row", "to_08", "to_09", "ends", "spread", "distance")
     header = [page.say(f"report.column.{key}") for key in keys]
-    blocks: list[Block] = [
-        Heading(page.say("report.learning"), 3),
-        Table(header, table, page.say("report.learning_caption")),
-    ]
-    return [*blocks, Notes(notes)] if notes else blocks
+    caption = page.say("report.learning_caption")
+    return [Heading(page.say("report.learning"), 3), Table(header, table, caption)]
+
+
+def _next(page: Page, ranked: Sequence[Row]) -> list[Block]:
+    """What to try next: what the numbers leave open, the cheapest first."""
+    said = []
+    unfinished = [row.name for row in page.rows if not all(run.finished for run in row.runs)]
+    if unfinished:
+        said.append(page.say("report.next.finish", rows=page.joined(unfinished)))
+    if page.headline.missing:
+        said.append(page.say("report.next.missing", rows=page.joined(page.headline.missing)))
+    against = [one for one in page.comparisons.values() if one.second is page.baseline]
+    better = [one.first.name for one in against if one.verdict == "better" and one.attributed]
+    worse = [one.first.name for one in against if one.verdict == "worse" or one.first.collapse]
+    if better:
+        said.append(page.say("report.next.better", rows=page.joined(better)))
+    if worse and not page.baseline.collapse:
+        said.append(page.say("report.next.worse", rows=page.joined(worse)))
+    alone = [row for row in ranked if len(row.runs) == 1]
+    if alone:
+        said.append(page.say("report.next.seeds", rows=len(alone)))
+    late = [row.name for row in ranked if row.name not in worse and _falls_at_the_end(row)]
+    if late:
+        said.append(page.say("report.next.longer", rows=page.joined(late)))
+    said += _next_patients(page, ranked)
+    return [Heading(page.say("report.next.title"), 3), Notes(said or [page.say("report.next.nothing")])]
+
+
+def _falls_at_the_end(row: Row) -> bool:
+    readings = [reading_of(run.curves) for run in row.runs]
+    return any(one.still_falls and not one.hardly_moves for one in readings)
+
+
+def _next_patients(page: Page, ranked: Sequence[Row]) -> list[str]:
+    """More patients where they are few, and the one that a mean hangs on."""
+    said = []
+    patients = len(scores_of(ranked[0], BASELINE_SCORE).counted) if ranked else FEW
+    if patients < FEW and not ranked[0].folds:
+        said.append(page.say("report.next.patients", patients=patients))
+    movers: dict[str, Row] = {}
+    for row in ranked:
+        own = scores_or_none(row, "own")
+        one = None if own is None or row.collapse else influence(own.counted)
+        if one is not None and abs(one.without - one.mean) >= MOVES:
+            movers.setdefault(one.patient, row)
+    if movers:
+        said.append(page.say("report.next.patient", patients=", ".join(movers)))
+        if any(row.recipe.postprocess.largest_component for row in movers.values()):
+            said.append(page.say("report.next.component"))
+    return said

@@ -43,7 +43,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG that lies beside the report."""
+    """A PNG or GIF; its address from the folder of the report."""
 
     file: str
     caption: str
@@ -133,9 +133,9 @@ def _html(block: Block, folder: Path) -> str:
         return "<pre>" + escape("\n".join(block.lines)) + "</pre>"
     if isinstance(block, Picture):
         data = base64.b64encode((folder / block.file).read_bytes()).decode("ascii")
-        caption = escape(block.caption)
+        caption, kind = escape(block.caption), Path(block.file).suffix.removeprefix(".")
         return (
-            f'<figure><img alt="{caption}" src="data:image/png;base64,{data}">'
+            f'<figure><img alt="{caption}" src="data:image/{kind};base64,{data}">'
             f"<figcaption>{caption}</figcaption></figure>"
         )
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in block.header)

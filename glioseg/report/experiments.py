@@ -5,24 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_text
-from glioseg.report import figures, methods
-from glioseg.report.conclusions import conclusions, numbers_of
+from glioseg.report import each, figures, methods
+from glioseg.report.conclusions import conclusions
 from glioseg.report.document import Block, Heading, Notes, Paragraph, Table, to_html, to_markdown
 from glioseg.report.language import check_language
 from glioseg.report.page import BASELINE_SCORE, FAULTY, Headline, Page, number, p_value, scores_or_none
-from glioseg.runs.compare import RowComparison
+from glioseg.report.verdicts import collapses, sentence, verdict
 from glioseg.runs.record import ProtocolName, read_runs
-from glioseg.runs.rows import Row, differences, group_runs
+from glioseg.runs.rows import Row, group_runs
 
 
 def write_report(
-    runs: Sequence[Path], out: Path, *, language: str = "en", headline: Headline | None = None
+    runs: Sequence[Path],
+    out: Path,
+    *,
+    language: str = "en",
+    headline: Headline | None = None,
+    shared: Path | None = None,
 ) -> Path:
     """Write ``index.html`` (complete in itself), ``report.md`` and the pictures beside it.
 
@@ -32,6 +36,8 @@ def write_report(
         out: folder of the report.
         language: ``"en"`` or ``"zh"``.
         headline: title, introduction, names of rows and published scores.
+        shared: folder of the same report in another language. Pictures that hold no words and the measured
+            costs are taken from there, so that both reports show the same and nothing lies there twice.
 
     Returns:
         The HTML page.
@@ -45,7 +51,7 @@ def write_report(
     headline = headline or Headline()
     rows = group_runs(read_runs(runs), headline.names)
     make_folder(out)
-    blocks = _blocks(Page(rows, out, language, headline))
+    blocks = _blocks(Page(rows, out, language, headline, shared))
     write_text(out / "report.md", to_markdown(blocks))
     return write_text(out / "index.html", to_html(blocks, out, "zh-CN" if language == "zh" else language))
 
@@ -53,26 +59,29 @@ def write_report(
 def _blocks(page: Page) -> list[Block]:
     """The whole report."""
     introduction = [Paragraph(text) for text in page.headline.introduction]
+    # Without an introduction the task is what the report begins with.
+    task: list[Block] = [Heading(page.say("report.task")), Paragraph(page.say("report.task_text"))]
+    task = task if introduction else []
     return [
         Heading(page.headline.title or page.say("report.title"), 1),
         *(introduction or [Paragraph(page.say("report.task_text"))]),
+        *methods.facts(page),
         Heading(page.say("report.experiments")),
         *_experiments(page),
         Heading(page.say("report.conclusions")),
         *conclusions(page),
         *_faulty(page),
-        Heading(page.say("report.changes")),
-        *_changes(page),
         Heading(page.say("report.curves")),
         *figures.curves(page),
         *figures.patients(page),
         *figures.examples(page),
+        Heading(page.say("report.changes")),
+        *each.experiments(page),
         Heading(page.say("report.failures")),
         *_failures(page),
         Heading(page.say("report.cost")),
         *methods.cost(page),
-        Heading(page.say("report.task")),
-        *([Paragraph(page.say("report.task_text"))] if introduction else []),
+        *task,
         Heading(page.say("report.data")),
         *methods.data(page),
         Heading(page.say("report.protocol")),
@@ -104,7 +113,7 @@ def _experiments(page: Page) -> list[Block]:
         ]
         cells += [number(published.get(row.name), 4)] if published else []
         one = page.comparisons.get((row.name, page.baseline.name))
-        cells += [f"{one.patients.difference:+.3f}" if one else "", _verdict(page, row)]
+        cells += [f"{one.patients.difference:+.3f}" if one else "", verdict(page, row)]
         table.append(cells)
     notes = [page.say("report.experiments_caption")]
     if published:
@@ -112,82 +121,6 @@ def _experiments(page: Page) -> list[Block]:
     if any(len(row.runs) == 1 for row in page.rows):
         notes.append(page.say("report.one_seed"))
     return [Table(header, table), Notes(notes)]
-
-
-def _verdict(page: Page, row: Row) -> str:
-    if any(run.manifest.get("status") == "failed" for run in row.runs):
-        return page.say("report.verdict.failed")
-    if row.name in page.incomparable:
-        return page.say("report.verdict.unscored")
-    if any(run.collapse for run in row.runs):
-        return page.say("report.verdict.collapsed")
-    if row is page.baseline:
-        return page.say("report.verdict.baseline")
-    one = page.comparisons.get((row.name, page.baseline.name))
-    if one is None or one.verdict == "few":
-        return page.say("report.verdict.unscored")
-    return page.say(f"report.verdict.{_shown(one)}")
-
-
-def _shown(one: RowComparison) -> str:
-    """The verdict; ``higher`` or ``lower`` where it cannot be put down to a change."""
-    unknown = {} if one.attributed else {"better": "higher", "worse": "lower"}
-    return unknown.get(one.verdict, one.verdict)
-
-
-def _sentence(page: Page, one: RowComparison) -> str:
-    """What a comparison found, and its numbers."""
-    patients = one.patients
-    numbers = numbers_of(page, one)
-    shown = _shown(one)
-    verdict = {"better": "helped", "worse": "harmed"}.get(shown, shown)
-    seeds = ""
-    if patients.better is not None and one.verdict == "equal" and not one.same_recipe:
-        seeds = page.say("report.equal_seeds", spread=number(one.seed_spread)) + page.gap
-    return f"{page.say(f'report.outcome.{verdict}')}{page.gap}{seeds}{numbers}"
-
-
-def _changes(page: Page) -> list[Block]:
-    blocks: list[Block] = []
-    for row in page.rows:
-        blocks.append(Heading(row.name, 3))
-        if row is page.baseline:
-            blocks.append(Paragraph(page.gap.join([_trained(page, row), page.say("report.baseline")])))
-            continue
-        changes = [
-            page.say("report.change", setting=key, value=_value(page, value), base=_value(page, base))
-            for key, value, base in differences(row.recipe, page.baseline.recipe)
-        ]
-        joint = "；" if page.language == "zh" else "; "
-        text = (
-            page.say("report.changed", changes=joint.join(changes))
-            if changes
-            else page.say("report.unchanged")
-        )
-        blocks.append(Paragraph(text))
-        one = page.comparisons.get((row.name, page.baseline.name))
-        collapse = _collapse(page, row)
-        sentence = _sentence(page, one) if one else _verdict(page, row)
-        blocks.append(Paragraph(page.gap.join([*collapse, sentence])))
-    return blocks
-
-
-def _trained(page: Page, row: Row) -> str:
-    """What was run, from the run: a recipe's summary speaks of its own settings, which a study changes."""
-    recipe = row.recipe
-    epochs = dict.fromkeys(len(run.curves.get("epoch", ())) for run in row.runs)
-    return page.say(
-        "report.baseline_run",
-        network=recipe.network.name,
-        loss=recipe.loss.name,
-        size=recipe.prepare.size,
-        epochs=", ".join(map(str, epochs)),
-        batch=recipe.train.batch_size,
-    )
-
-
-def _value(page: Page, value: Any) -> str:
-    return page.say("report.absent") if value is None else str(value)
 
 
 def _faulty(page: Page) -> list[Block]:
@@ -199,13 +132,13 @@ def _faulty(page: Page) -> list[Block]:
         kind = "no_sigmoid" if "without_sigmoid" in row.recipe.loss.name else "double_sigmoid"
         parts = [
             page.say(f"report.faulty.{kind}", row=row.name, **_outcome(page, row)),
-            *_collapse(page, row),
+            *collapses(page, row),
         ]
         other = page.corrected.get(row.name)
         if other is not None:
             parts.append(page.say("report.faulty_corrected", row=other.name, **_outcome(page, other)))
             one = page.comparisons.get((row.name, other.name))
-            parts += [page.say("report.faulty_difference", text=_sentence(page, one))] if one else []
+            parts += [page.say("report.faulty_difference", text=sentence(page, one))] if one else []
         found.append(Paragraph(page.gap.join(parts)))
     return [Heading(page.say("report.faulty")), *found] if found else []
 
@@ -232,29 +165,13 @@ def _failures(page: Page) -> list[Block]:
             elif run.evaluation is None:
                 command = f"glioseg evaluate {name} DATA"
                 notes.append(page.say("report.failure.unscored", run=name, command=command))
-        notes += _collapse(page, row)
+        notes += collapses(page, row)
     notes += [
         page.say("report.failure.mixed", row=row.name, reason=page.incomparable[row.name])
         for row in page.rows
         if row.name in page.incomparable and all(run.evaluation for run in row.runs)
     ]
     return [Notes(notes)] if notes else [Paragraph(page.say("report.failures_none"))]
-
-
-def _collapse(page: Page, row: Row) -> list[str]:
-    found = []
-    for run in row.runs:
-        if run.collapse is not None and run.evaluation is not None:
-            own = run.evaluation.own
-            found.append(
-                page.say(
-                    f"report.failure.{run.collapse}",
-                    run=run.path.name,
-                    sensitivity=number(own["sensitivity"].mean),
-                    precision=number(own["precision"].mean),
-                )
-            )
-    return found
 
 
 def _statistics(page: Page) -> list[Block]:

@@ -2,55 +2,66 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import PurePosixPath, PureWindowsPath
 
-from glioseg.evaluation.cost import Cost, measure_cost
 from glioseg.report.document import Block, Commands, Heading, Notes, Paragraph, Table
 from glioseg.report.page import Page, scores_or_none
-from glioseg.runs.folder import RunFolder
 from glioseg.runs.record import ProtocolName, RunRecord
-from glioseg.runs.rows import Row
+
+
+def facts(page: Page) -> list[Block]:
+    """What was really run: how many rows and seeds, at which size, how long; and what was not."""
+    runs = [run for row in page.rows for run in row.runs]
+    finished = [run for run in runs if run.finished]
+    notes = [
+        page.say(
+            "report.facts_rows",
+            rows=len(page.rows),
+            runs=len(runs),
+            finished=len(finished),
+            seeds=_range({len(row.runs) for row in page.rows}),
+        ),
+        page.say(
+            "report.facts_size",
+            sizes=_range({row.recipe.prepare.size for row in page.rows}),
+            epochs=_range({len(run.curves.get("epoch", ())) for run in runs}),
+        ),
+    ]
+    minutes = [float(run.manifest["training_minutes"]) for run in finished]
+    if minutes:
+        low, high, total = f"{min(minutes):.1f}", f"{max(minutes):.1f}", f"{sum(minutes):.0f}"
+        notes.append(page.say("report.facts_minutes", low=low, high=high, total=total))
+    if page.headline.missing:
+        notes.append(page.say("report.facts_missing", rows=page.joined(page.headline.missing)))
+    return [Notes(notes)]
+
+
+def _range(numbers: set[int]) -> str:
+    return "–".join(str(one) for one in dict.fromkeys((min(numbers), max(numbers))))
 
 
 def cost(page: Page) -> list[Block]:
-    """Parameters, arithmetic and time of each row."""
-    costs = _costs(page)
-    keys = ("row", "parameters", "gmacs", "seconds", "minutes")
+    """Parameters, arithmetic and time of each row; times also as multiples of the baseline's."""
+    base = page.cost(page.baseline)
+    keys = ("row", "parameters", "gmacs", "seconds", "times", "minutes")
     table = []
     for row in page.rows:
-        cost = costs[row.name]
+        cost = page.cost(row)
         minutes = [float(run.manifest["training_minutes"]) for run in row.runs if run.finished]
+        timed = cost.seconds is not None and base.seconds is not None
         table.append(
             [
                 row.name,
                 f"{cost.parameters:,}",
                 f"{cost.gmacs:.2f}",
-                "" if cost.seconds is None else f"{1000 * cost.seconds:.1f}",
-                ", ".join(f"{one:.0f}" for one in minutes),
+                "" if cost.seconds is None else f"{1000 * cost.seconds:.0f}",
+                f"{(cost.seconds or 0) / (base.seconds or 1):.1f}" if timed else "",
+                ", ".join(f"{one:.1f}" for one in minutes),
             ]
         )
-    threads = next(iter(costs.values())).threads
     header = [page.say(f"report.column.{key}") for key in keys]
-    return [Table(header, table), Paragraph(page.say("report.cost_caption", threads=threads))]
-
-
-def _costs(page: Page) -> dict[str, Cost]:
-    """Cost by row, measured once for each architecture: rows that differ in the loss alone cost the same."""
-    rows: dict[str, list[Row]] = {}
-    for row in page.rows:
-        recipe = row.recipe
-        parts = (recipe.network, recipe.input, recipe.labels)
-        key = json.dumps([part.model_dump(mode="json") for part in parts] + [recipe.prepare.size])
-        rows.setdefault(key, []).append(row)
-    costs = {}
-    for alike in rows.values():
-        models = [RunFolder(run.path).model for row in alike for run in row.runs]
-        model = next((model for model in models if model.is_file()), models[0])
-        cost = measure_cost(alike[0].recipe, model)
-        costs.update({row.name: cost for row in alike})
-    return costs
+    return [Table(header, table), Paragraph(page.say("report.cost_caption"))]
 
 
 def data(page: Page) -> list[Block]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,11 +11,16 @@ from typing import Any
 
 from glioseg.draw import chinese_font
 from glioseg.errors import InputError
+from glioseg.evaluation.cost import Cost, architecture
 from glioseg.measure import Scores, check_same_protocol
 from glioseg.recipe import Recipe
+from glioseg.report.costs import kept_costs
 from glioseg.runs.compare import RowComparison, compare_rows, scores_of
+from glioseg.runs.folder import RunFolder
+from glioseg.runs.patients import read_patient
 from glioseg.runs.record import ProtocolName
 from glioseg.runs.rows import Row, differences
+from glioseg.scan import Scan, Segmentation
 from glioseg.words import sentence
 
 FAULTY = "as_published."
@@ -34,6 +40,7 @@ class Headline:
         names: name of the row by name of the run folder; otherwise the recipe says it.
         published: DSC that a publication gives, by name of the row.
         plain: by name of the row, what figures call it where no font can draw its name.
+        missing: names of rows that belong to the study and were not run.
     """
 
     title: str | None = None
@@ -41,16 +48,30 @@ class Headline:
     names: Mapping[str, str] = field(default_factory=dict)
     published: Mapping[str, float] = field(default_factory=dict)
     plain: Mapping[str, str] = field(default_factory=dict)
+    missing: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Page:
-    """Rows on their way to becoming blocks."""
+    """Rows on their way to becoming blocks.
+
+    Attributes:
+        rows: the first is the baseline.
+        out: folder of the report.
+        language: of the texts.
+        headline: what a study says about itself.
+        shared: folder of the same report in another language; pictures without words and the measured costs
+            are taken from there, and put there where they are missing.
+    """
 
     rows: Sequence[Row]
     out: Path
     language: str
     headline: Headline
+    shared: Path | None = None
+    _patients: dict[tuple[Any, ...], tuple[Scan, Segmentation | None]] = field(
+        default_factory=dict, repr=False
+    )
 
     def say(self, code: str, **parameters: object) -> str:
         """A sentence of the catalogue in the report's language."""
@@ -118,6 +139,43 @@ class Page:
                 pairs.append((row, other))
         compared = compare_rows(pairs, BASELINE_SCORE)
         return {(one.first.name, one.second.name): one for one in compared}
+
+    @cached_property
+    def costs(self) -> dict[str, Cost]:
+        """Cost of each architecture, kept beside the report for other languages."""
+        path = (self.shared or self.out) / "costs.json"
+        return kept_costs([row.recipe for row in self.rows], path, known=self.shared is not None)
+
+    def cost(self, row: Row) -> Cost:
+        """Cost of a row's network."""
+        return self.costs[architecture(row.recipe)]
+
+    def wordless(self, name: str, draw: Callable[[Path], object]) -> str:
+        """Draw a picture without words, if another language has not done so; give its address.
+
+        Args:
+            name: of the file.
+            draw: writes the picture to a path.
+        """
+        path = (self.shared or self.out) / name
+        if self.shared is None or not path.is_file():
+            draw(path)
+        return Path(os.path.relpath(path, self.out)).as_posix()
+
+    def patient(self, run: RunFolder, patient: str) -> tuple[Scan, Segmentation | None]:
+        """A patient's scan and truth, read once for all rows.
+
+        Raises:
+            InputError: the data are not there any more, or lack the patient.
+        """
+        key = (run.manifest.get("data"), str(run.recipe.labels), patient)
+        if key not in self._patients:
+            self._patients[key] = read_patient(run, patient)
+        return self._patients[key]
+
+    def joined(self, items: Sequence[str]) -> str:
+        """Several things in one sentence."""
+        return ("；" if self.language == "zh" else "; ").join(items)
 
     @property
     def gap(self) -> str:

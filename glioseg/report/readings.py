@@ -14,6 +14,15 @@ PATIENT = "dsc:"
 LAST = 5
 """Epochs at the end that are looked at for how far the curve has settled."""
 
+UNSETTLED = 0.05
+"""A spread of the validation DSC in these epochs with which it has not settled."""
+
+HARDLY = 0.05
+"""Share of the first training loss; a loss that falls by less hardly moves."""
+
+RISEN = 1.05
+"""How many times the least validation loss the last one is where it has risen again."""
+
 
 @dataclass(frozen=True)
 class Influence:
@@ -61,17 +70,54 @@ class Reading:
         to_08, to_09: first epoch with a validation DSC of 0.8 and of 0.9; ``None`` if it has none.
         ends: lowest and highest validation DSC of the last epochs.
         jumper: the patient whose DSC varies most in them, with its lowest and highest.
+        patients: how many patients were recorded.
         first_loss, loss: training loss of the first and of the last epoch.
-        distance: last validation loss minus last training loss.
+        validation_loss: of the last epoch.
+        least: epoch of the least validation loss, and that loss.
+        epochs: number of the last epoch with a validation loss.
     """
 
     to_08: int | None
     to_09: int | None
     ends: tuple[float, float] | None
     jumper: tuple[str, float, float] | None
+    patients: int
     first_loss: float | None
     loss: float | None
-    distance: float | None
+    validation_loss: float | None
+    least: tuple[int, float] | None
+    epochs: int
+
+    @property
+    def distance(self) -> float | None:
+        """Last validation loss minus last training loss."""
+        if self.validation_loss is None or self.loss is None:
+            return None
+        return self.validation_loss - self.loss
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether the validation DSC still varies much in the last epochs."""
+        return self.ends is not None and self.ends[1] - self.ends[0] > UNSETTLED
+
+    @property
+    def hardly_moves(self) -> bool:
+        """Whether the training loss falls by less than a twentieth of what it begins with."""
+        if self.first_loss is None or self.loss is None:
+            return False
+        return abs(self.first_loss - self.loss) < HARDLY * abs(self.first_loss)
+
+    @property
+    def has_risen(self) -> bool:
+        """Whether the validation loss has risen again since it was least."""
+        if self.least is None or self.validation_loss is None:
+            return False
+        return self.least[1] > 0 and self.validation_loss > RISEN * self.least[1]
+
+    @property
+    def still_falls(self) -> bool:
+        """Whether the validation loss was least in one of the last two epochs."""
+        return self.least is not None and self.epochs > 2 and self.least[0] >= self.epochs - 1
 
 
 def reading_of(curves: Mapping[str, Sequence[float]]) -> Reading:
@@ -83,7 +129,7 @@ def reading_of(curves: Mapping[str, Sequence[float]]) -> Reading:
     epochs = curves.get("epoch", ())
     dsc = [(int(epoch), value) for epoch, value in _finite(epochs, curves.get("val_dsc", ()))]
     losses = [value for _, value in _finite(epochs, curves.get("loss", ()))]
-    validation = [value for _, value in _finite(epochs, curves.get("val_loss", ()))]
+    validation = [(int(epoch), value) for epoch, value in _finite(epochs, curves.get("val_loss", ()))]
     last = [value for _, value in dsc[-LAST:]]
     ranges = []
     for column, values in curves.items():
@@ -95,9 +141,12 @@ def reading_of(curves: Mapping[str, Sequence[float]]) -> Reading:
         to_09=next((epoch for epoch, value in dsc if value >= 0.9), None),
         ends=(min(last), max(last)) if last else None,
         jumper=max(ranges, key=lambda one: one[2] - one[1], default=None),
+        patients=len(ranges),
         first_loss=losses[0] if losses else None,
         loss=losses[-1] if losses else None,
-        distance=validation[-1] - losses[-1] if validation and losses else None,
+        validation_loss=validation[-1][1] if validation else None,
+        least=min(validation, key=lambda pair: pair[1], default=None),
+        epochs=validation[-1][0] if validation else 0,
     )
 
 

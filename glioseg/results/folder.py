@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from itertools import chain
@@ -54,8 +55,16 @@ if TYPE_CHECKING:
 
 KINDS = ("masks", "outlines", "gifs", "probability")
 """Folders of a folder of results that hold what records name."""
+BESIDE_BIDS = "code"
+"""Where all that is no derivative stands in a folder of BIDS derivatives: validators do not look there."""
+_OUTPUT = re.compile(
+    rf"(?:{BESIDE_BIDS}/)?(?:{'|'.join(KINDS)})/[^/\\]+"
+    r"|sub-[0-9A-Za-z]+/(?:ses-[0-9A-Za-z]+/)?anat/[^/\\]+"
+)
 PENDING = "pending.json"
 SUMMARY, MANIFEST = "summary.csv", "manifest.json"
+PARTICIPANTS = "participants.tsv"
+"""Of BIDS derivatives alone."""
 
 
 class ResultsFolder:
@@ -64,16 +73,18 @@ class ResultsFolder:
     Args:
         path: made if it is not there.
         made_with: the model and the settings in short; ``settings`` among them is a digest of all.
+        own: folder within it for the records, the tables and what else only this package knows.
 
     Raises:
         InputError: on entering, if the folder cannot be written, or another process writes to it with other
             settings.
     """
 
-    def __init__(self, path: Path, made_with: dict[str, Any]) -> None:
+    def __init__(self, path: Path, made_with: dict[str, Any], own: str = "") -> None:
         self.path, self.made_with = Path(path), made_with
+        self.own = self.path / own
         self.settings = str(made_with["settings"])
-        self.claims = Claims(self.path / ".claims")
+        self.claims = Claims(self.own / ".claims")
         self._was_there = True
         self._by_origin: dict[str, str] = {}
         self._reserved: dict[str, Source] = {}
@@ -81,7 +92,7 @@ class ResultsFolder:
 
     def __enter__(self) -> ResultsFolder:
         self._was_there = self.path.exists()
-        make_folder(self.path)
+        make_folder(self.own)
         try:
             with self.claims.alone("entering", settings=self.settings):
                 self._refuse_other_settings()
@@ -200,7 +211,7 @@ class ResultsFolder:
         Raises:
             InputError: it cannot be written.
         """
-        stage = self.path / owned_name(PART)
+        stage = self.own / owned_name(PART)
         try:
             stage.mkdir(parents=True)
             with synced_later():
@@ -222,12 +233,9 @@ class ResultsFolder:
             InputError: another process has taken the scan over, as after a long sleep of this machine.
         """
         sync_all(stage)
-        outputs = tuple(sorted(item.relative_to(stage).as_posix() for item in stage.glob("*/*")))
-        digests = {
-            path.relative_to(stage).as_posix(): digest_of(path)
-            for path in sorted(stage.rglob("*"))
-            if path.is_file() and path.parent != stage
-        }
+        staged = {path.relative_to(stage).as_posix(): path for path in sorted(stage.rglob("*"))}
+        outputs = tuple(filter(_is_output, staged))
+        digests = {name: digest_of(path) for name, path in staged.items() if path.is_file()}
         if not self.claims.holds(f"scan {result.id}"):
             raise InputError(Fault("results.claim_lost", self.path, scan=result.id))
         before = read_record(self._record_file(result.id))
@@ -235,7 +243,8 @@ class ResultsFolder:
         write_json(stage / PENDING, {"id": result.id, "outputs": sorted({*outputs, *old})})
         sync(stage / PENDING)
         sync(stage)
-        for path in (self.path / SUMMARY, self.path / MANIFEST, self._record_file(result.id)):
+        tables = (self.own / SUMMARY, self.own / MANIFEST, self.path / PARTICIPANTS)
+        for path in (*tables, self._record_file(result.id)):
             if path.exists():
                 path.unlink()
                 sync(path.parent)
@@ -247,21 +256,21 @@ class ResultsFolder:
             if target.is_dir():
                 shutil.rmtree(target)
             os.replace(stage / name, target)
-        for kind in {PurePosixPath(name).parts[0] for name in outputs}:
-            sync(self.path / kind)
+        for folder in {(self.path / name).parent for name in outputs}:
+            sync(folder)
         files = {}
         for name, digest in digests.items():
             state = (self.path / name).stat()
             files[name] = state.st_size, state.st_mtime_ns, digest
         record = replace(result, outputs=outputs, files=files, made_with=self.made_with)
         # Last of all: only a scan whose files are complete has this record.
-        make_folder(self.path / "scans")
+        make_folder(self.own / "scans")
         record_file = stage / "record.json"
         write_json(record_file, asdict(record))
         sync(record_file)
         os.replace(record_file, self._record_file(record.id))
-        sync(self.path / "scans")
-        sync(self.path)
+        sync(self.own / "scans")
+        sync(self.own)
         return record
 
     def is_there(self, result: ScanResult) -> bool:
@@ -269,12 +278,18 @@ class ResultsFolder:
         record = read_record(self._record_file(result.id))
         return record is not None and record.key == result.key and record.holds(self.path, every_byte=False)
 
-    def conclude(self, first: Sequence[str], facts: dict[str, Any]) -> list[str]:
+    def conclude(
+        self,
+        first: Sequence[str],
+        facts: dict[str, Any],
+        also: Callable[[Path, Sequence[ScanResult]], object] | None = None,
+    ) -> list[str]:
         """Write the summary and the manifest from all records of the folder.
 
         Args:
             first: names of the scans that stand first.
             facts: for the manifest.
+            also: called with the folder and all records, to write other tables.
 
         Returns:
             Names of the scans that have a record and no longer all of its files; they are left out.
@@ -291,17 +306,19 @@ class ResultsFolder:
                     records[record.id] = record
                 else:
                     incomplete.append(path.stem)
-            if records or (self.path / SUMMARY).exists():
+            if records or (self.own / SUMMARY).exists():
                 ordered = in_order(records, first)
                 made_with: dict[str, dict[str, Any]] = {}
                 for record in ordered:
                     group = made_with.setdefault(record.settings, {**record.made_with, "scans": []})
                     group["scans"].append(record.id)
-                write_summary(ordered, self.path / SUMMARY)
+                write_summary(ordered, self.own / SUMMARY)
+                if also is not None:
+                    also(self.path, ordered)
                 scans = [record.id for record in ordered]
                 settings_made_with = list(made_with.values())
                 write_json(
-                    self.path / MANIFEST,
+                    self.own / MANIFEST,
                     {**facts, "scans": scans, "incomplete": incomplete, "made_with": settings_made_with},
                 )
         return incomplete
@@ -309,10 +326,10 @@ class ResultsFolder:
     # ------------------------------------------------------------ order in the house
 
     def _record_file(self, id: str) -> Path:
-        return self.path / "scans" / f"{id}.json"
+        return self.own / "scans" / f"{id}.json"
 
     def _record_files(self) -> list[Path]:
-        return sorted(path for path in (self.path / "scans").glob("*.json") if not path.name.startswith("."))
+        return sorted(path for path in (self.own / "scans").glob("*.json") if not path.name.startswith("."))
 
     def _refuse_other_settings(self) -> None:
         for holder in self.claims.others():
@@ -323,10 +340,10 @@ class ResultsFolder:
     def _sweep(self) -> None:
         """Remove what processes that have ended left behind."""
         self.claims.others()
-        for stage in remains(self.path, ended=self.claims.ended):
+        for stage in remains(self.own, ended=self.claims.ended):
             with suppress(OSError):
                 self._roll_back(stage, ours=False)
-        for folder in (self.path, self.path / "scans", self.claims.folder):
+        for folder in (self.path, self.own, self.own / "scans", self.claims.folder):
             sweep(folder, ended=self.claims.ended)
 
     def _roll_back(self, stage: Path, *, ours: bool = True) -> None:
@@ -347,18 +364,21 @@ class ResultsFolder:
 
     def _close(self) -> None:
         self.claims.close()
-        for name in ("scans", *KINDS):
+        folders = [self.own / name for name in ("scans", *KINDS)]
+        if self.own != self.path:
+            folders += sorted(self.path.glob("sub-*/**"), reverse=True)
+        for folder in folders:
             with suppress(OSError):
-                (self.path / name).rmdir()  # if it is empty
+                folder.rmdir()  # if it is empty
         if not self._was_there:
-            with suppress(OSError):
-                self.path.rmdir()
+            for folder in (self.own, self.path):
+                with suppress(OSError):
+                    folder.rmdir()
 
 
 def _is_output(name: str) -> bool:
-    """Whether a text names something in one of :data:`KINDS`; a record may have been written by anybody."""
-    parts = PurePosixPath(name).parts
-    return len(parts) == 2 and parts[0] in KINDS and parts[1] != ".." and "\\" not in name
+    """Whether a text names a file or folder of results; a record may have been written by anybody."""
+    return _OUTPUT.fullmatch(name) is not None and PurePosixPath(name).name != ".."
 
 
 def _remove(path: Path) -> None:

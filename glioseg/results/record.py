@@ -69,6 +69,12 @@ class ScanResult:
         """Digest of the model and of all settings that it was made with."""
         return str(self.made_with.get("settings", ""))
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a program is told of it: all but what only this package needs."""
+        kept = {name: value for name, value in asdict(self).items() if name not in NOT_IN_TABLE}
+        return {**kept, "outputs": list(self.outputs)}
+
     def holds(self, folder: Path, *, every_byte: bool = True) -> bool:
         """Whether the files in a folder of results are those that this record was made with.
 

@@ -57,6 +57,12 @@ class Evaluation:
         hits = sum(hit for hit, _ in self.false_positive_slices.values())
         return hits / max(1, sum(free for _, free in self.false_positive_slices.values()))
 
+    @property
+    def columns(self) -> dict[str, Scores]:
+        """All scores, by the names that ``metrics.csv`` has for them."""
+        by_class = {f"dice_{title}": scores for title, scores in self.classes.items()}
+        return {**self.own, "dice_reference": self.reference, **by_class}
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -12,6 +13,9 @@ from glioseg.draw import grey
 from glioseg.scan import BoolArray, Grid, Scan
 
 _WINDOWS: WeakKeyDictionary[Scan, dict[str, tuple[float, float]]] = WeakKeyDictionary()
+
+MOST_VALUES = 1 << 24
+"""Voxels that are looked at for a window: as numbers of 64 bits, and sorted, they are many times the scan."""
 
 HEADER_BYTES = 352
 """Where the voxels begin: the viewer reads masks from there without a NIfTI reader."""
@@ -44,7 +48,10 @@ def windows(scan: Scan) -> dict[str, tuple[float, float]]:
 
 def window(scan: Scan, channel: str) -> tuple[float, float]:
     """Values that become black and white, by the rule of :func:`glioseg.draw.grey`."""
-    values = scan.channel(channel)[:: max(1, len(scan.voxels) // 64)].astype(np.float64).ravel()
+    voxels = scan.channel(channel)
+    voxels = voxels[:: max(1, len(voxels) // 64)]
+    step = max(1, math.ceil(math.sqrt(voxels.size / MOST_VALUES)))  # of slices that are huge
+    values = voxels[:, ::step, ::step].astype(np.float64).ravel()
     values = values[np.isfinite(values)]
     if not values.size or values.min() == values.max():
         return (0.0, 1.0)

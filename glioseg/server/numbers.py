@@ -10,6 +10,7 @@ import numpy as np
 
 from glioseg.measure import METRICS, Protocol, measure
 from glioseg.measure.protocol import json_number
+from glioseg.scan import Segmentation
 from glioseg.server.scans import Entry
 
 SHOWN_METRICS = ("dice", "iou", "sensitivity", "precision", "hd95", "nsd")
@@ -31,16 +32,18 @@ def numbers_of(entry: Entry) -> dict[str, Any]:
     if mask is None:
         raise ValueError("numbers need a mask")
     diameter, unit = largest_diameter(mask)
-    volume = mask.volume_mm3
+    # Masks can be large, and this is done after every stroke: they are counted through once.
+    counts = per_slice(mask)
+    lesion_voxels, voxel_volume = sum(counts), scan.grid.voxel_volume
     expected = None if by_hand or entry.expected_dice is None else round(entry.expected_dice, 4)
     result: dict[str, Any] = {
         "id": scan.id,
         "corrected": by_hand,
         "revision": revision,
         "slices": scan.grid.shape[0],
-        "slices_with_lesion": mask.slices_with_lesion,
-        "lesion_voxels": int(mask.mask.sum()),
-        "lesion_mm3": None if volume is None else round(volume, 1),
+        "slices_with_lesion": sum(count > 0 for count in counts),
+        "lesion_voxels": lesion_voxels,
+        "lesion_mm3": None if voxel_volume is None else round(lesion_voxels * voxel_volume, 1),
         "largest_diameter": diameter,
         "diameter_unit": unit,
         "expected_dice": expected,
@@ -49,7 +52,7 @@ def numbers_of(entry: Entry) -> dict[str, Any]:
         "metrics": None,
         "protocol": None,
         "protocol_translations": {},
-        "per_slice": {"predicted": per_slice(mask.mask), "true": None},
+        "per_slice": {"predicted": counts, "true": None},
     }
     if entry.truth is not None:
         spacing = scan.grid.spacing
@@ -63,7 +66,7 @@ def numbers_of(entry: Entry) -> dict[str, Any]:
             }
             for name, value in measured.items()
         }
-        result["per_slice"]["true"] = per_slice(entry.truth.mask)
+        result["per_slice"]["true"] = per_slice(entry.truth)
         protocol = Protocol(
             metric="dice",
             patients=(scan.id,),
@@ -75,9 +78,9 @@ def numbers_of(entry: Entry) -> dict[str, Any]:
     return result
 
 
-def per_slice(mask: np.ndarray[Any, Any]) -> list[int]:
+def per_slice(mask: Segmentation) -> list[int]:
     """Lesion voxels of each slice."""
-    return [int(count) for count in mask.sum(axis=(1, 2))]
+    return [int(np.count_nonzero(labels)) for labels in mask.voxels]
 
 
 def as_csv(content: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from .conftest import PATIENCE, keep, ready, welcome
+from .test_corrections import brush, settled, stroke
 from .test_viewer import SAMPLE, open_sample
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
@@ -54,6 +55,38 @@ def test_the_viewer_is_accessible_and_fits(make_page: Any, axe: str, options: di
     fits(page)
     check(page, axe)
     keep(page, f"viewer-{options['viewport']['width']}")
+
+
+@pytest.mark.parametrize("options", [WIDE, NARROW], ids=["wide-light-en", "narrow-dark-zh"])
+def test_what_belongs_to_a_correction_is_accessible_and_fits(
+    make_page: Any, axe: str, options: dict[str, Any]
+) -> None:
+    """A corrected scan, a stroke that did not arrive, the question whether to leave, scans that are kept."""
+    page = make_page(**options)
+    width = options["viewport"]["width"]
+
+    def look(name: str) -> None:
+        fits(page)
+        check(page, axe)
+        keep(page, f"{name}-{width}")
+
+    open_sample(page)
+    brush(page)
+    look("corrected-by-hand")
+    page.route("**/mask*", lambda route: route.abort())
+    stroke(page, 0.8)
+    page.wait_for_selector("#unsent")
+    look("not-arrived")
+    page.unroute("**/mask*")
+    page.click("#retry")
+    settled(page)
+    page.click("#close-scan")
+    page.wait_for_selector("#leave")
+    look("leave-or-stay")
+    page.click("#leave [data-t=leave_keep]")
+    page.wait_for_selector("#kept >> text=TCGA")
+    look("kept-scans")
+    make_page.wrong.clear()  # the browser's own lines about what did not arrive
 
 
 def look_at_patient(page: Any, run: str) -> None:

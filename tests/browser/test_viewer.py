@@ -203,3 +203,31 @@ def test_slices_are_dropped_with_their_masks(make_page: Any, tmp_path: Path) -> 
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Tab")
     assert page.is_visible("#tip-dice")
+
+
+def test_a_truth_with_labels_offers_a_choice(make_page: Any, tmp_path: Path) -> None:
+    import nibabel
+    from support.server_kit import volume
+
+    head = volume(tmp_path)
+    image = nibabel.load(head)
+    labels = np.zeros(image.shape, np.uint8)  # type: ignore[attr-defined]
+    labels[10:14, 10:14, 2] = 1
+    labels[14:18, 10:14, 2] = 4
+    nibabel.save(nibabel.Nifti1Image(labels, image.affine), tmp_path / "head_seg.nii.gz")  # type: ignore[attr-defined]
+    page = make_page()
+    welcome(page)
+    page.set_input_files("#files", [head, tmp_path / "head_seg.nii.gz"])
+    ready(page)
+    boxes = page.locator("#truth-labels input")
+    assert [boxes.nth(i).is_checked() for i in range(2)] == [True, True]
+    keep(page, "truth-labels")
+    before = page.inner_text("tr[data-number=sensitivity] td")
+    total = page.evaluate("gliosegView.masks.true.reduce((sum, value) => sum + value, 0)")
+    boxes.nth(0).uncheck()
+    until(lambda: page.evaluate("gliosegView.masks.true.reduce((sum, value) => sum + value, 0)") == total / 2)
+    boxes = page.locator("#truth-labels input")
+    until(lambda: page.locator("#truth-labels input:checked").count() == 1)
+    boxes.nth(1).click()  # one stays chosen
+    assert page.locator("#truth-labels input:checked").count() == 1
+    assert before

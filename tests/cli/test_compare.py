@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,24 @@ def test_headings_are_never_broken_and_scores_never_cut(
     assert LONG in said
     # Only a name without a space may be longer than the line.
     assert all(len(line) <= columns or " " not in line.strip(" ,") for line in said.splitlines())
+
+
+def test_chinese_says_the_same_in_columns_of_one_width(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(tmp_path / "a", GOOD.tolist())
+    store(tmp_path / "b", LOWER.tolist(), "loss.name=bce")
+    monkeypatch.chdir(tmp_path)
+    said = printed(120, monkeypatch, "a", "b", "--lang", "zh", "-o", "out")
+    assert not re.search(r"experiment|baseline|instead of|Written|better than", said)
+    assert "  loss.name = bce（基线为 dice）" in said
+    assert "已写入 out：table.csv" in said
+    header, rule, first, second = said.splitlines()[:4]
+    wide = sum(unicodedata.east_asian_width(one) in "WF" for one in header)
+    assert len(header) + wide == len(rule)
+    assert max(map(len, (first, second))) <= len(rule)
+    with pytest.raises(InputError, match="one of en, zh"):
+        CliRunner().invoke(app, ["compare", "a", "b", "--lang", "de"], catch_exceptions=False)
 
 
 def test_runs_are_named_with_what_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

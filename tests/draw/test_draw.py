@@ -15,17 +15,25 @@ from PIL import Image
 from scipy.ndimage import binary_erosion, binary_fill_holes
 
 from glioseg.draw import (
+    Tile,
     contact_sheet,
+    curves,
     draw_gif,
     draw_slices,
+    dsc_curves_plot,
     dsc_plot,
     enlarge,
+    examples_sheet,
     frames,
     grey,
     outline,
     overlay,
+    run_curves_plot,
+    short_names,
     tile,
+    write_png,
 )
+from glioseg.draw.curves import band
 from glioseg.errors import InputError, WrongKindError
 from glioseg.measure import Protocol, Scores
 from glioseg.scan import Grid, Scan
@@ -324,3 +332,63 @@ def test_drawing_loads_matplotlib_only_for_plots_and_never_pyplot(tmp_path):
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "dsc.png")], check=True)
+
+
+# ---------------------------------------------------------------- curves
+
+
+def test_seeds_are_a_band_around_their_mean_and_gaps_do_not_count():
+    found = band([([1, 2, 3], [0.2, 0.4, math.nan]), ([1, 2], [0.4, math.nan])])
+    assert found == ([1, 2], pytest.approx([0.3, 0.4]), [0.2, 0.4], [0.4, 0.4])
+
+
+def test_each_row_has_its_curves_over_those_of_the_first(tmp_path):
+    run = {"epoch": [1.0, 2.0], "loss": [0.5, 0.4], "val_loss": [0.6, 0.5], "val_dsc": [0.1, 0.2]}
+    alone = run_curves_plot({"base": [run]}, tmp_path / "alone.png")
+    three = run_curves_plot({"base": [run], "one": [run, run], "two": [run]}, tmp_path / "three.png")
+    panels = dsc_curves_plot({"base": [run], "one": [run]}, tmp_path / "dsc.png")
+    with Image.open(alone) as one, Image.open(three) as two, Image.open(panels) as dsc:
+        assert one.width == two.width == 3 * dsc.width
+        assert two.height > 1.7 * one.height
+
+
+def test_an_epoch_is_never_halved_and_short_runs_show_their_points(tmp_path, monkeypatch):
+    kept = []
+    monkeypatch.setattr(curves, "save_figure", lambda figure, path: kept.append(figure) or path)
+    run = {"epoch": [1.0, 2.0], "loss": [0.5, 0.4]}
+    run_curves_plot({"base": [run]}, tmp_path / "none.png")
+    axes = kept[0].axes[0]
+    assert all(float(tick).is_integer() for tick in axes.get_xticks())
+    assert axes.lines[0].get_marker() == "o"
+
+
+# ---------------------------------------------------------------- sheets of examples
+
+
+def test_examples_have_their_titles_on_white_above_them(tmp_path):
+    grey = np.full((280, 280, 3), 90, np.uint8)
+    lines = [("1  U-Net", [Tile(grey, "CS_6668  0.937"), Tile(grey, "HT_7616")]), ("", [Tile(grey, "x")])]
+    path = examples_sheet(lines, tmp_path / "examples.png")
+    with Image.open(path) as image:
+        picture = np.asarray(image.convert("RGB"))
+    assert picture.shape[1] == 2 * 280 + 8
+    dark = (picture < 60).all(axis=2)
+    tiles = np.flatnonzero((picture == picture[-1, 0]).all(axis=2)[:, :280].sum(axis=1) > 270)
+    assert len(tiles) == 2 * 280
+    # The heading and the first title stand above the first tile; nothing is written over a tile.
+    assert dark[: tiles[0]].sum() > 100
+    assert not dark[tiles].any()
+
+
+def test_a_small_file_has_the_colours_of_the_outlines(tmp_path):
+    scan = head(slices=4, height=200, width=180)
+    picture = next(frames(scan, lesion(scan), positions=[1]))
+    large, small = write_png(picture, tmp_path / "a.png"), write_png(picture, tmp_path / "b.png", small=True)
+    assert small.stat().st_size < large.stat().st_size
+    with Image.open(small) as image:
+        assert where(image.convert("RGB"), RED).any()
+
+
+def test_names_are_short_where_they_stay_apart():
+    assert short_names(["TCGA_CS_6668_20011025", "b"]) == ["CS_6668", "b"]
+    assert short_names(["TCGA_CS_6668_2001102", "TCGA_A_20010208", "TCGA_A_20010209"])[1] == "TCGA_A_20010208"

@@ -265,6 +265,10 @@ def test_what_is_told_of_a_mask(real: list[Scan]) -> None:
         "unsure",
     )
     assert look_again(("cut_off", "unsure"))
+    for spacing, told in (((3.0, 1.0, 5.0), True), ((1.0, 5.0, 1.0), False), ((5.0, 1.0, 3.0), False)):
+        thick = replace(scan, grid=replace(scan.grid, spacing=spacing))
+        assert ("thick_slices" in doubts(thick, mask, 0.9, None, flair)) is told
+    assert not look_again(("thick_slices",))
     hounsfield = replace(scan, voxels=scan.voxels.astype(np.int16) * 10 - 1024)
     assert "computed_tomography" in doubts(hounsfield, mask, 0.9, None, flair)
 
@@ -281,6 +285,19 @@ def test_predictions_carry_it(real: list[Scan], appearance: Appearance, shipped_
     assert prediction.evidence.certainty > 0.8
     assert prediction.expected_dice == pytest.approx(0, abs=1e-6)
     assert "unsure" in prediction.doubts
+
+
+def test_the_command_names_what_the_network_cannot_do_well(tmp_path: Path, real: list[Scan]) -> None:
+    import nibabel
+
+    flair = real[0].voxels[..., 1].astype(np.float32)
+    thick = np.moveaxis(flair.reshape(len(flair), 256, 64, 4).mean(-1), 0, -1).swapaxes(0, 1)
+    nibabel.save(nibabel.Nifti1Image(thick, np.diag([-4.0, -1, 5, 1])), tmp_path / "sagittal.nii.gz")
+    command = ["predict", str(tmp_path / "sagittal.nii.gz"), "-o", str(tmp_path / "out"), "--no-outlines"]
+    done = CliRunner().invoke(app, [*command, "--no-gif"])
+    assert done.exit_code == 0, done.output
+    assert f"note: {sentence('doubts', 'thick_slices')}" in done.output
+    assert "thick_slices" in (tmp_path / "out" / "summary.csv").read_text()
 
 
 def test_the_command_asks_to_look(tmp_path: Path, real: list[Scan]) -> None:

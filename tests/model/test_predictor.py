@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import nibabel
@@ -363,3 +367,39 @@ def test_the_fingerprint_is_that_of_the_weights(model: Path, tmp_path: Path) -> 
 
 def test_threads_are_those_of_the_process() -> None:
     assert 1 <= usable_cores() <= (os.cpu_count() or 1)
+
+
+class TestOtherProcesses:
+    def test_a_predictor_travels_by_name_and_options(self, labelled) -> None:
+        scan, _ = labelled[PATIENT]
+        one = glioseg.load_model(threads=1, threshold=0.7)
+        other = pickle.loads(pickle.dumps(one))
+        assert other.fingerprint == one.fingerprint
+        assert other.description == one.description
+        assert len(pickle.dumps(one)) < 1000
+        assert pickle.loads(pickle.dumps(one)) is other, "it is loaded once a process"
+        np.testing.assert_array_equal(other(scan).segmentation.mask, one(scan).segmentation.mask)
+
+    def test_by_a_path_that_holds_in_every_folder(self, model: Path, tmp_path, monkeypatch) -> None:
+        monkeypatch.chdir(model.parent)
+        packed = pickle.dumps(load_model(model.name, threads=1))
+        monkeypatch.chdir(tmp_path)
+        assert pickle.loads(packed).fingerprint == load_model(model).fingerprint
+
+    def test_other_weights_under_that_name_are_refused(self, model: Path, tmp_path) -> None:
+        here = tmp_path / "model.onnx"
+        shutil.copy(model, here)
+        packed = pickle.dumps(load_model(here))
+        known_model(here, gain=3.0)
+        with pytest.raises(InputError, match="the same model file on every machine"):
+            pickle.loads(packed)
+
+    def test_one_made_by_hand_says_that_it_cannot(self, predictor: Predictor) -> None:
+        with pytest.raises(TypeError, match="load_model"):
+            pickle.dumps(Predictor(predictor.runtime, predictor.description))
+
+    def test_a_pool_of_processes_segments_with_it(self, sequences, model: Path) -> None:
+        work = partial(glioseg.segment, model=load_model(model, threads=1))
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            (found,) = pool.map(work, [sequences["flair"]])
+        np.testing.assert_array_equal(found.segmentation.mask, work(sequences["flair"]).segmentation.mask)

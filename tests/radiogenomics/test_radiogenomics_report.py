@@ -379,6 +379,22 @@ def test_the_verb_writes_the_same_bytes_again(tmp_path, data, predicted, reports
         assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
 
 
+def test_the_report_in_chinese_has_the_same_numbers(predicted_study, reports, tmp_path):
+    write_report(predicted_study, tmp_path, "zh")
+    english, chinese = (
+        (folder / "report.md").read_text(encoding="utf-8") for folder in (reports["predicted"][1], tmp_path)
+    )
+    assert re.findall(r"\d+\.\d+", english.split("## Methods")[0].split("## Features")[1]) == re.findall(
+        r"\d+\.\d+", chinese.split("## 方法")[0].split("## 特征")[1]
+    )
+    assert english.count("\n## ") == chinese.count("\n## ")
+    assert "# 肿瘤形状与基因组亚型：预测掩膜" in chinese
+    assert not re.search("Median,|patients whose|Missing|quartile", chinese)
+    assert '<html lang="zh-CN">' in (tmp_path / "index.html").read_text(encoding="utf-8")
+    with pytest.raises(InputError, match="one of en, zh"):
+        write_report(predicted_study, tmp_path, "de")
+
+
 def test_a_study_in_which_nothing_is_defined_still_reports(tmp_path, data):
     for case in find_cases(data):
         scan, _ = read_case(case)

@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 
 from glioseg.cli import app
 from glioseg.cli.workers import PROGRAM
-from glioseg.draw import chinese_font, smoothed
+from glioseg.draw import Tile, chinese_font, short_names
 from glioseg.errors import InputError
-from glioseg.evaluation.cost import Cost
+from glioseg.evaluation.cost import architecture, measure_costs
 from glioseg.recipe import load_recipe
-from glioseg.report import Headline, figures, methods, page, write_report
+from glioseg.report import Headline, figures, page, write_report
 from glioseg.runs.compare import compare_rows, pairs_of
 from glioseg.runs.folder import RunFolder
 from glioseg.runs.record import RunRecord
@@ -123,24 +123,29 @@ class TestVerdict:
         assert pairs == [("b", "a"), ("c", "a"), ("c", "b")]
 
 
-def test_smoothing_is_tensorboards() -> None:
-    # 0.6 of the past, its missing weight at the start divided out.
-    assert smoothed([1.0, 2.0, 4.0], 0.6) == pytest.approx(
-        [1.0, (0.24 + 0.8) / 0.64, (0.6 * 1.04 + 0.4 * 4) / 0.784]
-    )
-    assert smoothed([3.0, math.nan, 3.0])[::2] == pytest.approx([3.0, 3.0])
-    assert smoothed([1.0, 5.0], 0) == [1.0, 5.0]
-
-
-def test_cost_is_that_of_the_published_network(tmp_path: Path) -> None:
+def test_cost_is_that_of_the_published_network() -> None:
     pytest.importorskip("torch")
-    from glioseg.evaluation.cost import measure_cost
+    from glioseg.evaluation.cost import _counted, build_untrained
 
     settings = ["prepare.size=256", "network.arguments.pretrained=none", "network.arguments.mirrored=false"]
-    cost = measure_cost(load_recipe("default", settings), tmp_path / "none.onnx", 1)
-    assert cost.parameters / 1e6 == pytest.approx(3.8, abs=0.05)
-    assert cost.gmacs == pytest.approx(1.9, abs=0.05)
-    assert cost.seconds is None
+    recipe = load_recipe("default", settings)
+    parameters, gmacs = _counted(build_untrained(recipe), recipe)
+    assert parameters / 1e6 == pytest.approx(3.8, abs=0.05)
+    assert gmacs == pytest.approx(1.9, abs=0.05)
+
+
+def test_an_architecture_is_measured_once_whatever_its_loss() -> None:
+    pytest.importorskip("onnxscript")
+    small = ["prepare.size=32", "network.arguments.features=4"]
+    recipes = [
+        load_recipe("reference", [*small, *more]) for more in ([], ["loss.name=bce"], ["train.seed=3"])
+    ]
+    wider = load_recipe("reference", ["prepare.size=32", "network.arguments.features=8"])
+    costs = measure_costs([*recipes, wider], 1)
+    assert list(costs) == [architecture(recipes[0]), architecture(wider)]
+    first, second = costs.values()
+    assert second.parameters > 3 * first.parameters
+    assert all(cost.seconds is not None and cost.seconds > 0 for cost in costs.values())
 
 
 @pytest.fixture(scope="module")
@@ -231,13 +236,17 @@ class TestReport:
         explained = table["report.faulty_corrected"].split("{row}")[0]
         assert explained in markdown
         # Sizes are those of the runs, and not those of the recipe's summary.
-        sizes = table["report.baseline_run"].format(network="unet", loss="dice", size=32, epochs=2, batch=2)
-        assert sizes in markdown
+        assert table["report.facts_size"].format(sizes=32, epochs=2) in markdown
+        said = table["report.is_training"].format(
+            loss="dice", optimizer="adam", rate="0.0001", schedule="constant", batch=2, epochs=2
+        )
+        assert said in markdown
+        assert table["report.changed"].split("{changes}")[0] in markdown
         assert "100 epochs" not in markdown
         # No folder of this machine.
         assert str(runs["one"].parent) not in page + markdown
         assert "glioseg train data --recipe reference" in markdown
-        for picture in ("curves.png", "patients.png", "dsc_00.png", "examples.png"):
+        for picture in ("curves.png", "curves_01.png", "patients.png", "dsc_00.png", "network_00.png"):
             with Image.open(tmp_path / picture) as image:
                 assert min(image.size) > 100
         other = catalogue("en" if language == "zh" else "zh")["sentences"]
@@ -265,31 +274,39 @@ class TestReport:
         content = json.loads(metrics.read_text(encoding="utf-8"))
         content["reference"]["values"] = dict.fromkeys(content["reference"]["values"], 0.987)
         metrics.write_text(json.dumps(content), encoding="utf-8")
-        labels: list[str] = []
-        real = figures.with_text
+        sheets: list[list[tuple[str, list[Tile]]]] = []
+        real = figures.examples_sheet
         monkeypatch.setattr(
-            figures, "with_text", lambda picture, text: labels.append(text) or real(picture, text)
+            figures, "examples_sheet", lambda lines, path: sheets.append(lines) or real(lines, path)
         )
         write_report([run], tmp_path / "out")
         scored = RunRecord.read(run).scores("own")
         assert scored is not None
-        assert labels
-        assert set(labels) <= {f"1  {value:.3f}" for value in scored.values.values()}
+        assert [heading for heading, _ in sheets[0]] == ["1  reference"]
+        titles = {tile.title for lines in sheets for _, tiles in lines for tile in tiles}
+        names = dict(zip(short_names(list(scored.values)), scored.values.values(), strict=True))
+        assert titles
+        assert titles <= {f"{name}  {value:.3f} | 0.987" for name, value in names.items()}
 
-    def test_rows_of_one_network_have_one_cost(
-        self, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    def test_the_other_language_shows_the_same_pictures_and_costs(
+        self, runs: dict[str, Path], tmp_path: Path
     ) -> None:
-        measured: list[Path] = []
-
-        def once(recipe: object, model: Path) -> Cost:
-            measured.append(model)
-            return Cost(1, 1.0, float(len(measured)), 1)
-
-        monkeypatch.setattr(methods, "measure_cost", once)
-        without = tmp_path / "without"
-        shutil.copytree(runs["one"], without, ignore=shutil.ignore_patterns("model.onnx"))
-        write_report([without, runs["faulty"]], tmp_path / "out")
-        assert measured == [RunFolder(runs["faulty"]).model]
+        chosen = [runs["one"], runs["faulty"]]
+        write_report(chosen, tmp_path)
+        kept = {path.name for path in tmp_path.iterdir()}
+        drawn = ("network_00.png", "examples.png", "examples_01.png", "worst_00.gif")
+        assert kept >= {"costs.json", *drawn, "curves.png", "curves_01.png"}
+        # One architecture is drawn once.
+        assert "network_01.png" not in kept
+        before = {name: (tmp_path / name).stat().st_mtime_ns for name in ("costs.json", *drawn)}
+        write_report(chosen, tmp_path / "zh", language="zh", shared=tmp_path)
+        assert before == {name: (tmp_path / name).stat().st_mtime_ns for name in before}
+        assert not {path.name for path in (tmp_path / "zh").iterdir()} & before.keys()
+        markdown = (tmp_path / "zh" / "report.md").read_text(encoding="utf-8")
+        assert all(f"(../{name})" in markdown for name in drawn)
+        assert '"data:image/gif;base64,' in (tmp_path / "zh" / "index.html").read_text(encoding="utf-8")
+        with Image.open(tmp_path / "worst_00.gif") as image:
+            assert image.n_frames > 1
 
     def test_without_the_data_there_are_no_pictures_of_them(
         self, runs: dict[str, Path], tmp_path: Path
@@ -315,7 +332,7 @@ class TestReport:
             drawn.extend([*runs, *labels.values()])
 
         monkeypatch.setattr(page, "chinese_font", lambda: None)
-        monkeypatch.setattr(figures, "run_curves_plot", keep)
+        monkeypatch.setattr(figures, "dsc_curves_plot", keep)
         Image.new("L", (8, 8)).save(tmp_path / "curves.png")
         headline = Headline(names={"one": "甲"}, plain={"甲": "A"})
         write_report([runs["one"]], tmp_path, language="zh", headline=headline)

@@ -25,7 +25,8 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.pat
 def kills(work: Path, case: str, step: int) -> tuple[list[dict[str, object]], int]:
     """What was found after each kill, and how many operations there are."""
     for seed, name in enumerate("abc"):
-        write_scan(work / "scans" / f"{name}.nii.gz", seed)
+        bids = f"sub-{name}/anat/sub-{name}_FLAIR.nii.gz"
+        write_scan(work / "scans" / (bids if case == "derivatives" else f"{name}.nii.gz"), seed)
     command = [sys.executable, "-m", "support.killed", str(work / "scans"), str(work), case, str(step)]
     done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
     assert done.returncode == 0, done.stderr
@@ -34,7 +35,7 @@ def kills(work: Path, case: str, step: int) -> tuple[list[dict[str, object]], in
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that can be split off")
-@pytest.mark.parametrize("case", ["fresh", "other settings", "more scans"])
+@pytest.mark.parametrize("case", ["fresh", "other settings", "more scans", "derivatives"])
 @pytest.mark.parametrize(
     "step", [pytest.param(1, marks=pytest.mark.slow, id="every operation"), pytest.param(17, id="some")]
 )

@@ -295,6 +295,26 @@ def test_the_memory_of_a_batch_is_given_back_when_nothing_waits(
         assert {**again, "revision": 0} == {**before, "revision": 0}
 
 
+def test_the_window_of_huge_slices_is_found_in_a_part_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tracemalloc
+
+    from glioseg.scan import Scan
+    from glioseg.server.display import window
+
+    rows = np.linspace(0, 200, 1000).astype(np.uint8)
+    scan = Scan.from_array(
+        np.broadcast_to(rows[:, None], (4, 1000, 1000))[..., None].copy(), channels=("flair",)
+    )
+    whole = window(scan, "flair")
+    monkeypatch.setattr("glioseg.server.display.MOST_VALUES", 40_000)
+    tracemalloc.start()
+    part = window(scan, "flair")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert part == pytest.approx(whole, abs=3)
+    assert peak < scan.voxels.nbytes
+
+
 def pressed(*options: str) -> dict[str, int]:
     """What ``scripts/press_server.py`` found, in MB."""
     script = Path(__file__).parents[2] / "scripts" / "press_server.py"

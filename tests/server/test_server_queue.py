@@ -152,7 +152,9 @@ def test_clients_in_parallel_get_their_own_masks(running: tuple[str, Application
 
 @pytest.mark.slow
 def test_32_clients_lose_nothing(running: tuple[str, Application], tmp_path: Path) -> None:
-    assert clients_in_parallel(running[0], tmp_path, 32, SECONDS) >= 32
+    rounds = clients_in_parallel(running[0], tmp_path, 32, SECONDS)
+    print(f"{rounds} scans were sent, segmented, fetched and deleted")
+    assert rounds >= 32
     assert len(running[1].service.store) == 0
 
 

@@ -18,7 +18,8 @@ from typing import Any
 
 from glioseg.batch import Outputs, predict_many
 from glioseg.draw import draw_gif, draw_slices  # loaded before anything is counted
-from support.results_kit import BrightNetwork, content, lies, sources_of
+from glioseg.results.bids import named_as_bids
+from support.results_kit import BrightNetwork, content, home_of, lies, sources_of
 
 EVENTS = {
     "open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate",
@@ -35,9 +36,11 @@ def call(*names: str, threshold: float, outputs: Outputs) -> Call:
 
     def predict(out: Path) -> None:
         network = BrightNetwork(threshold)
-        outcome = predict_many(
-            sources_of(*(SCANS / f"{name}.nii.gz" for name in names)), out, network, outputs
-        )
+        if outputs.bids:
+            sources, _ = named_as_bids(sources_of(*(SCANS / f"sub-{name}" for name in names)))
+        else:
+            sources = sources_of(*(SCANS / f"{name}.nii.gz" for name in names))
+        outcome = predict_many(sources, out, network, outputs)
         assert outcome.faults == [], outcome.faults
         assert len(outcome.results) == len(names)
 
@@ -88,9 +91,12 @@ def killed_before(number: int, predict: Call, out: Path) -> None:
 
 def orphans(out: Path) -> list[str]:
     """Files among the results that no record names, and what else should not be there."""
-    named = {"summary.csv", "manifest.json"}
-    for path in out.glob("scans/*.json"):
-        named |= {f"scans/{path.name}", *json.loads(path.read_text(encoding="utf-8"))["files"]}
+    home = home_of(out)
+    named = {(home / name).relative_to(out).as_posix() for name in ("summary.csv", "manifest.json")}
+    if home != out:
+        named |= {"dataset_description.json", "README.md", "participants.tsv", "participants.json"}
+    for path in home.glob("scans/*.json"):
+        named |= {path.relative_to(out).as_posix(), *json.loads(path.read_text(encoding="utf-8"))["files"]}
     there = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
     empty = {
         path.relative_to(out).as_posix()
@@ -103,6 +109,7 @@ def orphans(out: Path) -> list[str]:
 def main(work: Path, case: str, step: int) -> None:
     """Kill before every ``step``-th operation, and look."""
     everything, masks = Outputs(probability=True), Outputs(outlines=False, gif=False)
+    derivatives = Outputs(outlines=False, bids=True)
     first, then, another = {
         "fresh": (
             None,
@@ -113,6 +120,11 @@ def main(work: Path, case: str, step: int) -> None:
             call("a", "b", threshold=0.5, outputs=everything),
             call("a", "b", threshold=0.7, outputs=masks),
             call("c", threshold=0.7, outputs=masks),
+        ),
+        "derivatives": (
+            call("a", threshold=0.5, outputs=derivatives),
+            call("a", "b", threshold=0.7, outputs=derivatives),
+            call("c", threshold=0.7, outputs=derivatives),
         ),
         "more scans": (
             call("a", threshold=0.5, outputs=masks),

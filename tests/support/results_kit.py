@@ -64,11 +64,17 @@ def voxels_of(mask: Path) -> int:
     return int(np.count_nonzero(read_segmentation(mask).voxels))
 
 
+def home_of(out: Path) -> Path:
+    """Where records and tables stand: of BIDS derivatives in ``code``."""
+    return out / "code" if (out / "code").is_dir() else out
+
+
 def lies(out: Path) -> list[str]:
     """What a folder of results says that is not so; asked with code of its own, not with the program's."""
     found = []
     records: dict[str, dict[str, Any]] = {}
-    for path in out.glob("scans/*.json"):
+    home = home_of(out)
+    for path in home.glob("scans/*.json"):
         records[path.stem] = record = json.loads(path.read_text(encoding="utf-8"))
         for name, (size, _, digest) in record["files"].items():
             file = out / name
@@ -81,17 +87,23 @@ def lies(out: Path) -> list[str]:
         }
         if there != set(record["files"]):
             found.append(f"{path.stem}: has {sorted(there)}, says {sorted(record['files'])}")
-        mask = out / next(name for name in record["outputs"] if name.startswith("masks/"))
+        mask = out / next(
+            name for name in record["outputs"] if "masks/" in name or name.endswith("_mask.nii.gz")
+        )
         if mask.exists() and voxels_of(mask) != record["lesion_voxels"]:
             found.append(f"{path.stem}: {voxels_of(mask)} voxels in the mask, {record['lesion_voxels']} told")
-    if (out / "summary.csv").exists():
-        for id, row in rows_of(out).items():
+    if (out / "participants.tsv").exists():
+        participants = (out / "participants.tsv").read_text(encoding="utf-8").splitlines()[1:]
+        subjects = {id.split("_")[0] for id in records}
+        found += [f"participants: {row}" for row in participants if row.split("\t")[0] not in subjects]
+    if (home / "summary.csv").exists():
+        for id, row in rows_of(home).items():
             if id not in records:
                 found.append(f"summary: no record of {id}")
             elif str(records[id]["lesion_voxels"]) != row["lesion_voxels"]:
                 found.append(f"summary: another number for {id}")
-    if (out / "manifest.json").exists():
-        scans = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["scans"]
+    if (home / "manifest.json").exists():
+        scans = json.loads((home / "manifest.json").read_text(encoding="utf-8"))["scans"]
         found += [f"manifest: no record of {id}" for id in scans if id not in records]
     return found
 
@@ -113,7 +125,7 @@ def content(out: Path) -> dict[str, object]:
             record["files"] = {key: value[2] for key, value in record.get("files", {}).items()}
             found[name] = {key: value for key, value in record.items() if key not in ("time", "command")}
         elif path.name == "summary.csv":
-            rows = rows_of(out)
+            rows = rows_of(path.parent)
             found[name] = [{**row, "seconds": ""} for row in rows.values()]
         else:
             found[name] = path.read_bytes()
