@@ -21,6 +21,7 @@ import numpy as np
 from glioseg.errors import Fault
 from glioseg.files import FULL, written_whole
 from glioseg.io.memory import SEGMENTING, memory_for
+from glioseg.io.nifti import write_probability
 from glioseg.io.save import write_both
 from glioseg.measure.size import largest_diameter
 from glioseg.model.predictor import Predictor
@@ -30,6 +31,7 @@ from glioseg.results.folder import BESIDE_BIDS, ResultsFolder
 from glioseg.results.record import ScanResult, origin_of, write_summary
 from glioseg.scan import Scan
 from glioseg.unexpected import faults_of
+from glioseg.words import said
 
 if TYPE_CHECKING:
     from glioseg.io.source import Source
@@ -289,6 +291,7 @@ class _Work:
             seconds=round(seconds, 3),
             expected_dice=None if expected is None else round(float(expected), 3),
             doubts=prediction.doubts,
+            notes=tuple(said(doubt) for doubt in prediction.doubts if doubt in scan.notes),
             key=self.folder.key(source),
             outputs=(),
             label_voxels={}
@@ -356,6 +359,13 @@ class _Work:
 
 
 def _write_probability(id: str, prediction: Prediction, folder: Path) -> None:
-    """Probability map as float16 ``.npy`` on the scan's own grid, ``(slices, height, width)``."""
+    """The probability map on the scan's own grid, in the kind that the scan was.
+
+    Of a volume a NIfTI file as the mask is; of pictures, float16 ``.npy`` ``(slices, height, width)``.
+    """
+    segmentation = prediction.segmentation
+    if segmentation.storage.format not in ("slices", "image"):
+        write_probability(prediction.probability, segmentation, folder / f"{id}.nii.gz")
+        return
     with written_whole(folder / f"{id}.npy") as part, part.open("wb") as handle:
         np.save(handle, prediction.probability.astype(np.float16))

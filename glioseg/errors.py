@@ -75,12 +75,6 @@ class Fault:
         other.named, other.where = True, str(where)
         return other
 
-    def but(self, **parameters: object) -> Fault:
-        """The same fault with other parameters."""
-        other = copy(self)
-        other.parameters = {**self.parameters, **as_parameters(parameters)}
-        return other
-
     def changed(self, change: Callable[[str], str]) -> Fault:
         """The same fault with its place and every parameter changed."""
         other = copy(self)

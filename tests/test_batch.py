@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import nibabel
+import nibabel as nib
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -121,7 +122,7 @@ def test_everything_that_is_asked_for(scans, predictor, tmp_path) -> None:
         "manifest.json",
         *(f"scans/{id}.json" for id in ("a", "b", "slices")),
         *(f"gifs/{id}.gif" for id in ("a", "b", "slices")),
-        *(f"probability/{id}.npy" for id in ("a", "b", "slices")),
+        *(f"probability/{name}" for name in ("a.nii.gz", "b.nii.gz", "slices.npy")),
         "masks/a_mask.nii.gz",
         "masks/b_mask.nii.gz",
         *(f"masks/slices/s_{number}_mask.tif" for number in range(1, 5)),
@@ -134,8 +135,18 @@ def test_everything_that_is_asked_for(scans, predictor, tmp_path) -> None:
         expected = predictor(scan)
         path = out / "masks" / ("slices" if source.id == "slices" else f"{source.id}_mask.nii.gz")
         np.testing.assert_array_equal(read_segmentation(path, scan).voxels, expected.segmentation.mask)
-        kept = np.load(out / "probability" / f"{source.id}.npy")
-        np.testing.assert_array_equal(kept, expected.probability.astype(np.float16))
+        if source.id == "slices":
+            kept = np.load(out / "probability" / "slices.npy")
+            np.testing.assert_array_equal(kept, expected.probability.astype(np.float16))
+        else:
+            file = nib.load(out / "probability" / f"{source.id}.nii.gz")
+            np.testing.assert_array_equal(file.affine, nib.load(source.files[0]).affine)
+            assert file.get_data_dtype() == np.float32
+            index = np.rint(np.linalg.inv(file.affine) @ scan.grid.affine).astype(int)
+            shown = np.moveaxis(np.indices(scan.grid.shape), 0, -1)
+            places = shown @ index[:3, :3].T + index[:3, 3]
+            kept = file.get_fdata()[tuple(np.moveaxis(places, -1, 0))]
+            np.testing.assert_allclose(kept, expected.probability, atol=1e-7)
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["model_name"] == "known"
     assert manifest["model"]["name"] == "known"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import json
 import pickle
 import re
 import string
@@ -15,7 +16,7 @@ import pytest
 from glioseg.errors import PARTS, Fault
 from glioseg.files import write_fault
 from glioseg.io.names import listed
-from glioseg.words import FOLDER, LANGUAGES, Joined, Phrase, catalogue, sentence, tomllib
+from glioseg.words import FOLDER, LANGUAGES, Joined, Note, Phrase, catalogue, said, sentence, tomllib
 
 ROOT = FOLDER.parent
 FAULTS = {"Fault", "SeriesFault"}
@@ -202,13 +203,15 @@ def test_every_parameter_of_a_fault_can_be_changed_also_inside_of_phrases() -> N
     assert fault.changed(clean).found == "5 scans (a, b, c and 1 more)"
 
 
-def test_a_fault_with_other_parameters_leaves_the_first_as_it_is() -> None:
-    fault = Fault("dicom.no_uid", place="a", series=Phrase("dicom.series_number", number=4), leave="")
-    more = fault.but(leave=Phrase("dicom.leave_out", sequence="pre"))
-    assert fault.cure == "Export the series anew."
-    assert more.cure == "Export the series anew. Or leave it out: --series pre=none."
-    assert fault.where == "a (series 4)"
-    assert fault.part("where", "zh") == "a（序列 4）"
+def test_a_note_is_the_key_of_a_doubt_and_keeps_what_it_is_filled_with() -> None:
+    fault = Fault("nifti.empty", "T1.nii.gz")
+    note = Note("left_out_unread", sequence="post", file="T1.nii.gz", found=fault.phrase("found"))
+    for copied in (note, copy.deepcopy(note), pickle.loads(pickle.dumps(note))):
+        assert copied == "left_out_unread"
+        assert said(copied).endswith("was left out: an empty file (0 bytes).")
+        assert "0 字节" in said(copied, "zh")
+    assert json.dumps([note]) == '["left_out_unread"]'
+    assert said("turned") == sentence("doubts", "turned")
 
 
 def test_a_sentence_of_another_language_or_key_is_refused() -> None:

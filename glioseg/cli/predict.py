@@ -50,6 +50,13 @@ def predict(
             help="DICOM: which series is flair, pre or post (its SeriesDescription or UID, or none).",
         ),
     ] = None,
+    channels: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="What lies along a fourth axis, in order: flair,t1,t1c,t2. Default: pre,flair,post.",
+        ),
+    ] = "",
     anonymise: Annotated[
         bool, typer.Option("--anonymise", help="DICOM masks without patient, dates and original UIDs.")
     ] = False,
@@ -65,7 +72,9 @@ def predict(
     ] = False,
     outlines: Annotated[bool, typer.Option(help="Draw one PNG for each slice.")] = True,
     gif: Annotated[bool, typer.Option(help="Draw one GIF for each scan.")] = True,
-    probability: Annotated[bool, typer.Option("--probability", help="Keep probability maps (.npy).")] = False,
+    probability: Annotated[
+        bool, typer.Option("--probability", help="Keep probability maps: .nii.gz, of slices .npy.")
+    ] = False,
     bids: Annotated[
         bool, typer.Option("--bids", help="Write BIDS derivatives, with the names of the scans in BIDS.")
     ] = False,
@@ -92,7 +101,7 @@ def predict(
     output = Output(as_json)
     if level is BidsLevel.GROUP and not bids:
         raise InputError(Fault("cli.level_without_bids", "--level"))
-    sources, faults = _sources(paths_given(scans or []), flair, pre, post, series or [])
+    sources, faults = _sources(paths_given(scans or []), flair, pre, post, series or [], channels)
     labels = re.findall(r"[^\s,]+", " ".join(participant_label or []))
     if bids or labels:
         sources, unnamed = named_as_bids(sources, labels)
@@ -140,7 +149,7 @@ class _Progress:
 
     def __call__(self, result: ScanResult, before: bool) -> None:
         from glioseg.model.calibration import HARMLESS, IN_NUMBERS, look_again
-        from glioseg.words import sentence
+        from glioseg.words import said
 
         self.done += 1
         self.output.record("scan", {**result.told, "before": before, "folder": self.folder})
@@ -156,21 +165,26 @@ class _Progress:
         )
         for doubt in result.doubts:
             if doubt in HARMLESS - IN_NUMBERS:
-                self.output.say(f"  note: {sentence('doubts', doubt)}")
+                self.output.say(f"  note: {said(doubt)}")
         if look_again(result.doubts):
-            reasons = " ".join(sentence("doubts", doubt) for doubt in result.doubts if doubt not in HARMLESS)
+            reasons = " ".join(said(doubt) for doubt in result.doubts if doubt not in HARMLESS)
             self.output.say(f"  please look at this one: {reasons}")
 
 
 def _sources(
-    scans: list[Path], flair: Path | None, pre: Path | None, post: Path | None, series: list[str]
+    scans: list[Path],
+    flair: Path | None,
+    pre: Path | None,
+    post: Path | None,
+    series: list[str],
+    channels: str,
 ) -> tuple[list[Source], list[Fault]]:
     """The scans behind the arguments; one file a sequence makes one scan."""
     from glioseg.errors import Fault, InputError
     from glioseg.io.dicom.find import parse_series
     from glioseg.io.find import find_scans
     from glioseg.io.names import scan_of_sequence
-    from glioseg.io.source import Source
+    from glioseg.io.source import Source, with_channels
 
     sequences = {"flair": flair, "pre": pre, "post": post}
     named = {name: path for name, path in sequences.items() if path is not None}
@@ -183,4 +197,5 @@ def _sources(
     if named:
         first = named.get("flair") or next(iter(named.values()))
         return [Source(scan_of_sequence(first), "nifti", tuple(named.values()), tuple(named))], []
-    return find_scans(scans, wanted)
+    found, faults = find_scans(scans, wanted)
+    return with_channels(found, channels), faults

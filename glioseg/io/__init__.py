@@ -14,7 +14,7 @@ from glioseg.io.find import find_scans
 from glioseg.io.names import holds_slices, listed, name_of
 from glioseg.io.registry import READERS, Reader, reader_for, register
 from glioseg.io.sequences import read_sequences, with_all_channels
-from glioseg.io.source import Source
+from glioseg.io.source import Source, with_channels
 from glioseg.scan import CHANNELS, LESION, Scan, Segmentation
 from glioseg.words import Joined, Phrase
 
@@ -40,6 +40,7 @@ def read_scan(
     post: str | Path | None = None,
     id: str | None = None,
     series: Mapping[str, str] | None = None,
+    channels: str = "",
 ) -> Scan:
     """Read a scan from one source, or from one source a sequence.
 
@@ -48,11 +49,13 @@ def read_scan(
             a NIfTI volume or a folder with the NIfTI volumes of one scan, a DICOM file or a folder with the
             DICOM series of one study. RGB holds pre-contrast, FLAIR and post-contrast; grey is FLAIR alone.
         flair: instead of ``source``: the FLAIR sequence.
-        pre: the pre-contrast T1 sequence on the same grid as ``flair``.
-        post: the post-contrast T1 sequence on the same grid as ``flair``.
+        pre: the pre-contrast T1 sequence; interpolated if it lies on another grid than ``flair``.
+        post: the post-contrast T1 sequence, likewise.
         id: name of the scan; taken from the path by default.
         series: of a DICOM study, which series is ``flair``, ``pre`` or ``post`` (SeriesInstanceUID or
             SeriesDescription, or ``none``); found out by default.
+        channels: what the volumes along the fourth axis of a file are, in order (``flair,t1,t1c,t2``); by
+            default three are pre-contrast, FLAIR and post-contrast.
 
     Returns:
         A scan with the channels ``pre``, ``flair``, ``post``. Sequences that are not there are filled with
@@ -74,18 +77,25 @@ def read_scan(
     path = Path(source)
     reader = reader_for(path)
     if reader.name == "dicom" or (path.is_dir() and not holds_slices(path)):
-        return _only_scan(path, id, series)
-    return with_all_channels(reader.read(path, id or name_of(path)))
+        return _only_scan(path, id, series, channels)
+    one = [Source(id or name_of(path), reader.name, (path,))]
+    return (
+        with_channels(one, channels)[0].read()
+        if channels
+        else with_all_channels(reader.read(path, one[0].id))
+    )
 
 
-def _only_scan(folder: Path, id: str | None, series: Mapping[str, str] | None = None) -> Scan:
+def _only_scan(
+    folder: Path, id: str | None, series: Mapping[str, str] | None = None, channels: str = ""
+) -> Scan:
     """Read the one scan that lies in a folder without slices: a volume, or the volumes of its sequences."""
     sources, faults = find_scans([folder], series)
     if not faults and len(sources) > 1:
         names = listed(source.id for source in sources)
         faults.append(Fault("io.several_scans", folder, count=len(sources), names=names))
     raise_all(faults)
-    return replace(sources[0], id=id or sources[0].id).read()
+    return replace(with_channels(sources, channels)[0], id=id or sources[0].id).read()
 
 
 def read_segmentation(

@@ -30,6 +30,7 @@ from glioseg.io.names import (
     stem_of,
     suffix_of,
 )
+from glioseg.io.nifti_file import files_of
 from glioseg.io.numbering import numbered
 from glioseg.io.pack import is_pack, opened
 from glioseg.io.refuse import check_exists, reading
@@ -177,6 +178,7 @@ class _Walk:
                 self.dicom.setdefault(path, path)
             else:
                 reader_for(path)
+                path = files_of(path)[1]
                 (self.masks if is_mask(path) else self.images).append(path)
         except InputError as error:
             self.faults += error.faults

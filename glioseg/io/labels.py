@@ -9,8 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from glioseg.errors import Fault, InputError
 from glioseg.io.pictures import as_labels, as_mask, read_mask_values
 from glioseg.scan import LESION, Grid, Scan, Segmentation, Storage
+
+MOST_LABEL = 20
+"""A volume of whole numbers from 0 to no more than this holds labels: those of a scan take more values."""
 
 
 def labels_of(
@@ -57,6 +61,28 @@ def one_a_name(labels: Mapping[int, str]) -> dict[int, int]:
     if 0 in labels and set(first) == {"", *LESION.values()}:
         first[LESION[1]] = 1
     return {value: first[name] for value, name in labels.items()}
+
+
+def check_no_labels(path: Path, voxels: npt.NDArray[Any]) -> None:
+    """Refuse what was given for a scan if its values are those of a mask.
+
+    Args:
+        path: where they come from.
+        voxels: of one sequence.
+
+    Raises:
+        InputError: the values are a few small whole numbers and 0, or 0 and one other value.
+    """
+    highest = voxels.max()
+    if voxels.min() != 0 or not highest > 0:
+        return
+    if highest > MOST_LABEL:
+        middle = voxels[len(voxels) // 2]
+        if ((middle != 0) & (middle != highest)).any() or ((voxels != 0) & (voxels != highest)).any():
+            return
+        raise InputError(Fault("io.two_values", path, highest=f"{highest:g}"))
+    if voxels.dtype.kind != "f" or (voxels == np.rint(voxels)).all():
+        raise InputError(Fault("io.labels_for_scan", path, highest=f"{highest:g}"))
 
 
 def read_label_pages(path: Path, labels: Mapping[int, str] | None = LESION) -> npt.NDArray[np.uint8]:

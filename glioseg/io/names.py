@@ -11,7 +11,7 @@ from glioseg.io.vocabulary import MASK_WORDS, is_mask_word, sequence_in, without
 from glioseg.words import Joined, Phrase
 
 PICTURES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
-VOLUMES = (".nii", ".nii.gz")
+VOLUMES = (".nii", ".nii.gz", ".mgz", ".mgh")
 
 _SAYS_NO_PATIENT = re.compile(r"anat|orig|original|pre|raw|nii|nifti|preproc\w*", re.IGNORECASE)
 """Names of folders that are those of no patient."""
@@ -36,8 +36,21 @@ def is_picture(path: Path) -> bool:
 
 
 def is_volume(path: Path) -> bool:
-    """Whether the name is that of a NIfTI volume."""
-    return suffix_of(path) in VOLUMES
+    """Whether the name is that of a NIfTI volume or of one of FreeSurfer.
+
+    Of a pair of two files it is the ``.img``, if its ``.hdr`` stands beside it: DICOM is called ``.img`` too.
+    """
+    suffix = suffix_of(path)
+    return suffix in VOLUMES or (suffix == ".img" and other_of_pair(path) is not None)
+
+
+def other_of_pair(path: Path) -> Path | None:
+    """The ``.img`` beside a ``.hdr`` or the reverse; ``None`` if there is none."""
+    other = {".hdr": ".img", ".img": ".hdr"}.get(suffix_of(path))
+    if other is None:
+        return None
+    beside = (path.with_suffix(suffix) for suffix in (other, other.upper()))
+    return next((file for file in beside if file.is_file()), None)
 
 
 def is_hidden(path: Path) -> bool:

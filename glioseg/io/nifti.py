@@ -3,15 +3,13 @@
 Voxels are presented as slices from inferior to superior, rows from anterior to posterior and columns from
 the patient's right to left, by permuting and flipping the axes of the file; nothing is interpolated.
 
-Source: NIfTI-1 data format, https://nifti.nimh.nih.gov/nifti-1 (sform, qform, scl_slope, xyzt_units).
+Source: NIfTI-1 data format, https://nifti.nimh.nih.gov/nifti-1 (scl_slope, xyzt_units).
 """
 
 from __future__ import annotations
 
 import gzip
-import os
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,30 +18,63 @@ import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
-from glioseg.io.labels import labels_of, segmentation_of
-from glioseg.io.names import stem_of, suffix_of
-from glioseg.io.pictures import check_finite, reason_of
-from glioseg.io.refuse import MAX_EXPANSION, check_size, quiet, reading
+from glioseg.io.finite import made_finite
+from glioseg.io.fourth_axis import check_no_time, check_other_contrasts, places_of
+from glioseg.io.labels import check_no_labels, labels_of, segmentation_of
+from glioseg.io.names import stem_of
+from glioseg.io.nifti_file import DAMAGED, damaged, opened
+from glioseg.io.placement import affine_of, contradictions, doubtful_sizes
+from glioseg.io.refuse import check_size, quiet
 from glioseg.io.turn import Affine, Turn, orient
 from glioseg.scan import CHANNELS, Grid, Scan, Segmentation, Storage
+from glioseg.words import Note
 
 
-def read(path: Path, id: str) -> Scan:
-    """Read a 3-D volume (FLAIR alone), or a 4-D or RGB one (pre, FLAIR, post).
+def read(path: Path, id: str, channels: Sequence[str] = ()) -> Scan:
+    """Read a 3-D volume (FLAIR alone), or a 4-D or RGB one.
+
+    Args:
+        path: ``.nii``, ``.nii.gz``, one file of a pair ``.hdr`` and ``.img``, ``.mgz`` or ``.mgh``.
+        id: name of the scan.
+        channels: what each volume along the fourth axis is, in words such as ``FLAIR``, ``T1w``, ``t1gd`` and
+            ``T2w``; those that are neither FLAIR nor T1 are left aside. By default three volumes are
+            pre-contrast, FLAIR and post-contrast, as the data set LGG has them, and that is noted.
 
     Raises:
-        InputError: the file is damaged, has another number of axes or kind of values, holds NaN or
-            infinite voxels, does not say where its voxels lie, or promises a size that no scan has.
+        InputError: the file is damaged, has another number of axes or kind of values, holds labels or one
+            sequence at several times, does not say where its voxels lie, or promises a size that no scan has.
     """
-    return _scan(path, _load(path), id, files=(path,))
+    with opened(path) as file:
+        return _scan(path, file.image, id, channels, (path,), file.room)
 
 
-def _scan(path: Path, image: Any, id: str, files: tuple[Path, ...]) -> Scan:
-    grid, turn, channels = _grid(path, image, in_file=bool(files))
-    voxels = turn.presented(_values(path, image, turn.shape, channels))
-    check_finite(path, voxels)
+def _scan(
+    path: Path,
+    image: Any,
+    id: str,
+    channels: Sequence[str] = (),
+    files: tuple[Path, ...] = (),
+    room: int | None = None,
+) -> Scan:
+    grid, turn, count, notes = _grid(path, image, room)
+    colour = image.get_data_dtype().names is not None
+    guessed = count > 1 and not colour and not channels
+    if guessed:
+        check_no_time(path, image.header, count)
+    places = dict(zip(CHANNELS, range(3), strict=True)) if colour else places_of(path, image, count, channels)
+    stored = _values(path, image, turn.shape, count)
+    if guessed:
+        check_other_contrasts(path, stored)
+        notes += (Note("fourth_axis"),)
+    names = tuple(name for name in CHANNELS if name in places)
+    order = [places[name] for name in names]
+    if order != list(range(count)):
+        stored = stored[..., order]
+    voxels, odd = made_finite(path, turn.presented(stored))
+    if count == 1:
+        check_no_labels(path, voxels)
     storage = Storage("nifti", files, image.header.copy())
-    return Scan(voxels, grid, id, CHANNELS if channels == 3 else ("flair",), storage=storage)
+    return Scan(voxels, grid, id, names, storage=storage, notes=(*notes, *odd))
 
 
 def read_segmentation(
@@ -54,15 +85,16 @@ def read_segmentation(
     Raises:
         InputError: as :func:`read`; other values; or its voxels do not lie on those of ``like``.
     """
-    image = _load(path)
-    grid, turn, channels = _grid(path, image)
-    if channels != 1:
-        raise InputError(Fault("nifti.mask_channels", path, channels=channels))
-    if like is not None and not like.grid.lies_on(grid):
-        said = {"grid": like.grid.describe(), "own": grid.describe(like.grid)}
-        raise InputError(Fault("io.mask_on_other_grid", path, **said))
-    voxels = labels_of(path, turn.presented(_values(path, image, turn.shape, 1))[..., 0], labels)
-    storage = Storage("nifti", (path,), image.header.copy())
+    with opened(path) as file:
+        grid, turn, count, _ = _grid(path, file.image, file.room)
+        if count != 1:
+            raise InputError(Fault("nifti.mask_channels", path, channels=count))
+        if like is not None and not like.grid.lies_on(grid):
+            said = {"grid": like.grid.describe(), "own": grid.describe(like.grid)}
+            raise InputError(Fault("io.mask_on_other_grid", path, **said))
+        stored = _values(path, file.image, turn.shape, 1)
+    voxels = labels_of(path, turn.presented(stored)[..., 0], labels)
+    storage = Storage("nifti", (path,), file.image.header.copy())
     return segmentation_of(voxels, like or grid, storage, stem_of(path), labels)
 
 
@@ -121,7 +153,7 @@ def _write(
 
     if storage.format == "nifti" and storage.header is not None:
         header = storage.header.copy()
-        turn = _turn(_affine(path, header), header.get_data_shape())
+        turn = _turn(affine_of(path, header), header.get_data_shape())
         header.extensions.clear()
         header.set_data_shape(turn.shape)
         header.set_data_dtype(voxels.dtype)
@@ -134,7 +166,9 @@ def _write(
             "",
         )
         kind = nibabel.Nifti2Image if isinstance(header, nibabel.Nifti2Header) else nibabel.Nifti1Image
-        image = kind(turn.stored(voxels), None, header)
+        with quiet("nibabel.global"):
+            image = kind(turn.stored(voxels), None, header)
+        image.header["pixdim"][1:4] = header["pixdim"][1:4]  # nibabel puts 1 where no size is given
     else:
         image = nibabel.Nifti1Image(voxels.transpose(2, 1, 0), _affine_for_writing(grid))
         image.header.set_xyzt_units("mm")
@@ -148,13 +182,19 @@ def _write(
     return path
 
 
-def _grid(path: Path, image: Any, in_file: bool = True) -> tuple[Grid, Turn, int]:
-    """The grid of an image, how it stands in the file and its number of channels, all checked."""
+def _grid(path: Path, image: Any, room: int | None) -> tuple[Grid, Turn, int, tuple[Note, ...]]:
+    """The grid of an image, how it stands in the file, its number of volumes, and what is odd; all checked.
+
+    Args:
+        path: the file.
+        image: as nibabel has it.
+        room: most bytes of voxels that the file can hold, if that is known.
+    """
     shape = _without_trailing(image.shape)
     dtype = image.get_data_dtype()
     colour = dtype.names is not None
-    channels = 3 if colour else shape[3] if len(shape) == 4 else 1
-    if not 2 <= len(shape) <= (3 if colour else 4) or channels not in (1, 3):
+    count = 3 if colour else shape[3] if len(shape) == 4 else 1
+    if not 2 <= len(shape) <= (3 if colour else 4):
         there = " x ".join(map(str, shape))
         raise InputError(Fault("nifti.axes", path, count=len(shape), sizes=there))
     if dtype.names not in (None, ("R", "G", "B")) or (not colour and dtype.kind not in "iuf"):
@@ -163,14 +203,18 @@ def _grid(path: Path, image: Any, in_file: bool = True) -> tuple[Grid, Turn, int
         raise InputError(Fault("nifti.value_type", path, type=dtype))
     volume = (shape[0], shape[1], shape[2] if len(shape) > 2 else 1)
     if min(shape) < 1:
-        check_size(path, (volume[2], volume[1], volume[0], channels))
-    affine = _affine(path, image.header)
+        check_size(path, (volume[2], volume[1], volume[0], count))
+    affine = affine_of(path, image.header)
     turn = _turn(affine, shape)
-    check_size(path, (*turn.sizes, channels), stored_bytes=_room(path, image, dtype) if in_file else None)
+    values = None if room is None else room // dtype.itemsize * len(dtype.names or (1,))
+    check_size(path, (*turn.sizes, count), stored_bytes=values)
+    notes = contradictions(image.header)
+    doubt = doubtful_sizes(affine, turn.shape, image.header)
     presented = turn.presented_affine(affine)
-    spacing = np.linalg.norm(presented[:3, :3], axis=0)
-    grid = Grid(turn.sizes, (float(spacing[0]), float(spacing[1]), float(spacing[2])), presented)
-    return grid, turn, channels
+    slices, height, width = map(float, np.linalg.norm(presented[:3, :3], axis=0))
+    spacing = None if doubt else (slices, height, width)
+    place = None if doubt == "size_unknown" else presented
+    return Grid(turn.sizes, spacing, place), turn, count, (*notes, *([doubt] if doubt else []))
 
 
 def _turn(affine: Affine, shape: tuple[int, ...]) -> Turn:
@@ -187,62 +231,8 @@ def _without_trailing(shape: tuple[int, ...]) -> tuple[int, ...]:
     return sizes
 
 
-def _load(path: Path) -> Any:
-    import nibabel
-    from nibabel.filebasedimages import ImageFileError
-    from nibabel.spatialimages import HeaderDataError
-
-    with reading(path), open(path, "rb") as file:
-        start = file.read(2)
-    if not start:
-        raise InputError(Fault("nifti.empty", path))
-    if (suffix_of(path) == ".nii.gz") != (start == b"\x1f\x8b"):
-        code = "nifti.compressed" if start == b"\x1f\x8b" else "nifti.not_compressed"
-        raise InputError(Fault(code, path, suffix=suffix_of(path)))
-    try:
-        with quiet("nibabel.global"):
-            image = nibabel.load(path)
-    except ImageFileError as error:
-        raise InputError(Fault("nifti.other_kind", path)) from error
-    except (HeaderDataError, OSError, EOFError, ValueError, TypeError, OverflowError, zlib.error) as error:
-        raise InputError(_damaged(path, error)) from error
-    if not isinstance(image, (nibabel.Nifti1Image, nibabel.Nifti2Image)):
-        raise InputError(_another_kind(path, image))
-    return image
-
-
 def _another_kind(path: Path, image: Any) -> Fault:
     return Fault("nifti.other_image", path, kind=type(image).__name__)
-
-
-def _affine(path: Path, header: Any) -> Affine:
-    """The file's affine in millimetres.
-
-    Raises:
-        InputError: it cannot be inverted, so that voxels have no place.
-    """
-    units = {"meter": 1000.0, "micron": 0.001}
-    try:
-        scale = units.get(header.get_xyzt_units()[0], 1.0)
-    except KeyError:  # an unknown code of unit: millimetres, as everyone assumes
-        scale = 1.0
-    affine: Affine = np.array(header.get_best_affine(), dtype=np.float64)
-    affine[:3] *= scale
-    lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    if (
-        not np.isfinite(affine).all()
-        or lengths.min() == 0
-        or abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-4
-    ):
-        raise InputError(Fault("nifti.affine", path, affine=affine[:3].round(3).tolist()))
-    return affine
-
-
-def _room(path: Path, image: Any, dtype: np.dtype[Any]) -> int:
-    """Most values that the file can hold."""
-    size = os.stat(path).st_size * (MAX_EXPANSION if suffix_of(path) == ".nii.gz" else 1)
-    voxels = max(0, size - image.dataobj.offset) // dtype.itemsize
-    return voxels * len(dtype.names or (1,))
 
 
 def _values(path: Path, image: Any, shape: tuple[int, ...], channels: int) -> npt.NDArray[Any]:
@@ -259,18 +249,14 @@ def _values(path: Path, image: Any, shape: tuple[int, ...], channels: int) -> np
                 values = np.asarray(data, dtype=exact)
     except MemoryError as error:
         raise InputError(Fault("memory.ran_out", path)) from error
-    except (OSError, EOFError, ValueError, OverflowError, zlib.error) as error:
-        raise InputError(_damaged(path, error)) from error
+    except DAMAGED as error:
+        raise InputError(damaged(path, error)) from error
     if values.dtype.names is not None:
         values = np.stack([values[name] for name in values.dtype.names], axis=-1)
     if values.dtype.kind == "f" and values.dtype.itemsize > 8:
         values = values.astype(np.float64)
     values = values.astype(values.dtype.newbyteorder("="), copy=False)
     return values.reshape(*shape, *[1] * (3 - len(shape)), channels)
-
-
-def _damaged(path: Path, why: object) -> Fault:
-    return Fault("nifti.damaged", path, reason=reason_of(why))
 
 
 def _affine_for_writing(grid: Grid) -> Affine:

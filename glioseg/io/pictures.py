@@ -17,6 +17,7 @@ from glioseg.errors import Fault, InputError
 from glioseg.io.picture_faults import LONGEST, unread_kind, wrong_kind
 from glioseg.io.picture_faults import reason_of as reason_of
 from glioseg.io.plain_tiff import read_plain
+from glioseg.io.pointers import check_fetched
 from glioseg.io.raster import BMP, JPEG, PNG, decode_png, decode_with_pillow
 from glioseg.io.refuse import check_size, reading
 from glioseg.io.tiff import decode_tiff
@@ -125,28 +126,13 @@ def _first_values(values: npt.NDArray[Any]) -> Joined:
     return Joined([*(f"{value:g}" for value in values[:4]), *(["..."] if values.size > 4 else [])])
 
 
-def check_finite(path: Path, values: npt.NDArray[Any]) -> None:
-    """Refuse NaN and infinite voxels.
-
-    Raises:
-        InputError: ``values`` holds some.
-    """
-    finite = np.isfinite(values)
-    if not finite.all():
-        wrong = int(values.size - np.count_nonzero(finite))
-        what = "NaN" if np.isnan(values).any() else Phrase("pictures.infinity")
-        if wrong == values.size:
-            raise InputError(Fault("pictures.nothing_finite", path, what=what))
-        counts = {"count": f"{wrong:,}", "total": f"{values.size:,}"}
-        raise InputError(Fault("pictures.not_finite", path, what=what, **counts))
-
-
 def _decode(path: Path) -> Pages:
     with reading(path), open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         data = file.read(size if size <= _SMALL else LONGEST)
     if not data:
         raise InputError(Fault("pictures.empty", path))
+    check_fetched(path, data[:200])
     if data.startswith(_TIFF):
         plain = read_plain(data) if size <= _SMALL else None
         if plain is not None:

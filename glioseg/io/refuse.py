@@ -66,6 +66,8 @@ def without_warnings() -> Iterator[None]:
 def read_fault(path: Path, error: OSError) -> Fault:
     """Say why a path cannot be read, with the cure."""
     if error.errno == errno.ELOOP or (error.errno == errno.ENOENT and os.path.islink(path)):
+        if "annex/objects/" in os.readlink(path).replace("\\", "/"):
+            return Fault("io.annex_pointer", path, name=os.path.basename(path))
         return Fault("io.broken_link", path)
     if isinstance(error, NotADirectoryError) and os.path.exists(path):
         return Fault("io.file_for_folder", path)

@@ -94,7 +94,14 @@ def register(reader: Reader) -> None:
 register(Reader("dicom", "DICOM", takes_dicom, "glioseg.io.dicom.reader", "nifti", names_patient=True))
 register(Reader("slices", "a folder of slices", Path.is_dir, "glioseg.io.slices"))
 register(Reader("image", "a TIFF, PNG or JPEG image", is_picture, "glioseg.io.image"))
-register(Reader("nifti", "a NIfTI volume (.nii, .nii.gz)", is_volume, "glioseg.io.nifti"))
+register(
+    Reader(
+        "nifti",
+        "a NIfTI or FreeSurfer volume (.nii, .nii.gz, .img with .hdr, .mgz)",
+        lambda path: is_volume(path) or suffix_of(path) in (".hdr", ".img"),
+        "glioseg.io.nifti",
+    )
+)
 
 
 def reader_for(path: Path) -> Reader:

@@ -1,4 +1,4 @@
-"""One scan from several files: one a sequence, all on one grid."""
+"""One scan from several files, one a sequence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy as np
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io.names import scan_of_sequence
+from glioseg.io.refuse import check_exists
 from glioseg.io.registry import reader_for
+from glioseg.io.resample import joined, unread
 from glioseg.scan import CHANNELS, Scan
 from glioseg.words import Joined, Phrase
 
@@ -19,82 +21,50 @@ def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan
     """Read one grey volume a sequence onto one grid, that of FLAIR.
 
     Args:
-        sequences: path of ``flair`` and, as far as they are there, ``pre`` and ``post``. DICOM series, which
-            know where they lie in the patient, are interpolated onto the FLAIR; others must lie on it.
+        sequences: path of ``flair`` and, as far as they are there, ``pre`` and ``post``. Those on another
+            grid are interpolated onto the FLAIR by where their headers place them.
         id: name of the scan; by default the name of the FLAIR file without the word for the sequence, or
             the name of its folder when nothing else is left.
 
     Returns:
-        A scan whose channels are the sequences given, in the order of :data:`glioseg.scan.CHANNELS`.
+        A scan whose channels are FLAIR and the other sequences that can be used, in the order of
+        :data:`glioseg.scan.CHANNELS`. Its notes say what was interpolated or left out, and why.
 
     Raises:
-        InputError: FLAIR is missing, a file cannot be read or holds several sequences itself, or the
-            files lie on different grids; all faults at once.
+        InputError: FLAIR is missing, cannot be read or holds several sequences itself, or nothing stands at
+            one of the paths; all faults at once.
     """
     if "flair" not in sequences:
         if not sequences:
             raise InputError(Fault("io.no_flair_option"))
         there = Joined(Phrase(f"sequence.{name}") for name in sequences)
         raise InputError(Fault("io.sequences_without_flair", next(iter(sequences.values())), sequences=there))
-    names = [name for name in CHANNELS if name in sequences]
     name = id or scan_of_sequence(sequences["flair"])
     scans: dict[str, Scan] = {}
-    faults: list[Fault] = []
-    for channel in names:
+    wrong: dict[str, list[Fault]] = {}
+    missing = False
+    for channel in (name for name in CHANNELS if name in sequences):
         path = sequences[channel]
         try:
-            scan = reader_for(path).read(path, name)
+            check_exists(path)
         except InputError as error:
-            faults += error.faults
+            wrong[channel], missing = list(error.faults), True
             continue
-        if len(scan.channels) > 1:
-            faults.append(Fault("io.several_sequences", path, sequence=Phrase(f"sequence.{channel}")))
-        scans[channel] = scan
-    if "flair" in scans:
-        grid = scans["flair"].grid
-        if scans["flair"].storage.format == "dicom":
-            scans, refused = _on_dicom(scans)
-            faults += refused
-        faults += [
-            Fault(
-                "io.sequence_on_other_grid",
-                sequences[channel],
-                flair=sequences["flair"].name,
-                grid=grid.describe(),
-                own=scan.grid.describe(grid),
-            )
-            for channel, scan in scans.items()
-            if not grid.lies_on(scan.grid)
-        ]
-    raise_all(faults)
-    voxels = np.concatenate([scans[channel].voxels for channel in names], axis=-1)
-    storage = scans["flair"].storage
-    if storage.format == "nifti":
-        files = [file for channel in ("flair", *names) for file in scans[channel].storage.files]
-        storage = replace(storage, files=tuple(dict.fromkeys(files)))
-    notes = tuple(dict.fromkeys(note for channel in names for note in scans[channel].notes))
-    return Scan(voxels, grid, name, tuple(names), storage=storage, notes=notes)
-
-
-def _on_dicom(scans: dict[str, Scan]) -> tuple[dict[str, Scan], list[Fault]]:
-    """The scans with those that are DICOM, as FLAIR is, on its grid; and what is wrong."""
-    from glioseg.io.dicom.resample import onto
-
-    flair = scans["flair"]
-    moved: dict[str, Scan] = {}
-    faults: list[Fault] = []
-    for name, scan in scans.items():
-        moved[name] = scan
-        if scan.storage.format != "dicom" or len(scan.channels) > 1:
-            continue
-        series = scan.storage.header, flair.storage.header
         try:
-            voxels = onto(scan.voxels[..., 0], scan.grid, flair.grid, *series)
-            moved[name] = replace(scan, voxels=voxels[..., None], grid=flair.grid, storage=flair.storage)
+            scans[channel] = _one_sequence(path, channel, name)
         except InputError as error:
-            faults += error.faults
-            moved.pop(name)
-    return moved, faults
+            wrong[channel] = list(error.faults)
+    if missing or "flair" in wrong:
+        raise_all(fault for faults in wrong.values() for fault in faults)
+    left_out = [unread(channel, sequences[channel].name, faults[0]) for channel, faults in wrong.items()]
+    return joined(scans, tuple(left_out))
+
+
+def _one_sequence(path: Path, channel: str, id: str) -> Scan:
+    scan = reader_for(path).read(path, id)
+    if len(scan.channels) > 1:
+        raise InputError(Fault("io.several_sequences", path, sequence=Phrase(f"sequence.{channel}")))
+    return scan
 
 
 def with_all_channels(scan: Scan) -> Scan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,6 +89,10 @@ class Source:
         if self.format == "slices":
             options = {} if threads is None else {"threads": threads}
             return read_slices(self.files, self.slice_numbers, id=self.id, **options)
+        if self.channels:
+            from glioseg.io.nifti import read
+
+            return read(self.files[0], self.id, self.channels)
         return READERS[self.format].read(self.files[0], self.id)
 
     def read_truth(self, scan: Scan, labels: Mapping[int, str] | None = LESION) -> Segmentation | None:
@@ -138,6 +142,30 @@ class Source:
         if len(self.files) > 1:
             return f"{len(self.files)} slices in {self.files[0].parent}"
         return str(self.files[0])
+
+
+def with_channels(sources: Sequence[Source], channels: str) -> list[Source]:
+    """The scans, with what a person says of the fourth axis of volumes.
+
+    Args:
+        sources: of any kind; only volumes that hold several sequences are concerned.
+        channels: ``flair,t1,t1c,t2`` for instance; nothing for the order that volumes have otherwise.
+
+    Raises:
+        InputError: a word is no sequence, FLAIR is not among them, or no scan is a volume.
+    """
+    if not channels:
+        return list(sources)
+    from glioseg.io.fourth_axis import channels_in
+
+    words = channels_in(channels)
+    concerned = [source.format == "nifti" and not source.sequences for source in sources]
+    if sources and not any(concerned):
+        raise InputError(Fault("nifti.channels_of_no_volume", "--channels", count=len(sources)))
+    return [
+        replace(source, channels=words) if concerns else source
+        for source, concerns in zip(sources, concerned, strict=True)
+    ]
 
 
 def without_mask(image: Path) -> Fault:

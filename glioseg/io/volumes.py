@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -80,7 +81,8 @@ def _named_by_folder(
 def _by_name(file: Path) -> _Volume:
     stem = stem_of(file)
     sequence = sequence_in(stem)
-    if sequence is None:
+    words = {sequence_in(word) for word in re.split(r"[ _.\-]+", stem)}
+    if sequence is None or words.issuperset(CHANNELS):  # of several sequences along a fourth axis
         return _Volume(file, None, stem, stem)
     return _Volume(file, sequence, without_sequence(stem), without_sequence(stem, loosely=True))
 

@@ -29,7 +29,7 @@ __all__ = [
     "stack_neighbours",
 ]
 
-PREPARATION_VERSION = 3
+PREPARATION_VERSION = 4
 """Raised whenever the arrays that a preparation makes change, so that caches are made anew."""
 
 PREPARATIONS = {

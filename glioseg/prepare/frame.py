@@ -57,7 +57,9 @@ class Frame:
         """Matrices ``(size, height)`` and ``(size, width)`` that resize the scan's rows and columns."""
         _, height, width = self.shape
         rows = _forth_matrix(height, self.top, self.side, self.size)
-        return rows, _forth_matrix(width, self.left, self.across, self.size)
+        # Slices of a sagittal scan stay steps: measured, that finds more than blurring one into the next.
+        resize = _step_matrix if self.aspect < 1 else _forth_matrix
+        return rows, resize(width, self.left, self.across, self.size)
 
     def to_prepared(self, mask: BoolArray) -> BoolArray:
         """Carry a mask ``(slices, height, width)`` to the prepared grid by nearest neighbour.
@@ -148,6 +150,15 @@ def _forth_matrix(pixels: int, start: float, side: float, size: int) -> Array:
     weights = np.clip(1 - distance, 0, None)
     weights /= weights.sum(axis=1, keepdims=True)
     return np.ascontiguousarray(weights[:, reach : reach + pixels], np.float32)
+
+
+def _step_matrix(pixels: int, start: float, side: float, size: int) -> Array:
+    """Matrix ``(size, pixels)``: each new pixel is the mean of what it covers, 0 beyond the scan."""
+    step = side / size
+    low = (start + np.arange(size) * step)[:, None]
+    place = np.arange(pixels)[None]
+    covered = np.minimum(low + step, place + 1) - np.maximum(low, place)
+    return np.ascontiguousarray(np.clip(covered, 0, None) / step, np.float32)
 
 
 def _back_matrix(pixels: int, start: float, side: float, size: int) -> Array:

@@ -26,7 +26,7 @@ from glioseg.files import write_json, write_text
 from glioseg.io.names import listed, stem_of
 from glioseg.io.nifti import write_file, write_probability
 from glioseg.results.folder import PARTICIPANTS
-from glioseg.words import sentence
+from glioseg.words import said, sentence
 
 if TYPE_CHECKING:
     from glioseg.io.source import Source
@@ -160,7 +160,7 @@ def write_derivative(
         "Manual": False,
         **shared,
         "ExpectedDSC": result.expected_dice,
-        "Doubts": {doubt: sentence("doubts", doubt, filled=filled) for doubt in result.doubts},
+        "Doubts": {doubt: said(doubt, filled=filled) for doubt in result.doubts},
         "FilledSequences": list(result.filled),
         "SlicesWithLesion": result.slices_with_lesion,
         "LesionVoxels": result.lesion_voxels,

@@ -34,6 +34,7 @@ class ScanResult:
         seconds: wall time from reading to the mask.
         expected_dice: DSC to expect of the mask; ``None`` if it is empty.
         doubts: what to know before trusting it, keys of :data:`glioseg.model.calibration.DOUBTS`.
+        notes: those of them that speak of the scan itself, in English sentences.
         label_voxels: voxels of each label, of a model with classes.
         key: changes when the input, the model or a setting does.
         outputs: files and folders of this scan in the output folder.
@@ -63,6 +64,7 @@ class ScanResult:
     origin: str = ""
     content: str = ""
     made_with: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def settings(self) -> str:
@@ -72,7 +74,7 @@ class ScanResult:
     @property
     def told(self) -> dict[str, Any]:
         """What a program is told of it: all but what only this package needs."""
-        kept = {name: value for name, value in asdict(self).items() if name not in NOT_IN_TABLE}
+        kept = {name: value for name, value in asdict(self).items() if name not in NOT_IN_TABLE - {"notes"}}
         return {**kept, "outputs": list(self.outputs)}
 
     def holds(self, folder: Path, *, every_byte: bool = True) -> bool:
@@ -97,8 +99,8 @@ class ScanResult:
         return True
 
 
-NOT_IN_TABLE = {"key", "outputs", "files", "origin", "content", "made_with"}
-"""What of a record is for the program alone."""
+NOT_IN_TABLE = {"key", "outputs", "files", "origin", "content", "made_with", "notes"}
+"""What of a record is for the program alone, or too long for a table."""
 
 
 def read_record(path: Path) -> ScanResult | None:
@@ -107,6 +109,7 @@ def read_record(path: Path) -> ScanResult | None:
         content = json.loads(path.read_text(encoding="utf-8"))
         for name in ("filled", "doubts", "outputs"):
             content[name] = tuple(content[name])
+        content["notes"] = tuple(content.get("notes", ()))
         files = content.get("files", {})
         content["files"] = {name: (int(size), int(at), str(sum)) for name, (size, at, sum) in files.items()}
         record = ScanResult(**content)
@@ -131,7 +134,7 @@ def digest_of(path: Path) -> str:
 
 def content_of(source: Source) -> str:
     """SHA-256 of all files of a scan and of what they are taken for, wherever they lie."""
-    digest = hashlib.sha256(f"{source.format}{source.sequences}{source.slice_numbers}\n".encode())
+    digest = hashlib.sha256(f"{source.format}{_taken_for(source)}\n".encode())
     for path in source.files:
         try:
             digest.update(digest_of(path).encode())
@@ -153,7 +156,7 @@ def origin_of(source: Source) -> str:
 
 def key_of(source: Source, settings: str) -> str:
     """Hash of the input files' names, sizes and times, of what they are taken for, and of all settings."""
-    digest = hashlib.sha256(f"{settings}\n{source.sequences}{source.slice_numbers}\n".encode())
+    digest = hashlib.sha256(f"{settings}\n{_taken_for(source)}\n".encode())
     for path in source.files:
         try:
             state = path.stat()
@@ -161,6 +164,11 @@ def key_of(source: Source, settings: str) -> str:
             continue  # reading it will say what is wrong
         digest.update(f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _taken_for(source: Source) -> str:
+    """What the files of a scan are taken for."""
+    return f"{source.sequences}{source.slice_numbers}{source.channels or ''}"
 
 
 def in_order(results: Mapping[str, ScanResult], first: Sequence[str] = ()) -> list[ScanResult]:

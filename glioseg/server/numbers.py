@@ -12,16 +12,18 @@ from glioseg.measure import METRICS, Protocol, measure
 from glioseg.measure.protocol import json_number
 from glioseg.scan import Segmentation
 from glioseg.server.scans import Entry
+from glioseg.words import LANGUAGES, said
 
 SHOWN_METRICS = ("dice", "iou", "sensitivity", "precision", "hd95", "nsd")
-NO_COLUMNS = ("metrics", "per_slice", "protocol", "protocol_translations", "revision")
+NO_COLUMNS = ("metrics", "per_slice", "protocol", "protocol_translations", "revision", "notes")
 
 
 def numbers_of(entry: Entry) -> dict[str, Any]:
     """Everything that is known of an entry's mask; lengths in mm only where the spacing is known.
 
     ``expected_dice`` and ``flags`` are the model's own of its mask (:mod:`glioseg.model.calibration`); a
-    corrected mask has neither, and for a mask of a run they may not be stored (the flag ``not_stored``).
+    corrected mask has no others than those of the scan, which ``notes`` says in sentences, and for a mask of
+    a run they may not be stored (the flag ``not_stored``).
     Metrics are those of :mod:`glioseg.measure.metrics`, when there is a truth.
     """
     from glioseg.measure.size import largest_diameter
@@ -48,7 +50,8 @@ def numbers_of(entry: Entry) -> dict[str, Any]:
         "diameter_unit": unit,
         "expected_dice": expected,
         "filled": list(scan.filled),
-        "flags": [] if by_hand else list(entry.doubts),
+        "flags": [*scan.notes] if by_hand else list(entry.doubts),
+        "notes": [_in_languages(note) for note in scan.notes],
         "metrics": None,
         "protocol": None,
         "protocol_translations": {},
@@ -76,6 +79,12 @@ def numbers_of(entry: Entry) -> dict[str, Any]:
         ).describe()
         result |= {"protocol": protocol, "protocol_translations": {"zh": {"sentence": protocol.text("zh")}}}
     return result
+
+
+def _in_languages(note: str) -> dict[str, Any]:
+    """The sentence of a note, in English and in the other languages."""
+    others = {language: {"sentence": said(note, language)} for language in LANGUAGES if language != "en"}
+    return {"code": str(note), "sentence": said(note), "translations": others}
 
 
 def per_slice(mask: Segmentation) -> list[int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from glioseg.io.names import is_picture, is_volume, suffix_of
+from glioseg.io.nifti_file import opened
 from glioseg.io.source import Source
 
 _WIDTH_OF_MODE = {"I;16": 2, "I;16B": 2, "I": 4, "F": 4}
@@ -62,10 +63,10 @@ def _picture(path: Path) -> tuple[int, int]:
     if suffix_of(path) in (".tif", ".tiff"):
         import tifffile
 
-        opened: Any
+        tiff: Any
         kept = 0
-        with tifffile.TiffFile(path, _multifile=False) as opened:
-            for page in opened.pages:
+        with tifffile.TiffFile(path, _multifile=False) as tiff:
+            for page in tiff.pages:
                 first = page if getattr(page, "shape", None) else page.keyframe
                 width = 4 if str(first.dtype) == "float16" else first.dtype.itemsize if first.dtype else 8
                 kept += _count(first.shape) * width
@@ -83,9 +84,8 @@ def _picture(path: Path) -> tuple[int, int]:
 
 def _volume(path: Path) -> tuple[int, int]:
     """Bytes that a NIfTI volume keeps, and needs while it is decoded; see :func:`glioseg.io.nifti.read`."""
-    import nibabel
-
-    image: Any = nibabel.load(path)
+    with opened(path, to_end=False) as file:
+        image = file.image
     values, stored = _count(image.shape), image.get_data_dtype().itemsize
     scaled = (image.dataobj.slope, image.dataobj.inter) != (1, 0)
     kept = stored if not scaled else 8 if stored > 2 else 4

@@ -99,6 +99,39 @@ class Joined(Phrase):
         return Joined, (self.items,)
 
 
+class Note(str):
+    """The key of a sentence of the section ``doubts``, with what that is filled with.
+
+    Args:
+        key: in the section ``doubts``.
+        parameters: what it is filled with; phrases among them.
+    """
+
+    parameters: Mapping[str, str]
+
+    def __new__(cls, key: str, **parameters: object) -> Note:
+        """Keep the parameters beside the key."""
+        new = super().__new__(cls, key)
+        new.parameters = as_parameters(parameters)
+        return new
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is copied and sent to another process."""
+        return _note, (str(self), dict(self.parameters))
+
+
+def said(doubt: str, language: str = "en", **parameters: object) -> str:
+    """The sentence of a doubt, filled with what it knows.
+
+    Args:
+        doubt: a :class:`Note`, or a key of the section ``doubts``.
+        language: one of :data:`LANGUAGES`.
+        parameters: what it is filled with besides.
+    """
+    own = doubt.parameters if isinstance(doubt, Note) else {}
+    return sentence("doubts", doubt, language, **{**parameters, **own})
+
+
 def as_parameters(parameters: Mapping[str, object]) -> dict[str, str]:
     """Parameters as texts; phrases stay phrases."""
     return {name: value if isinstance(value, Phrase) else str(value) for name, value in parameters.items()}
@@ -133,6 +166,10 @@ def _changed(value: str, change: Callable[[str], str]) -> str:
 
 def _phrase(key: str, parameters: Mapping[str, str]) -> Phrase:
     return Phrase(key, **parameters)
+
+
+def _note(key: str, parameters: Mapping[str, str]) -> Note:
+    return Note(key, **parameters)
 
 
 class _Named(dict[str, str]):

@@ -11,11 +11,12 @@ import pytest
 pydicom = pytest.importorskip("pydicom")
 pytest.importorskip("highdicom")
 
-from support.dicom_kit import AXIAL, series, some, uid  # noqa: E402
+from support.dicom_kit import AXIAL, rotated, series, some, uid  # noqa: E402
 
 from glioseg.errors import InputError  # noqa: E402
 from glioseg.io import find_scans, read_scan, read_segmentation, write_segmentation  # noqa: E402
 from glioseg.scan import Scan  # noqa: E402
+from glioseg.words import said  # noqa: E402
 
 
 def volume(seed: int = 0, slices: int = 6, most: int = 4000) -> np.ndarray:
@@ -261,3 +262,28 @@ def test_two_acquisitions_of_one_volume_are_not_joined(tmp_path: Path) -> None:
         series(tmp_path / "p1" / f"{place}", volume(place), affine, SeriesInstanceUID=uid("series", place))
     with pytest.raises(InputError, match="expected one flair series"):
         read_scan(tmp_path / "p1")
+
+
+def test_a_t1_that_cannot_be_used_is_left_out_and_said(tmp_path: Path) -> None:
+    away = AXIAL.copy()
+    away[:3, 3] += 500
+    turned = rotated(AXIAL, (5, 0, 0))
+    for case, note, words in (
+        ("elsewhere", "left_out_elsewhere", "covers 0% of FLAIR"),
+        ("moved", "left_out_moved", "frame of reference"),
+        ("missing slice", "left_out_unread", "missing slice"),
+    ):
+        folder = tmp_path / case
+        series(folder, volume())
+        other = {"FrameOfReferenceUID": uid("moved")} if case == "moved" else {}
+        affine = {"elsewhere": away, "moved": turned}.get(case, AXIAL)
+        files = series(folder, volume(), affine, name="AX T1", **other)
+        if case == "missing slice":
+            files[2].unlink()
+        (source,), faults = find_scans([folder])
+        assert not faults
+        scan = source.read()
+        assert scan.notes == (note,)
+        assert scan.filled == ("pre", "post")
+        assert "AX T1" in said(scan.notes[0])
+        assert words in said(scan.notes[0])

@@ -87,6 +87,22 @@ def test_nifti_comes_back_on_its_own_grid(client: TestClient, tmp_path: Path) ->
     np.testing.assert_allclose(presented, prediction.probability, atol=1e-6)
 
 
+def test_what_is_odd_about_a_scan_is_said_in_both_languages(client: TestClient, tmp_path: Path) -> None:
+    import nibabel
+
+    image: Any = nibabel.load(volume(tmp_path))
+    image.header.set_xyzt_units("meter")
+    nibabel.save(image, tmp_path / "metres.nii.gz")
+    scan = upload(client, [tmp_path / "metres.nii.gz"])
+    numbers = client.post(f"/api/scans/{scan['id']}/segment").json()
+    assert numbers["lesion_mm3"] is None
+    assert "unit_is_metre" in numbers["flags"]
+    (note,) = numbers["notes"]
+    assert note["code"] == "unit_is_metre"
+    assert "It says metres" in note["sentence"]
+    assert "单位写作米" in note["translations"]["zh"]["sentence"]
+
+
 def test_view_layers_are_nifti_that_needs_no_turning(client: TestClient, tmp_path: Path) -> None:
     import nibabel
 

@@ -251,23 +251,6 @@ def _(tmp: Path) -> Arguments:
     return predict(tmp / "p1")
 
 
-@damaged("a T1 that lies elsewhere", "p1", "of it", "--series pre=none")
-def _(tmp: Path) -> Arguments:
-    series(tmp / "p1", volume())
-    away = AXIAL.copy()
-    away[:3, 3] += 500
-    series(tmp / "p1", volume(), away, name="AX T1")
-    return predict(tmp / "p1")
-
-
-@damaged("a T1 of another frame of reference", "p1", "frame of reference", "--series pre=none")
-def _(tmp: Path) -> Arguments:
-    series(tmp / "p1", volume())
-    moved = rotated(AXIAL, (5, 0, 0))
-    series(tmp / "p1", volume(), moved, name="AX T1", FrameOfReferenceUID=dicom_kit.uid("moved"))
-    return predict(tmp / "p1")
-
-
 @damaged("CT", "CT_small.dcm", "only CT (1)")
 def _(tmp: Path) -> Arguments:
     return predict(shutil.copy(shipped("CT_small.dcm"), tmp / "CT_small.dcm"))

@@ -32,6 +32,13 @@ def see_through(pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([pixels, opacity], axis=2)
 
 
+@damaged("a slice whose content git LFS holds", "scan.tif", "not been fetched", "git lfs pull")
+def _(tmp: Path) -> Arguments:
+    text = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+    (tmp / "scan.tif").write_text(text, encoding="ascii")
+    return predict(tmp / "scan.tif")
+
+
 @damaged("truncated TIFF", "scan.tif", "cut short")
 def _(tmp: Path) -> Arguments:
     return predict(cut(save(tmp / "scan.tif", slice_rgb()), 0.6))

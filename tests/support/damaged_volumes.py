@@ -9,11 +9,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from support.damage_table import Arguments, damaged, predict
+from support.damage_table import Arguments, damaged, predict, sound
 from support.sound_scans import AFFINE, cut, nifti, nifti_with, save, slice_rgb, volume
 
 
-@damaged("NaN in NIfTI", "scan.nii.gz", "NaN", "1 of")
+@sound("NaN in NIfTI")
 def _(tmp: Path) -> Arguments:
     voxels = volume(dtype=np.float32)
     voxels[3, 4, 5] = np.nan
@@ -25,7 +25,7 @@ def _(tmp: Path) -> Arguments:
     return predict(nifti(tmp / "scan.nii.gz", np.full((8, 8, 3), np.nan, np.float32)))
 
 
-@damaged("infinity in NIfTI", "scan.nii", "infinity")
+@sound("infinity in NIfTI")
 def _(tmp: Path) -> Arguments:
     voxels = volume(dtype=np.float32)
     voxels[0, 0, 0] = np.inf
@@ -86,7 +86,7 @@ def _(tmp: Path) -> Arguments:
     return predict(tmp / "scan.nii.gz")
 
 
-@damaged("text named .nii.gz", "scan.nii.gz", "not compressed")
+@damaged("text named .nii.gz", "scan.nii.gz", "another kind")
 def _(tmp: Path) -> Arguments:
     (tmp / "scan.nii.gz").write_text("nothing", encoding="utf-8")
     return predict(tmp / "scan.nii.gz")
@@ -98,10 +98,92 @@ def _(tmp: Path) -> Arguments:
     return predict(tmp / "scan.nii")
 
 
-@damaged("compressed file named .nii", "scan.nii", "compressed", ".nii.gz")
+@sound("compressed file named .nii")
 def _(tmp: Path) -> Arguments:
     nifti(tmp / "made.nii.gz", volume()).rename(tmp / "scan.nii")
     return predict(tmp / "scan.nii")
+
+
+@damaged("a wrong checksum of gzip", "scan.nii.gz", "damaged", "CRC", "Copy")
+def _(tmp: Path) -> Arguments:
+    path = nifti(tmp / "scan.nii.gz", volume())
+    content = bytearray(path.read_bytes())
+    content[-8] ^= 1
+    path.write_bytes(content)
+    return predict(path)
+
+
+@damaged("gzip that ends before its checksum", "scan.nii.gz", "cut short")
+def _(tmp: Path) -> Arguments:
+    path = nifti(tmp / "scan.nii.gz", volume())
+    path.write_bytes(path.read_bytes()[:-4])
+    return predict(path)
+
+
+@damaged("extensions, and no word on where the voxels begin", "scan.nii", "vox_offset")
+def _(tmp: Path) -> Arguments:
+    def change(data: bytearray) -> None:
+        struct.pack_into("<f", data, 108, 0)
+        data[348] = 1
+
+    return predict(nifti_with(tmp / "scan.nii", change))
+
+
+@damaged("voxels that begin within the header", "scan.nii", "damaged", "vox offset 100")
+def _(tmp: Path) -> Arguments:
+    return predict(nifti_with(tmp / "scan.nii", lambda data: struct.pack_into("<f", data, 108, 100)))
+
+
+@damaged("half of a pair", "scan.hdr", "scan.img")
+def _(tmp: Path) -> Arguments:
+    nib.save(nib.Nifti1Pair(volume(), AFFINE), tmp / "scan.hdr")
+    (tmp / "scan.img").unlink()
+    return predict(tmp / "scan.hdr")
+
+
+@damaged("a pointer of git-annex", "scan.nii.gz", "not been fetched", "git annex get scan.nii.gz")
+def _(tmp: Path) -> Arguments:
+    (tmp / "scan.nii.gz").write_text("/annex/objects/MD5E-s312--d41d8cd98f.nii.gz\n", encoding="ascii")
+    return predict(tmp / "scan.nii.gz")
+
+
+@damaged("a link of git-annex", "scan.nii.gz", "not been fetched", "git annex get", needs="links")
+def _(tmp: Path) -> Arguments:
+    (tmp / "scan.nii.gz").symlink_to("../.git/annex/objects/Xk/9p/MD5E-s312--d41d/MD5E-s312--d41d.nii.gz")
+    return predict(tmp / "scan.nii.gz")
+
+
+@damaged("a pointer of git LFS", "scan.nii.gz", "not been fetched", "git lfs pull")
+def _(tmp: Path) -> Arguments:
+    text = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+    (tmp / "scan.nii.gz").write_text(text, encoding="ascii")
+    return predict(tmp / "scan.nii.gz")
+
+
+@damaged("labels under the name of a scan", "BRATS_001.nii.gz", "whole numbers 0 to 3", "mask")
+def _(tmp: Path) -> Arguments:
+    return predict(nifti(tmp / "BRATS_001.nii.gz", volume(dtype=np.uint8) % 4))
+
+
+@damaged("a mask of two values under the name of a scan", "scan.nii.gz", "0 and 255", "mask")
+def _(tmp: Path) -> Arguments:
+    return predict(nifti(tmp / "scan.nii.gz", (volume() % 2 * 255).astype(np.uint8)))
+
+
+@damaged("seconds along the fourth axis", "scan.nii.gz", "3 volumes 2 sec apart", "--channels")
+def _(tmp: Path) -> Arguments:
+    image = nib.Nifti1Image(volume((20, 24, 6, 3)), AFFINE)
+    image.header.set_xyzt_units("mm", "sec")
+    image.header["pixdim"][4] = 2
+    nib.save(image, tmp / "scan.nii.gz")
+    return predict(tmp / "scan.nii.gz")
+
+
+@damaged("one contrast along the fourth axis", "scan.nii.gz", "3 volumes that look alike", "--channels")
+def _(tmp: Path) -> Arguments:
+    one = volume()
+    noise = np.random.default_rng(1).normal(0, 5, (*one.shape, 3))
+    return predict(nifti(tmp / "scan.nii.gz", (one[..., None] + noise).astype(np.float32)))
 
 
 @damaged("NIfTI of 0 bytes", "scan.nii.gz", "0 bytes")
@@ -156,14 +238,14 @@ def _(tmp: Path) -> Arguments:
 # --- sequences --------------------------------------------------------------------------------
 
 
-@damaged("sequences of different sizes", "post.nii.gz", "6 slices of 20 x 22", "flair.nii.gz")
+@sound("sequences of different sizes")
 def _(tmp: Path) -> Arguments:
     flair = nifti(tmp / "flair.nii.gz", volume())
     post = nifti(tmp / "post.nii.gz", volume((20, 22, 6)))
     return ["predict", "--flair", str(flair), "--post", str(post)]
 
 
-@damaged("sequences in different places", "pre.nii.gz", "7.0 mm away")
+@sound("sequences in different places")
 def _(tmp: Path) -> Arguments:
     moved = AFFINE.copy()
     moved[0, 3] += 7

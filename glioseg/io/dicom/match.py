@@ -93,10 +93,9 @@ def choose(
         shown = listed((_shown(each) for each in series), 5)
         example = next((each.choice for each in series), "DESCRIPTION")
         faults.append(Fault("dicom.no_flair", where, series=shown, example=example))
-    for name in CHANNELS:
-        if name in chosen:
-            leave = "" if name == "flair" else Phrase("dicom.leave_out", sequence=name)
-            faults += [fault.but(leave=leave) for fault in chosen[name].faults]
+    # A T1 with faults is left out when it is read, see glioseg.io.dicom.reader.
+    if "flair" in chosen:
+        faults += chosen["flair"].faults
     return chosen, faults
 
 

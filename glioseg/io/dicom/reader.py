@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io.dicom.detect import dicom_files, require_dicom
 from glioseg.io.dicom.headers import DicomImage, read_frames
 from glioseg.io.dicom.match import choose
 from glioseg.io.dicom.pixels import read_voxels
-from glioseg.io.dicom.resample import onto
 from glioseg.io.dicom.segment import write_segments
 from glioseg.io.dicom.segmentation import read_segments
 from glioseg.io.dicom.series import Series, find_series
 from glioseg.io.dicom.volume import series_grid, show
 from glioseg.io.labels import labels_of, segmentation_of
 from glioseg.io.names import listed, stem_of
-from glioseg.scan import CHANNELS, Scan, Segmentation, Storage
+from glioseg.io.resample import joined, unread
+from glioseg.scan import Scan, Segmentation, Storage
+from glioseg.words import Note
 
 
 def read(path: Path, id: str) -> Scan:
@@ -57,8 +56,7 @@ def read_series(chosen: Mapping[str, Series], id: str) -> Scan:
         InputError: as :func:`read`.
     """
     require_dicom()
-    for series in chosen.values():
-        raise_all(series.faults)
+    raise_all(chosen["flair"].faults)
     return _scan(chosen, id)
 
 
@@ -85,17 +83,24 @@ def write_segmentation(
 
 
 def _scan(chosen: Mapping[str, Series], id: str) -> Scan:
-    flair = chosen["flair"]
-    grid = series_grid(flair)
-    channels = []
-    names = tuple(name for name in CHANNELS if name in chosen)
-    for name in names:
-        series = chosen[name]
-        own = grid if series is flair else series_grid(series)
-        voxels = show(series, read_voxels(series))
-        channels.append(onto(voxels, own, grid, series, flair))
-    storage = Storage("dicom", flair.files, flair)
-    return Scan(np.stack(channels, axis=-1), grid, id, names, storage=storage)
+    """The sequences on the grid of FLAIR; a T1 that cannot be used is left out, and that is noted."""
+    scans: dict[str, Scan] = {}
+    left_out: list[Note] = []
+    for name, series in chosen.items():
+        try:
+            if name != "flair":
+                raise_all(series.faults)
+            scans[name] = _sequence(series, id)
+        except InputError as error:
+            if name == "flair":
+                raise
+            left_out.append(unread(name, series.title, error.faults[0]))
+    return joined(scans, tuple(left_out))
+
+
+def _sequence(series: Series, id: str) -> Scan:
+    voxels = show(series, read_voxels(series))[..., None]
+    return Scan(voxels, series_grid(series), id, ("flair",), storage=Storage("dicom", series.files, series))
 
 
 def _frames_of(files: Sequence[Path]) -> tuple[list[DicomImage], list[Fault], list[str]]:

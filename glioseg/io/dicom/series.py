@@ -307,7 +307,7 @@ def _parted(frames: list[DicomImage], words: Sequence[str]) -> list[tuple[str, l
 
 
 def _fault(series: Series) -> Fault | None:
-    where, frames = {**series.where, "leave": ""}, series.frames
+    where, frames = series.where, series.frames
     if not series.placed:
         lacking = [frame for frame in frames if not _has_place(frame)]
         words = [
@@ -335,7 +335,7 @@ def _fault(series: Series) -> Fault | None:
 
 def _uneven(series: Series) -> Fault | None:
     """A fault when slices are missing, unevenly spaced or stacked at a slant."""
-    where = {**series.where, "leave": ""}
+    where = series.where
     depths = _depths(series.frames)
     steps = np.diff(depths)
     usual = float(np.median(steps))

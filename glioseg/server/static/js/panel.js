@@ -29,9 +29,14 @@ export function showNumbers(content, body, flags, protocol) {
       return element("tr", { "data-number": name }, element("th", { scope: "row" }, term, tip), element("td", {}, value));
     }),
   );
-  const codes = [...(content.corrected ? ["corrected"] : []), ...content.flags];
+  const noted = new Set(content.notes.map((note) => note.code));
+  const codes = [...(content.corrected ? ["corrected"] : []), ...content.flags.filter((code) => !noted.has(code))];
   const names = content.filled.map((channel) => t(channel)).join(", ");
-  flags.replaceChildren(...codes.map((code) => element("li", {}, t(`flag_${code}`, { filled: names }))));
+  const warnings = [
+    ...content.notes.map((note) => inLanguage(note).sentence),
+    ...codes.map((code) => t(`flag_${code}`, { filled: names })),
+  ];
+  flags.replaceChildren(...warnings.map((warning) => element("li", {}, warning)));
   protocol.textContent = inLanguage({ sentence: content.protocol, translations: content.protocol_translations }).sentence || "";
 }
 
