@@ -24,7 +24,7 @@ def export_dataset(
         str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
     ] = None,
 ) -> None:
-    """Write labelled scans of any layout as a data set of another program."""
+    """Write labelled scans as a raw data set of nnU-Net."""
     from glioseg.dataset.export import CHANNEL_NAMES, export_nnunet
     from glioseg.dataset.find import find_cases
     from glioseg.errors import Fault, InputError

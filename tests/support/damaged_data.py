@@ -125,7 +125,7 @@ def _(tmp: Path) -> Arguments:
     return ["check", str(tmp / "data")]
 
 
-@damaged("a file as data set", "data.zip", "a folder", "a file")
+@damaged("an archive as data set", "data.zip", "a folder", "a zip archive")
 def _(tmp: Path) -> Arguments:
     (tmp / "data.zip").write_bytes(b"PK")
     return ["check", str(tmp / "data.zip")]
