@@ -15,7 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import write_text
-from glioseg.scan import CHANNELS, LESION
+from glioseg.scan import CHANNELS, LESION, lesion_of
 from glioseg.settings import TomlTable, checked, find_toml, parse_value, read_toml, toml_names
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -56,15 +56,20 @@ class Labels(TomlTable):
     Attributes:
         values: what masks store for each class, 1 to 255; 0 is background.
         names: what people call the classes; their values by default.
+        lesion: instead of classes: the stored values that are lesion, all alike; by default 1, or 255.
     """
 
     values: tuple[int, ...] = Field(default=(), description="stored value of each class; none: lesion or not")
     names: tuple[str, ...] = Field(default=(), description="name of each class")
+    lesion: tuple[int, ...] = Field(default=(), description="instead of classes: stored values of lesion")
 
     @model_validator(mode="after")
     def _fits(self) -> Labels:
-        if any(not 1 <= value <= 255 for value in self.values) or len(set(self.values)) < len(self.values):
-            raise ValueError("values are different whole numbers from 1 to 255")
+        for values in (self.values, self.lesion):
+            if any(not 1 <= value <= 255 for value in values) or len(set(values)) < len(values):
+                raise ValueError("values are different whole numbers from 1 to 255")
+        if self.values and self.lesion:
+            raise ValueError("either classes (values) or lesion or not (lesion)")
         if self.names and len(self.names) != len(self.values):
             raise ValueError(f"{len(self.values)} values but {len(self.names)} names")
         if len(set(self.titles)) < len(self.titles):
@@ -85,6 +90,11 @@ class Labels(TomlTable):
     def named(self) -> dict[int, str]:
         """Names of the labels of a segmentation: of each class, or lesion or not."""
         return dict(zip(self.values, self.titles, strict=True)) if self.values else dict(LESION)
+
+    @property
+    def stored(self) -> dict[int, str]:
+        """What each stored value of a mask means, for reading; values of one name become one label."""
+        return lesion_of(self.lesion) if self.lesion else self.named
 
     @property
     def titles(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ Scan('patient 1', flair, uint8, 2 slices of 4 x 4, 5 x 1 x 1 mm)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -26,6 +26,16 @@ CHANNELS = ("pre", "flair", "post")
 
 LESION: Mapping[int, str] = {1: "lesion"}
 """The labels of a segmentation that says lesion or not."""
+
+
+def lesion_of(values: Iterable[int]) -> dict[int, str]:
+    """What each stored value of a mask means of which several values are all lesion, background included.
+
+    >>> lesion_of((1, 2, 4))
+    {0: '', 1: 'lesion', 2: 'lesion', 4: 'lesion'}
+    """
+    return {0: "", **dict.fromkeys(values, LESION[1])}
+
 
 Origin = Literal["automatic", "corrected", "given"]
 """Where a segmentation comes from: a network; a network and a person who corrected it; the scan's owner."""

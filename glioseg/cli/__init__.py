@@ -11,6 +11,7 @@ from glioseg.cli.compare import compare
 from glioseg.cli.crossval import crossval
 from glioseg.cli.demo import demo
 from glioseg.cli.evaluate import evaluate
+from glioseg.cli.export_dataset import export_dataset
 from glioseg.cli.features import features
 from glioseg.cli.pack import pack
 from glioseg.cli.predict import predict
@@ -40,6 +41,7 @@ VERBS = (
     serve,
     check,
     pack,
+    export_dataset,
     train,
     evaluate,
     compare,

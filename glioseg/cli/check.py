@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glioseg.cli.labelled import LayoutOption, labels_in
 from glioseg.cli.streams import AsJson, Output, path_given
 
 if TYPE_CHECKING:
     from glioseg.dataset.check import Census
-    from glioseg.recipe import Labels
 
 
 def check(
@@ -20,8 +20,10 @@ def check(
         str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
     ] = None,
     labels: Annotated[
-        str | None, typer.Option(help="Labels of masks with several classes, such as 1,2,3.")
+        str | None,
+        typer.Option(help="Values of masks: lesion=1,2,4 for those that are lesion; 1,2,3 for classes."),
     ] = None,
+    layout: LayoutOption = None,
     as_json: AsJson = False,
 ) -> None:
     """List all faults of a data set with their cure; count it.
@@ -32,7 +34,7 @@ def check(
     from glioseg.errors import shared
 
     output = Output(as_json)
-    census = check_data(path_given(data), patient_rule, labels=_labels(labels))
+    census = check_data(path_given(data), patient_rule, labels=labels_in(labels), layout=layout)
     output.say(census.summary())
     _record(census, output)
     for fault in shared(census.faults):
@@ -55,16 +57,16 @@ def _record(census: Census, output: Output) -> None:
         output.record("scan", facts)
     for fault in census.faults:
         output.record_fault(fault)
-    counts = ("folder", "layout", "patients", "slices", "lesion_slices", "lesion_voxels", "sites", "kinds")
+    counts = (
+        "folder",
+        "layout",
+        "why",
+        "patients",
+        "slices",
+        "lesion_slices",
+        "lesion_voxels",
+        "sites",
+        "kinds",
+    )
     facts = {name: getattr(census, name) for name in counts}
     output.record("data", {**facts, "notes": census.notes, "faults": len(census.faults)})
-
-
-def _labels(text: str | None) -> Labels:
-    from glioseg.errors import Fault, InputError
-    from glioseg.recipe import Labels
-
-    try:
-        return Labels(values=tuple(int(part) for part in text.split(","))) if text else Labels()
-    except ValueError as error:
-        raise InputError(Fault("cli.labels", "--labels", labels=text)) from error

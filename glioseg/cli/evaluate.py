@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glioseg.cli.labelled import LayoutOption, labels_in
 from glioseg.cli.streams import AsJson, Output, path_given
 
 if TYPE_CHECKING:
@@ -41,9 +42,14 @@ def evaluate(
     patient_rule: Annotated[
         str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
     ] = None,
+    layout: LayoutOption = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Values of the masks that are lesion, such as lesion=1,2,4.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a model on labelled scans. DSC per patient with its protocol, plots, outlines, GIFs."""
+    from glioseg.dataset.case import with_lesion_values
     from glioseg.dataset.find import find_cases
     from glioseg.environment import command_line
     from glioseg.evaluation.evaluate import choose_patients, picked_by
@@ -52,7 +58,8 @@ def evaluate(
 
     output = Output(as_json)
     predictor = load_model(model, flips, threads, fast=fast, best=best)
-    cases = choose_patients(find_cases(path_given(data), patient_rule), patients, predictor.description)
+    found = with_lesion_values(find_cases(path_given(data), patient_rule, layout=layout), labels_in(labels))
+    cases = choose_patients(found, patients, predictor.description)
     folder = out
     if folder is None:
         folder = (

@@ -24,11 +24,12 @@ def features(
     as_json: AsJson = False,
 ) -> None:
     """Measure the shape of lesions, one row a patient. Says why where a value is not defined."""
-    from glioseg.measure.shape.table import find_masks, measure_all, sources_of
+    from glioseg.measure.shape.table import find_masks, labels_of_masks, measure_all, sources_of
     from glioseg.measure.values import NotDefined
 
     output = Output(as_json)
-    table = measure_all(sources_of(find_masks(path_given(masks)), scans))
+    source = path_given(masks)
+    table = measure_all(sources_of(find_masks(source), scans, labels_of_masks(source)))
     table.write_csv(out)
     for reason, count, names in table.reasons():
         output.say(f"not defined for {count} of {len(table.rows)}, {reason}: {', '.join(names)}")

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from glioseg.cli.labelled import LayoutOption
+
 
 def train(
     data: Annotated[Path | None, typer.Argument(help="Folder of labelled scans.")] = None,
@@ -58,6 +60,7 @@ def train(
     patient_rule: Annotated[
         str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
     ] = None,
+    layout: LayoutOption = None,
 ) -> None:
     """Train a network on labelled scans. Can be killed at any time and continued with --resume."""
     from glioseg.errors import Fault, InputError
@@ -100,6 +103,7 @@ def train(
         "hardware": hardware,
         "cache": cache,
         "minutes": minutes,
+        "layout": layout,
         "echo": typer.echo,
     }
     if resume is not None:

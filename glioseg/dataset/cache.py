@@ -113,7 +113,7 @@ def _told_once(faults: list[Fault], root: Path) -> list[Fault]:
 
 
 def _open_or_make(case: Case, preparation: Preparation, labels: Labels, root: Path) -> PreparedCase:
-    kind = "-".join(["-labels", *map(str, labels.values)]) if labels.given else ""
+    kind = _kind(case, labels)
     folder = root / "prepared" / f"{preparation.fingerprint}{kind}" / f"{case.id}-{_content_hash(case, root)}"
     prepared_case: dict[str, Any] | None = None
     # Looked at again after the work: another process may have done it too. And it may take away a damaged
@@ -133,9 +133,22 @@ def _open_or_make(case: Case, preparation: Preparation, labels: Labels, root: Pa
     raise InputError(Fault("dataset.cache_bytes", folder))
 
 
+def _kind(case: Case, labels: Labels) -> str:
+    """What the prepared arrays of a case depend on besides the preparation and the bytes of its files."""
+    if labels.given:
+        return "-".join(["-labels", *map(str, labels.values)])
+    said: dict[str, Any] = {"lesion": labels.lesion}
+    if case.source.layout:
+        said |= {"labels": sorted(case.source.labels.items()), "channels": case.source.channels}
+        said |= {"sequences": case.source.sequences}
+    if not any(said.values()):
+        return ""
+    return "-" + hashlib.sha256(json.dumps(said).encode()).hexdigest()[:8]
+
+
 def _make(case: Case, preparation: Preparation, labels: Labels) -> dict[str, Any]:
     """What the folder of a case holds."""
-    scan, truth = read_case(case, labels.named)
+    scan, truth = read_case(case, labels.stored)
     if truth is None:
         raise InputError(Fault("dataset.not_labelled", case.images[0].parent))
     prepared = preparation(scan)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from glioseg.errors import Fault
 from glioseg.io.source import Source
+from glioseg.recipe import Labels
 from glioseg.scan import LESION, Scan, Segmentation
 
 _TCGA = re.compile(r"TCGA_(?P<site>[A-Z0-9]{2})_[A-Z0-9]{4}(_\d{8})?")
+
+
+KAGGLE = "kaggle_3m"
+IMAGES_MASKS = "images-masks"
+SCANS = "scans"
+LAYOUTS = (KAGGLE, IMAGES_MASKS, "nnunet", "decathlon", "brats", "bids", "wmh", "dicom", SCANS)
+"""What a person can call a layout."""
 
 
 @dataclass(frozen=True)
@@ -19,11 +28,13 @@ class Case:
 
     Attributes:
         source: the files of the scan and of its mask.
-        layout: ``"kaggle_3m"``, ``"images-masks"`` or ``"scans"``.
+        layout: one of :data:`LAYOUTS`.
+        side: ``"train"``, ``"validation"`` or ``"test"`` where the data set was split beforehand.
     """
 
     source: Source
     layout: str
+    side: str = ""
 
     @property
     def id(self) -> str:
@@ -53,6 +64,25 @@ class Case:
         return site_of(self.id)
 
 
+@dataclass(frozen=True)
+class Survey:
+    """What the names in a data set's folder say.
+
+    Attributes:
+        layout: as in :class:`Case`; ``""`` when nothing was recognised.
+        cases: the labelled scans, sorted by id, as far as they could be understood.
+        faults: everything that is wrong.
+        notes: what is unusual but allowed.
+        why: what the folder was taken for, and by what.
+    """
+
+    layout: str
+    cases: tuple[Case, ...]
+    faults: tuple[Fault, ...]
+    notes: tuple[str, ...] = ()
+    why: str = ""
+
+
 def read_case(case: Case, labels: Mapping[int, str] | None = LESION) -> tuple[Scan, Segmentation | None]:
     """Read the scan of a case and its truth (``None`` when no slice has a mask).
 
@@ -66,6 +96,13 @@ def read_case(case: Case, labels: Mapping[int, str] | None = LESION) -> tuple[Sc
     """
     scan = case.source.read()
     return scan, case.source.read_truth(scan, labels)
+
+
+def with_lesion_values(cases: Sequence[Case], labels: Labels) -> list[Case]:
+    """The cases, with what a person says of the values in their masks that are lesion, if it was said."""
+    if not labels.lesion:
+        return list(cases)
+    return [replace(case, source=replace(case.source, labels=labels.stored)) for case in cases]
 
 
 def site_of(id: str) -> str | None:

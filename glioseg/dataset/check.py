@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,7 +22,10 @@ from glioseg.io.names import listed, suffix_of
 from glioseg.io.slices import read_masks_alone
 from glioseg.recipe import Labels
 from glioseg.scan import Scan
-from glioseg.words import sentence
+from glioseg.words import Phrase, sentence
+
+_MOST_LESION = 0.5
+"""Share of all voxels that no lesion has: the whole brain fills less than half of a scan."""
 
 _SAMPLED = 8  # every eighth row of a slice is enough to suspect that two slices are the same
 
@@ -33,7 +36,7 @@ class Census:
 
     Attributes:
         folder: the data set.
-        layout: ``"kaggle_3m"``, ``"images-masks"``, ``"scans"`` or ``""``.
+        layout: one of :data:`glioseg.dataset.case.LAYOUTS`, or ``""``.
         cases: its patients, sorted by id.
         faults: everything that must be mended before training.
         notes: what is unusual but allowed.
@@ -46,6 +49,7 @@ class Census:
             that equal FLAIR.
         without_lesion: ids of the patients whose masks are all empty.
         counts: number of slices of each patient, as far as it is known.
+        why: what the folder was taken for, and by what.
     """
 
     folder: Path
@@ -61,6 +65,7 @@ class Census:
     missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
     without_lesion: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()
+    why: str = ""
 
     @property
     def patients(self) -> int:
@@ -74,11 +79,12 @@ class Census:
         if counts:
             each = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
             lines[0] += f" ({each} a patient)"
+        if self.layout:
+            lines.append(f"layout: {self.layout} ({self.why})")
+        if counts:
             lines.append(f"images: {_shares(self.kinds, self.patients)}")
             share = f" ({self.lesion_slices / self.slices:.0%})" if self.slices else ""
-            without = (
-                f"; {_count(len(self.without_lesion), 'patient')} without" if self.without_lesion else ""
-            )
+            without = f"; {_named(self.without_lesion, 'without ')}" if self.without_lesion else ""
             voxels = _count(self.lesion_voxels, "voxel")
             lines.append(f"lesion: {_count(self.lesion_slices, 'slice')}{share}, {voxels}{without}")
         if self.sites:
@@ -87,9 +93,7 @@ class Census:
             )
         for name, ids in self.missing.items():
             if ids:
-                lines.append(
-                    f"no {name} sequence of their own (it equals FLAIR): {_count(len(ids), 'patient')}"
-                )
+                lines.append(f"no {name} sequence of their own (it equals FLAIR): {_named(ids)}")
         lines += [f"note: {note}" for note in self.notes]
         lines.append(_count(len(self.faults), "fault") if self.faults else "no fault")
         return "\n".join(lines)
@@ -100,6 +104,7 @@ def check(
     rule: str | None = None,
     *,
     labels: Labels = Labels(),
+    layout: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Census:
     """Read every image and mask of a data set once, and report all faults together.
@@ -113,6 +118,7 @@ def check(
         folder: the data set, in a layout that :func:`glioseg.dataset.find.find_cases` knows.
         rule: patient rule for ``images-masks``, as there.
         labels: classes that the masks hold instead of lesion or not.
+        layout: the data set's layout, as there; recognised by default.
         progress: called with the number of patients done and their total.
 
     Returns:
@@ -126,7 +132,7 @@ def check(
     >>> census.patients, census.slices, census.faults
     (3, 60, ())
     """
-    found = survey(folder, rule)
+    found = survey(folder, rule, layout=layout)
     results: list[_Findings] = []
     with ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 2)) as pool:
         for result in pool.map(partial(_examine, labels=labels), found.cases):
@@ -139,7 +145,7 @@ def check(
         layout=found.layout,
         cases=found.cases,
         faults=tuple(faults),
-        notes=(*found.notes, *_jpeg_masks(found.cases)),
+        notes=(*found.notes, *_odd_masks(results), *_jpeg_masks(found.cases)),
         slices=sum(result.slices for result in results),
         lesion_slices=sum(result.lesion_slices for result in results),
         lesion_voxels=sum(result.lesion_voxels for result in results),
@@ -153,6 +159,7 @@ def check(
             result.case.id for result in results if result.masks_read and not result.lesion_voxels
         ),
         counts=tuple(count for result in results if (count := _slices_of(result))),
+        why=found.why,
     )
 
 
@@ -169,6 +176,19 @@ class _Findings:
     masks_read: bool = False
     lesion_slices: int = 0
     lesion_voxels: int = 0
+    mask_voxels: int = 0
+
+
+def _odd_masks(results: Sequence[_Findings]) -> list[Phrase]:
+    """Notes on masks that can hardly be meant: all of them empty, or nearly everything lesion."""
+    read = [result for result in results if result.masks_read]
+    if read and not any(result.lesion_voxels for result in read):
+        return [Phrase("dataset.masks_all_empty")]
+    return [
+        Phrase("dataset.nearly_all_lesion", patient=result.case.id, share=f"{share:.0%}")
+        for result in read
+        if (share := result.lesion_voxels / max(1, result.mask_voxels)) > _MOST_LESION
+    ]
 
 
 def _jpeg_masks(cases: Iterable[Case]) -> list[str]:
@@ -209,6 +229,7 @@ def _examine(case: Case, labels: Labels) -> _Findings:
         lesion is not None,
         int(lesion.any(axis=(1, 2)).sum()) if lesion is not None else 0,
         int(np.count_nonzero(lesion)) if lesion is not None else 0,
+        lesion.size if lesion is not None else 0,
     )
 
 
@@ -225,10 +246,10 @@ def _lesion(case: Case, scan: Scan | None, labels: Labels) -> npt.NDArray[np.boo
         return None
     if case.source.format == "slices":
         size = scan.grid.shape[1:] if scan else None
-        return read_masks_alone(masks, size, threads=1, labels=labels.named) > 0
+        return read_masks_alone(masks, size, threads=1, labels=labels.stored) > 0
     if scan is None or len(masks) > 1:
         return None
-    truth = case.source.read_truth(scan, labels.named)
+    truth = case.source.read_truth(scan, labels.stored)
     return None if truth is None else truth.mask
 
 
@@ -275,6 +296,11 @@ def _whole(case: Case) -> set[bytes]:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _named(ids: Sequence[str], what: str = "") -> str:
+    """``2 patients (a, b)``; of more than a few the first."""
+    return f"{_count(len(ids), 'patient')} {what}({listed(ids, 3)})"
 
 
 def _shares(kinds: dict[str, int], patients: int) -> str:

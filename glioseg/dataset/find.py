@@ -1,78 +1,70 @@
 """The labelled scans of a folder: which images and masks are whose, in which order.
 
-The layouts of slices are read strictly here: what is missing in them would be trained on unseen. All other
-scans are those of :mod:`glioseg.io.find`. Only names are looked at, and headers of DICOM;
-:mod:`glioseg.dataset.check` opens the files.
+The layouts of slices are read strictly, see :mod:`glioseg.dataset.strict`. All other scans are those of
+:mod:`glioseg.io.find`. Only names are looked at, headers of DICOM, and the JSON files that describe a data
+set; :mod:`glioseg.dataset.check` opens the images.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from glioseg.dataset.case import Case, read_case, site_of
+from glioseg.dataset.case import IMAGES_MASKS, KAGGLE, LAYOUTS, SCANS, Case, Survey, read_case, site_of
+from glioseg.dataset.strict import compiled, entries, images_and_masks, patient_folders
 from glioseg.errors import Fault, InputError, raise_all
+from glioseg.io.apart import named_apart, without_copies
 from glioseg.io.dicom.detect import SUFFIXES as DICOM_SUFFIXES
-from glioseg.io.find import find_scans
-from glioseg.io.names import (
-    is_hidden,
-    is_picture,
-    is_volume,
-    listed,
-    name_of,
-    split_number,
-    stem_of,
-    suffix_of,
-)
-from glioseg.io.pack import SUFFIX, opened
-from glioseg.io.refuse import reading
+from glioseg.io.find import find_all
+from glioseg.io.layouts import recognised
+from glioseg.io.names import holds_images, holds_masks, is_hidden, is_volume, listed, suffix_of
+from glioseg.io.pack import opened
 from glioseg.io.source import Source, without_image, without_mask
+from glioseg.words import Joined, Phrase
 
 __all__ = ["Case", "Survey", "find_cases", "read_case", "site_of", "survey"]
 
-KAGGLE = "kaggle_3m"
-IMAGES_MASKS = "images-masks"
-SCANS = "scans"
+_SIDES = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""Folders of a data set that was split beforehand, and which side each is."""
 
-DEFAULT_RULE = r"(?P<patient>.+?)_(?P<slice>\d+)$"
-"""The patient is everything before the last ``_<number>``."""
+_SIDES_OF_IMAGES = {"imagestr": "train", "imagesval": "validation", "imagests": "test"}
+"""The same for the folders of images that nnU-Net and the Decathlon have."""
 
-
-@dataclass(frozen=True)
-class Survey:
-    """What the names in a data set's folder say.
-
-    Attributes:
-        layout: as in :class:`Case`; ``""`` when nothing was recognised.
-        cases: the labelled scans, sorted by id, as far as they could be understood.
-        faults: everything that is wrong.
-        notes: what is unusual but allowed.
-    """
-
-    layout: str
-    cases: tuple[Case, ...]
-    faults: tuple[Fault, ...]
-    notes: tuple[str, ...] = ()
+_LEVELS_DOWN = 3
+"""How far below a folder its data set is looked for."""
 
 
-def find_cases(folder: str | Path, rule: str | None = None, cache: Path | None = None) -> list[Case]:
+def find_cases(
+    folder: str | Path, rule: str | None = None, cache: Path | None = None, layout: str | None = None
+) -> list[Case]:
     """Find the labelled scans in a folder.
 
-    Three layouts are known. ``kaggle_3m``: a folder for each patient, with ``<patient>_<n>.tif`` and
-    ``<patient>_<n>_mask.tif``. ``images-masks``: folders ``images/`` and ``masks/`` of slices; the mask of an
-    image has its stem, or its stem and ``_mask``. ``scans``: whatever else
-    :func:`glioseg.io.find.find_scans` finds, with a mask beside each scan.
+    Layouts are recognised by names. ``kaggle_3m``: a folder for each patient, with ``<patient>_<n>.tif`` and
+    ``<patient>_<n>_mask.tif``. ``images-masks``: folders ``images/`` and ``masks/``; the mask of an image has
+    its stem, or its stem and ``_mask``. ``nnunet``, ``decathlon``, ``bids``, ``wmh`` and ``brats``: see
+    :mod:`glioseg.io.layouts`. ``dicom``: series with a SEG. ``scans``: whatever else
+    :func:`glioseg.io.find.find_scans` finds, with a mask beside each scan. Folders ``train``, ``val`` and
+    ``test`` may each hold one of these; their patients keep their side.
 
     Args:
         folder: the data set, or a pack of one (see :mod:`glioseg.io.pack`).
-        rule: for ``images-masks``: regular expression that finds the patient at the start of a file's stem,
-            as its first group or as the group ``patient``; a group ``slice`` may find the slice number.
-            By default the patient is everything before the last ``_<number>``, and a file without a
+        rule: for ``images-masks`` of slices: regular expression that finds the patient at the start of a
+            file's stem, as its first group or as the group ``patient``; a group ``slice`` may find the slice
+            number. By default the patient is everything before the last ``_<number>``, and a file without a
             number is a patient of its own.
         cache: where the files of a pack are laid out, :func:`glioseg.files.default_cache` if not given.
+        layout: one of these names, instead of what would be recognised.
 
     Returns:
         The cases sorted by id; every image has its mask.
@@ -81,72 +73,198 @@ def find_cases(folder: str | Path, rule: str | None = None, cache: Path | None =
         InputError: all that is wrong with the names: nothing there, images without mask, masks without
             image, slice numbers that are missing or occur twice, names that do not parse.
     """
-    found = survey(folder, rule, cache)
+    found = survey(folder, rule, cache, layout)
     raise_all(found.faults)
     return list(found.cases)
 
 
-def survey(folder: str | Path, rule: str | None = None, cache: Path | None = None) -> Survey:
+def survey(
+    folder: str | Path, rule: str | None = None, cache: Path | None = None, layout: str | None = None
+) -> Survey:
     """Look at all names in a data set's folder, once, and report everything; see :func:`find_cases`.
 
     Raises:
-        InputError: the folder cannot be read, or parts of a pack are missing or damaged.
+        InputError: the folder cannot be read, parts of a pack are missing or damaged, or there is no such
+            layout.
     """
-    folder = opened(Path(folder), cache)
-    pattern = _compiled(rule)
-    folders, pictures = _entries(folder)
-    inside = {entry.name.casefold(): entry for entry in folders}
-    if ("images" in inside or "masks" in inside) and not _has_volumes(folder):
-        missing = [name for name in ("images", "masks") if name not in inside]
-        if missing:
-            fault = Fault("dataset.no_folder", folder, name=missing[0], place=folder / missing[0])
-            return Survey("images-masks", (), (fault,))
-        return _images_and_masks(inside["images"], inside["masks"], pattern)
-    if rule is not None:
-        return Survey("", (), (Fault("dataset.rule_without_folders", folder),))
-    found = _patient_folders(folder, folders, pictures)
+    if layout is not None and layout not in LAYOUTS:
+        raise InputError(Fault("dataset.layout", "--layout", layout=layout, known=Joined(LAYOUTS)))
+    root = opened(Path(folder), cache)
+    pattern = compiled(rule)
+    found = _survey(root, pattern, layout, _LEVELS_DOWN)
+    if rule is not None and found.layout != IMAGES_MASKS and not found.faults:
+        return Survey("", (), (Fault("dataset.rule_without_folders", root),))
+    return found
+
+
+def _survey(folder: Path, pattern: re.Pattern[str], layout: str | None, levels: int) -> Survey:
+    folders, pictures = entries(folder)
+    sides = {each: _SIDES[each.name.casefold()] for each in folders if each.name.casefold() in _SIDES}
+    if len(set(sides.values())) > 1 and "train" in sides.values() and not pictures:
+        return _split_beforehand(folder, {each: _survey(each, pattern, layout, 1) for each in sides}, sides)
+    if layout is not None:
+        return _of_layout(folder, folders, pictures, pattern, layout)
+    if any(recognised(each) for each in (folder, *folders)):
+        return _scans(folder)
+    pair = _images_and_masks(folder, folders)
+    if pair is not None and not _has_volumes(folder):
+        return images_and_masks(*pair, pattern)
+    found = patient_folders(folder, folders, pictures)
     if found.layout and not found.faults:
         return found
     if any(_has_volumes(each) for each in (folder, *folders)):
         return _scans(folder)
     if found.cases:
         return found
-    # Not as the public data set: stacks, slices of several patients in one folder, deeper volumes ...
+    # Not as the public data set: stacks, slices of several patients in one folder, deeper folders ...
+    below = [_survey(each, pattern, None, levels - 1) for each in folders if levels and not pictures]
+    below = [each for each in below if each.cases]
+    if below and not found.layout:
+        return _one_level_down(below)
     others = _scans(folder)
-    of_folder = [
-        case for case in others.cases if case.source.format == "slices" and case.id == name_of(folder)
-    ]
-    slices = all(case.source.format == "slices" for case in others.cases)
     if found.layout:  # folders with pictures, of which none has the names of its folder
         return found if others.faults or not others.cases else others
-    known = others.cases and not of_folder and (not slices or bool(pictures))
-    return others if known else found
+    if pictures and [case.source.place for case in others.cases] == [folder]:
+        note = Phrase("dataset.one_patient", patient=others.cases[0].id)
+        return replace(others, notes=(note, *others.notes))
+    return others if others.cases else found
 
 
-def _scans(folder: Path) -> Survey:
+def _of_layout(
+    folder: Path, folders: list[Path], pictures: list[Path], pattern: re.Pattern[str], layout: str
+) -> Survey:
+    """The scans of a folder whose layout a person says."""
+    if layout == KAGGLE:
+        return patient_folders(folder, folders, pictures)
+    pair = _images_and_masks(folder, folders)
+    if layout == IMAGES_MASKS and pair is not None and not _has_volumes(folder):
+        return images_and_masks(*pair, pattern)
+    return _scans(folder, layout)
+
+
+def _images_and_masks(folder: Path, folders: Sequence[Path]) -> tuple[Path, Path] | None:
+    """The folders of images and of masks in a data set; of those named so, one may be missing."""
+    named = {entry.name.casefold(): entry for entry in folders}
+    if not {"images", "masks"} & named.keys():
+        return None
+    images = [each for each in folders if holds_images(each)]
+    masks = [each for each in folders if holds_masks(each)]
+    return (
+        named.get("images") or (images[0] if len(images) == 1 else folder / "images"),
+        named.get("masks") or (masks[0] if len(masks) == 1 else folder / "masks"),
+    )
+
+
+def _scans(folder: Path, layout: str | None = None) -> Survey:
     """The scans that predicting would find, each of which needs its mask."""
-    sources, found = find_scans([folder])
-    faults = list(found)
-    for source in sources:
-        truth = [file for file in source.truth if file is not None]
-        if not truth:
-            faults.append(Fault("dataset.scan_without_mask", source.place))
-        elif source.format == "slices":
-            pairs = zip(source.files, source.truth, strict=True)
-            faults += [without_mask(image) for image, mask in pairs if mask is None]
-        elif len(truth) > 1:
-            several = listed(file.name for file in truth)
-            faults.append(Fault("io.several_masks", source.place, files=several))
-        faults += [without_image(mask) for mask in source.strays]
-    cases = tuple(Case(source, SCANS) for source in sorted(sources, key=lambda source: source.id))
-    notes = tuple(str(source) for source in sources if source.note and source.format != "dicom")
-    return Survey(SCANS if cases else "", cases, tuple(faults), notes)
+    found = find_all([folder], layout=layout)
+    faults = list(found.faults)
+    cases: list[Case] = []
+    unlabelled = 0
+    for source in found.sources:
+        wrong = _of_truth(source)
+        side = _SIDES_OF_IMAGES.get(source.files[0].parent.name.casefold(), "")
+        if side == "test" and not any(source.truth):
+            unlabelled += 1
+            continue
+        faults += wrong
+        cases.append(Case(source, layout or source.layout or _kind(source), side))
+    cases.sort(key=lambda case: case.id)
+    kinds = {case.layout for case in cases}
+    kind = kinds.pop() if len(kinds) == 1 else SCANS if kinds else ""
+    why = found.why.get(kind) or (Phrase(f"layout.{kind}") if kind else "")
+    told = [source for source in found.sources if source.format != "dicom" and not source.layout]
+    notes = [str(source) for source in told if source.note]
+    if unlabelled:
+        notes.append(Phrase("dataset.unlabelled", count=unlabelled))
+    notes += [
+        Phrase("dataset.lacks", patient=case.id, files=Joined(case.source.lacks))
+        for case in cases
+        if case.source.lacks
+    ]
+    return Survey(kind, tuple(cases), tuple(faults), tuple(notes), why)
+
+
+def _of_truth(source: Source) -> list[Fault]:
+    """What is wrong with the mask of a scan, by names."""
+    truth = [file for file in source.truth if file is not None]
+    faults = [without_image(mask) for mask in source.strays]
+    if not truth:
+        return [Fault("dataset.scan_without_mask", source.place), *faults]
+    if source.format == "slices":
+        pairs = zip(source.files, source.truth, strict=True)
+        return [*(without_mask(image) for image, mask in pairs if mask is None), *faults]
+    if len(truth) > 1:
+        several = listed(file.name for file in truth)
+        return [Fault("io.several_masks", source.place, files=several), *faults]
+    return faults
+
+
+def _kind(source: Source) -> str:
+    """The layout of a scan that was found by the names of its files."""
+    if source.format == "dicom":
+        return "dicom"
+    apart = any(mask is not None and mask.parent != source.files[0].parent for mask in source.truth)
+    return IMAGES_MASKS if source.format == "nifti" and apart else SCANS
+
+
+def _split_beforehand(folder: Path, found: Mapping[Path, Survey], sides: Mapping[Path, str]) -> Survey:
+    """The patients of folders for training, validation and test, each on its side."""
+    surveys = [
+        replace(each, cases=tuple(replace(case, side=sides[side]) for case in each.cases))
+        for side, each in found.items()
+    ]
+    seen: dict[str, str] = {}
+    both = {
+        case.id
+        for each in surveys
+        for case in each.cases
+        if seen.setdefault(case.id.casefold(), case.side) != case.side
+    }
+    joined = _joined(surveys)
+    faults = list(joined.faults)
+    if both:
+        faults.append(Fault("dataset.in_two_sides", folder, patients=listed(sorted(both), 5)))
+    counts = Joined(f"{side.name} {len(each.cases)}" for side, each in found.items())
+    note = Phrase("dataset.split_beforehand", counts=counts)
+    return replace(joined, faults=tuple(faults), notes=(note, *joined.notes))
+
+
+def _one_level_down(below: Sequence[Survey]) -> Survey:
+    """The data set that lies in a folder below the one that was given, or those in several."""
+    cases = [case.source for each in below for case in each.cases]
+    kept = {source.files for source in without_copies(cases)}
+    surveys = [
+        replace(each, cases=tuple(case for case in each.cases if case.source.files in kept)) for each in below
+    ]
+    joined = _joined([each for each in surveys if each.cases])
+    above = os.path.commonpath([case.source.place.parent for case in joined.cases])
+    notes: list[str] = [Phrase("dataset.taken_below", folder=above)]
+    if len(kept) < len(cases):
+        notes.append(Phrase("dataset.copies", count=len(cases) - len(kept)))
+    return replace(joined, notes=(*notes, *joined.notes))
+
+
+def _joined(surveys: Sequence[Survey]) -> Survey:
+    """The cases of several folders as those of one data set, names told apart."""
+    cases = [case for each in surveys for case in each.cases]
+    renamed = named_apart([case.source for case in cases])
+    cases = [replace(case, source=source) for case, source in zip(cases, renamed, strict=True)]
+    layouts = {each.layout for each in surveys if each.layout}
+    layout = layouts.pop() if len(layouts) == 1 else SCANS if layouts else ""
+    return Survey(
+        layout,
+        tuple(sorted(cases, key=lambda case: case.id)),
+        tuple(fault for each in surveys for fault in each.faults),
+        tuple(dict.fromkeys(note for each in surveys for note in each.notes)),
+        next((each.why for each in surveys if each.layout == layout), Phrase(f"layout.{SCANS}")),
+    )
 
 
 def _has_volumes(folder: Path) -> bool:
     """Whether volumes or DICOM lie in a folder or the folders in it; only names are looked at."""
     try:
-        inside = [folder, *_entries(folder)[0]]
+        inside = [folder, *entries(folder)[0]]
         return any(
             is_volume(file) or suffix_of(file) in DICOM_SUFFIXES
             for each in inside
@@ -155,166 +273,3 @@ def _has_volumes(folder: Path) -> bool:
         )
     except (InputError, OSError):
         return False
-
-
-def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Folders and picture files in a folder, hidden ones left out, sorted."""
-    with reading(folder), os.scandir(folder) as scan:
-        entries = sorted((entry.name, entry.is_dir()) for entry in scan if not entry.name.startswith("."))
-    # A pack beside the scans is no patient.
-    folders = [folder / name for name, is_folder in entries if is_folder and not name.endswith(SUFFIX)]
-    pictures = [folder / name for name, is_folder in entries if not is_folder and is_picture(Path(name))]
-    return folders, pictures
-
-
-def _patient_folders(root: Path, folders: list[Path], pictures: list[Path]) -> Survey:
-    cases: list[Case] = []
-    faults: list[Fault] = []
-    empty: list[Path] = []
-    for folder in folders:
-        try:
-            case, wrong = _patient(folder)
-        except InputError as error:
-            faults += error.faults
-            continue
-        faults += wrong
-        if case is not None:
-            cases.append(case)
-        elif not wrong:
-            empty.append(folder)
-    if not cases and not faults:
-        return Survey("", (), (_nothing(root, empty, pictures),))
-    faults += [Fault("dataset.empty_patient", folder) for folder in empty]
-    faults += [Fault("dataset.image_beside_patients", file) for file in pictures]
-    return Survey(KAGGLE, tuple(sorted(cases, key=lambda case: case.id)), tuple(faults))
-
-
-def _nothing(root: Path, folders: list[Path], pictures: list[Path]) -> Fault:
-    """The fault of a folder without a patient; says where there are some, if one level up or down."""
-    if pictures:
-        return Fault("dataset.images_alone", root, count=len(pictures), above=root.resolve().parent)
-    for folder in folders:
-        with suppress(InputError):
-            if any(_entries(inside)[1] for inside in _entries(folder)[0][:3]):
-                return Fault("dataset.one_level_down", root, name=folder.name, folder=folder)
-    if not folders:
-        return Fault("dataset.empty_folder", root)
-    return Fault("dataset.folders_without_images", root, count=len(folders))
-
-
-def _patient(folder: Path) -> tuple[Case | None, list[Fault]]:
-    id = folder.name
-    images: dict[int, Path] = {}
-    masks: dict[int, Path] = {}
-    faults: list[Fault] = []
-    inside, files = _entries(folder)
-    faults += [Fault("dataset.folder_named_like_image", entry) for entry in inside if is_picture(entry)]
-    for file in files:
-        stem = stem_of(file)
-        slice_stem = stem.removesuffix("_mask")
-        prefix, number = split_number(slice_stem)
-        if prefix != id or number is None:
-            faults.append(Fault("dataset.name_of_slice", file, patient=id, name=file.name))
-            continue
-        _put(masks if slice_stem != stem else images, number, file, faults)
-    faults += [without_mask(images[number]) for number in sorted(images.keys() - masks.keys())]
-    faults += [without_image(masks[number]) for number in sorted(masks.keys() - images.keys())]
-    gaps = sorted(set(range(1, max(images, default=0) + 1)) - images.keys())
-    if gaps:
-        faults.append(Fault("dataset.gaps", folder, last=max(images), numbers=listed(gaps, 5)))
-    return (_case(id, images, masks, KAGGLE) if images else None), faults
-
-
-def _put(among: dict[int, Path], number: int, file: Path, faults: list[Fault]) -> None:
-    if number in among:
-        faults.append(Fault("dataset.slice_twice", file, number=number, other=among[number].name))
-    else:
-        among[number] = file
-
-
-def _case(id: str, images: dict[int, Path], masks: dict[int, Path], layout: str) -> Case:
-    numbers = tuple(sorted(images))
-    files = tuple(images[number] for number in numbers)
-    truth = tuple(masks.get(number) for number in numbers) if masks else ()
-    return Case(Source(id, "slices", files, slice_numbers=numbers, truth=truth), layout)
-
-
-# --- images/ and masks/ ---------------------------------------------------------------------
-
-
-def _compiled(rule: str | None) -> re.Pattern[str]:
-    try:
-        pattern = re.compile(DEFAULT_RULE if rule is None else rule)
-    except re.error as error:
-        raise InputError(Fault("dataset.rule_no_expression", rule=repr(rule), reason=error)) from error
-    if "patient" not in pattern.groupindex and pattern.groups != 1:
-        raise InputError(Fault("dataset.rule_groups", rule=repr(rule), count=pattern.groups))
-    return pattern
-
-
-def _images_and_masks(image_folder: Path, mask_folder: Path, pattern: re.Pattern[str]) -> Survey:
-    faults: list[Fault] = []
-    images = _by_stem(image_folder, faults)
-    masks = _by_stem(mask_folder, faults)
-    if not images and not faults:
-        faults.append(Fault("dataset.no_images", image_folder))
-    patients: dict[str, dict[int, Path]] = {}
-    its_masks: dict[str, dict[int, Path]] = {}
-    for stem, image in images.items():
-        own = [masks.pop(name) for name in dict.fromkeys((stem, f"{stem}_mask")) if name in masks]
-        if len(own) > 1:
-            faults.append(Fault("dataset.mask_twice", own[0], image=image.name, other=own[1].name))
-        if not own:
-            faults.append(Fault("dataset.image_without_mask", image, folder=mask_folder.name, stem=stem))
-        id, number = _parsed(stem, pattern, default=pattern.pattern == DEFAULT_RULE)
-        if not id:
-            faults.append(Fault("dataset.rule_does_not_fit", image, rule=pattern.pattern))
-            continue
-        slices = patients.setdefault(id, {})
-        if number is None and slices:
-            faults.append(Fault("dataset.no_slice_number", image, patient=id))
-            continue
-        number = 1 if number is None else number
-        _put(slices, number, image, faults)
-        if own:
-            its_masks.setdefault(id, {}).setdefault(number, own[0])
-    faults += [without_image(mask) for mask in masks.values()]
-    cases = [_case(id, patients[id], its_masks.get(id, {}), IMAGES_MASKS) for id in sorted(patients)]
-    return Survey(IMAGES_MASKS, tuple(cases), tuple(faults), tuple(_oddities(cases)))
-
-
-def _by_stem(folder: Path, faults: list[Fault]) -> dict[str, Path]:
-    files: dict[str, Path] = {}
-    for file in _entries(folder)[1]:
-        stem = stem_of(file)
-        if stem in files:
-            faults.append(Fault("dataset.name_twice", file, stem=stem, other=files[stem].name))
-        files.setdefault(stem, file)
-    return files
-
-
-def _parsed(stem: str, pattern: re.Pattern[str], *, default: bool) -> tuple[str | None, int | None]:
-    """Patient and slice number of a file's stem by the rule."""
-    found = pattern.match(stem)
-    if found is None:
-        return (stem, None) if default else (None, None)
-    id = found["patient"] if "patient" in pattern.groupindex else found[1]
-    if "slice" in pattern.groupindex:
-        digits = found["slice"]
-    else:
-        numbers = re.findall(r"\d+", stem[found.end("patient" if "patient" in pattern.groupindex else 1) :])
-        digits = numbers[-1] if numbers else None
-    return id, int(digits) if digits and digits.isdigit() else None
-
-
-def _oddities(cases: list[Case]) -> list[str]:
-    """Notes on what is allowed where slices may have been left out on purpose, but worth a look."""
-    gapped = [
-        case.id for case in cases if len(case.images) != case.slice_numbers[-1] - case.slice_numbers[0] + 1
-    ]
-    notes = []
-    if gapped:
-        notes.append(f"slices are missing between others in {listed(gapped)}")
-    if len(cases) == 1 and len(cases[0].images) > 1:
-        notes.append(f"all images belong to one patient ({cases[0].id}); a patient rule tells patients apart")
-    return notes

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from glioseg.dataset.case import Case
 from glioseg.errors import Fault, InputError
 from glioseg.io.names import listed
 from glioseg.recipe import SplitChoice
@@ -49,6 +50,30 @@ class Split:
         shared = sorted(set(self.train) & set(self.validation))
         if shared:
             raise ValueError(f"patients on both sides of the split: {', '.join(shared)}")
+
+
+def split_cases(choice: SplitChoice, cases: Sequence[Case]) -> Split:
+    """Split labelled scans as :func:`split_patients` does, or as their folders split them beforehand.
+
+    Patients of folders for the test stand on neither side. Where there are folders for validation, they are
+    the validation unless a split is asked for by name (``kfold``, ``holdout``, ``file``).
+
+    Args:
+        choice: how.
+        cases: the scans, see :func:`glioseg.dataset.find.find_cases`.
+
+    Raises:
+        InputError: as :func:`split_patients`.
+    """
+    kept = [case for case in cases if case.side != "test"]
+    validation = [case.id for case in kept if case.side == "validation"]
+    train = [case.id for case in kept if case.side != "validation"]
+    known = set(REFERENCE_VALIDATION) <= {case.id for case in kept}
+    if choice.name != "reference" or known or not validation or not train:
+        return split_patients(choice, [case.id for case in kept], [case.site for case in kept])
+    counts = {"train": len(train), "validation": len(validation), "test": len(cases) - len(kept)}
+    note = Phrase("split.beforehand", **counts)
+    return Split(tuple(sorted(train)), tuple(sorted(validation)), "folders", note)
 
 
 def split_patients(

@@ -235,7 +235,7 @@ def _forget_record(out: Path) -> None:
 
 def _truth(case: Case, labels: Labels) -> tuple[Scan, Segmentation]:
     """A labelled scan and its truth in the labels that the model tells."""
-    scan, truth = read_case(case, labels.named)
+    scan, truth = read_case(case, labels.stored)
     if truth is None:
         raise InputError(Fault("evaluation.no_mask", case.images[0].parent))
     return scan, truth

@@ -6,7 +6,7 @@ Predicting, checking, training, evaluating, uploads and the table of features al
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +14,9 @@ from typing import TypeVar
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import natural_key
+from glioseg.io.apart import named_apart, without_copies
 from glioseg.io.dicom.detect import is_dicom, require_dicom
+from glioseg.io.layouts import brats, recognised
 from glioseg.io.names import (
     holds_images,
     holds_masks,
@@ -23,7 +25,7 @@ from glioseg.io.names import (
     is_picture,
     is_volume,
     listed,
-    name_of,
+    patient_of,
     split_number,
     stem_of,
     suffix_of,
@@ -44,12 +46,29 @@ from glioseg.words import Phrase
 _Item = TypeVar("_Item")
 
 
+@dataclass(frozen=True)
+class Found:
+    """The scans behind paths.
+
+    Attributes:
+        sources: the scans, each once.
+        faults: all that is wrong with the rest.
+        why: of each layout that was recognised, by what.
+    """
+
+    sources: list[Source]
+    faults: list[Fault]
+    why: Mapping[str, Phrase]
+
+
 def find_scans(
     paths: Iterable[str | Path], series: Mapping[str, str] | None = None
 ) -> tuple[list[Source], list[Fault]]:
     """Find the scans behind paths; images are not opened, except to tell a stack from a slice.
 
-    A path may be a file, a patient's folder, or a folder of those at any depth. In one folder
+    A path may be a file, a patient's folder, or a folder of those at any depth. Data sets of nnU-Net, of the
+    Medical Segmentation Decathlon, in BIDS and of the WMH challenge are read as their layouts say, see
+    :mod:`glioseg.io.layouts`. Elsewhere, in one folder
 
     * images whose names differ only in the number at the end are the slices of one scan (a multi-page TIFF is
       a scan of its own),
@@ -61,7 +80,8 @@ def find_scans(
       left aside and named in its note,
     * a pack (see :mod:`glioseg.io.pack`) stands for the data set in it,
     * masks (``..._mask``, ``..._seg``, ``..._label`` ...) and hidden files are never taken for images; a mask
-      is the truth of the scan that has its name, of the one beside its folder ``masks``, or of the only one.
+      is the truth of the scan that has its name, of the one beside its folder ``masks``, or of the only one,
+    * a scan that is there twice, byte for byte, counts once.
 
     Args:
         paths: files and folders.
@@ -77,13 +97,26 @@ def find_scans(
     >>> [source.id for source in sources], faults
     (['TCGA_CS_4944_20010208', 'TCGA_CS_6667_20011105', 'TCGA_HT_7692_19960724'], [])
     """
+    found = find_all(paths, series)
+    return found.sources, found.faults
+
+
+def find_all(
+    paths: Iterable[str | Path], series: Mapping[str, str] | None = None, layout: str | None = None
+) -> Found:
+    """Find scans as :func:`find_scans` does, and say what was recognised by what.
+
+    Args:
+        paths, series: as there.
+        layout: the only layout to think of, see :func:`glioseg.io.layouts.recognised`.
+    """
     given, packed = _opened(paths)
-    walk = _Walk(faults=packed)
+    walk = _Walk(faults=packed, layout=layout)
     for path in given:
         walk.start(path)
     images = [file for file in dict.fromkeys(walk.images) if not is_mask(file)]
     faults = walk.faults
-    if not images and not walk.dicom and not faults:
+    if not images and not walk.dicom and not faults and not walk.recognised:
         faults.append(Fault("io.only_masks", given[0]) if given else Fault("io.no_scan"))
     volumes, wrong = volume_scans([file for file in images if is_volume(file)])
     faults += wrong
@@ -101,7 +134,8 @@ def find_scans(
         faults += found[1]
     elif series:
         faults.append(Fault("io.series_of_files", "--series", count=len(sources)))
-    return _named_apart(with_truths(sources, walk.masks)), faults
+    sources = brats.with_labels(with_truths(sources, walk.masks), said=layout == "brats")
+    return Found(named_apart(without_copies([*walk.recognised, *sources])), faults, walk.why)
 
 
 def _opened(paths: Iterable[str | Path]) -> tuple[list[Path], list[Fault]]:
@@ -125,17 +159,20 @@ class _Walk:
     dicom: dict[Path, Path] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+    layout: str | None = None
+    recognised: list[Source] = field(default_factory=list)
+    why: dict[str, Phrase] = field(default_factory=dict)
 
     def start(self, path: Path) -> None:
         """Add a path that a person gave."""
-        before = len(self.images), len(self.faults), len(self.dicom)
+        before = self._counts()
         try:
             check_exists(path)
             if os.path.realpath(path) in self.seen:
                 return
             if path.is_dir():
                 self._folder(path, path)
-                if (len(self.images), len(self.faults), len(self.dicom)) == before:
+                if self._counts() == before:
                     self.faults.append(Fault("io.folder_without_scans", path))
             elif is_dicom(path):
                 self.dicom.setdefault(path, path)
@@ -146,12 +183,27 @@ class _Walk:
         except InputError as error:
             self.faults += error.faults
 
+    def _counts(self) -> tuple[int, ...]:
+        return len(self.images), len(self.faults), len(self.dicom), len(self.recognised)
+
+    def _is_recognised(self, folder: Path) -> bool:
+        """Add the scans of a folder in a known layout, and tell whether it is one."""
+        found = recognised(folder, self.layout)
+        if found is None:
+            return False
+        self.recognised += found.sources
+        self.faults += found.faults
+        self.why.update({source.layout: found.why for source in found.sources[:1]})
+        return True
+
     def _folder(self, given: Path, folder: Path, *, masks: bool = False) -> None:
         """Add the files in a folder and the folders below it; links that lead round are followed once."""
         real = os.path.realpath(folder)
         if real in self.seen:
             return
         self.seen.add(real)
+        if not masks and self._is_recognised(folder):
+            return
         try:
             with reading(folder):
                 entries = [entry for entry in folder.iterdir() if not is_hidden(entry)]
@@ -218,7 +270,7 @@ def _picture_scans(folder: Path, pictures: Sequence[Path]) -> tuple[list[Source]
             faults += error.faults
             continue
         single_group = len(groups) == 1 and not holds_images(folder)
-        id = name_of(folder) if single_group or not scan else scan
+        id = patient_of(folder) if single_group or not scan else scan
         note = told_by_names(ordered, [read[file] for file in ordered]) or ""
         sources.append(Source(id, "slices", ordered, slice_numbers=numbers, note=note))
     return _with_singles_said(sources), faults
@@ -319,23 +371,3 @@ def _grouped(items: Iterable[_Item], key: Callable[[_Item], str]) -> dict[str, l
     for item in items:
         groups[key(item)].append(item)
     return dict(groups)
-
-
-def _named_apart(sources: list[Source]) -> list[Source]:
-    """Give scans of one name different ones, so that no result overwrites another, also where a disk
-    does not tell small letters from capitals.
-    """
-    times = Counter(source.id.casefold() for source in sources)
-    taken: set[str] = set()
-    renamed = []
-    for source in sources:
-        id = source.id
-        if times[id.casefold()] > 1:
-            id = f"{name_of(source.files[0].parent)}_{id}"
-        number, base = 1, id
-        while id.casefold() in taken:
-            number += 1
-            id = f"{base}_{number}"
-        taken.add(id.casefold())
-        renamed.append(replace(source, id=id))
-    return renamed

@@ -26,14 +26,41 @@ def labels_of(
         path: where they come from.
         stored: the values: of lesion or not 0 and 1, or 0 and 255 (or the most of their dtype), otherwise the
             labels themselves.
-        labels: those that there may be besides 0; ``None`` for any from 1 to 255.
+        labels: those that there may be besides 0; ``None`` for any from 1 to 255. Values of one name become
+            one label, see :func:`one_a_name`.
 
     Raises:
         InputError: there are other values.
     """
     if labels is not None and dict(labels) == LESION:
         return as_mask(path, stored).astype(np.uint8)
-    return as_labels(path, stored, None if labels is None else tuple(labels))
+    found = as_labels(path, stored, None if labels is None else tuple(filter(None, labels)))
+    label_of = {} if labels is None else one_a_name(labels)
+    if all(value == label for value, label in label_of.items()):
+        return found
+    table = np.zeros(256, np.uint8)
+    table[list(label_of)] = list(label_of.values())
+    return table[found]
+
+
+def one_a_name(labels: Mapping[int, str]) -> dict[int, int]:
+    """The label that each stored value becomes: the first value of its name.
+
+    Args:
+        labels: names of the stored values; a value without a name (``""``) is background. Where 0 is named as
+            background and all others are lesion, lesion is 1 whatever its values.
+
+    >>> one_a_name({0: "", 2: "lesion", 4: "lesion"})
+    {0: 0, 2: 1, 4: 1}
+    >>> one_a_name({1: "core", 2: "oedema", 4: "core", 5: ""})
+    {1: 1, 2: 2, 4: 1, 5: 0}
+    """
+    first: dict[str, int] = {"": 0}
+    for value, name in labels.items():
+        first.setdefault(name, value)
+    if 0 in labels and set(first) == {"", *LESION.values()}:
+        first[LESION[1]] = 1
+    return {value: first[name] for value, name in labels.items()}
 
 
 def check_no_labels(path: Path, voxels: npt.NDArray[Any]) -> None:
@@ -82,8 +109,10 @@ def segmentation_of(
     if labels is None:
         there = np.unique(voxels).tolist()
         labels = {value: f"label {value}" for value in there if value}
+    label_of = one_a_name(labels)
+    labels = {label_of[value]: name for value, name in labels.items() if name}
     grid, storage = (like, own) if isinstance(like, Grid) else (like.grid, like.storage)
-    return Segmentation(voxels, grid, id, dict(labels), "given", storage)
+    return Segmentation(voxels, grid, id, labels, "given", storage)
 
 
 def stored_as_image(segmentation: Segmentation) -> npt.NDArray[np.uint8]:

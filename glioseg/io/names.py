@@ -13,6 +13,9 @@ from glioseg.words import Joined, Phrase
 PICTURES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
 VOLUMES = (".nii", ".nii.gz", ".mgz", ".mgh")
 
+_SAYS_NO_PATIENT = re.compile(r"anat|orig|original|pre|raw|nii|nifti|preproc\w*", re.IGNORECASE)
+"""Names of folders that are those of no patient."""
+
 _NUMBERED = re.compile(r"^(?P<scan>.*?)[ _.\-]*(?P<number>\d+)$", re.DOTALL)
 
 
@@ -51,8 +54,8 @@ def other_of_pair(path: Path) -> Path | None:
 
 
 def is_hidden(path: Path) -> bool:
-    """Whether the file is one that systems leave behind (``.DS_Store``, ``._slice.tif``, ``.part-...``)."""
-    return path.name.startswith(".")
+    """Whether systems leave it behind (``.DS_Store``, ``._slice.tif``, ``__MACOSX``, ``.part-...``)."""
+    return path.name.startswith(".") or path.name == "__MACOSX"
 
 
 def is_mask(path: Path) -> bool:
@@ -93,6 +96,14 @@ def name_of(path: Path) -> str:
     if path.is_dir():
         return absolute.name or "scan"
     return stem_of(absolute)
+
+
+def patient_of(folder: Path) -> str:
+    """The name of a folder, or of the one above where it says only how its images came about (``anat``)."""
+    absolute = Path(os.path.abspath(folder))
+    above = [absolute, *absolute.parents[:2]]
+    telling = (each.name for each in above if not _SAYS_NO_PATIENT.fullmatch(each.name))
+    return next(telling, "") or name_of(folder)
 
 
 def listed(names: Iterable[object], most: int = 3) -> Phrase:

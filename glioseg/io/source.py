@@ -30,6 +30,9 @@ class Source:
             ``sequences`` are named otherwise, else one.
         sequences: which sequence each file holds, where the names of the files or DICOM headers say so.
         slice_numbers: number of each slice, for ``slices``.
+        layout: the layout of the data set that it belongs to, where that says more than names of files.
+        labels: what each value of its mask counts as, where the layout says so; ``""`` is background.
+        lacks: files that its layout promises and that are not there.
         note: what was taken for what and what was left aside, where the names of the files do not say it.
         series: of ``dicom``, all series of the study, each with what it was taken for.
         truth: the mask that was found beside it: for ``slices`` one file a slice, ``None`` where there is
@@ -45,6 +48,9 @@ class Source:
     files: tuple[Path, ...]
     sequences: tuple[str, ...] = ()
     slice_numbers: tuple[int, ...] = ()
+    layout: str = ""
+    labels: Mapping[int, str] = field(default_factory=dict)
+    lacks: tuple[str, ...] = ()
     note: str = ""
     series: tuple[FoundSeries, ...] = ()
     truth: tuple[Path | None, ...] = ()
@@ -94,7 +100,8 @@ class Source:
 
         Args:
             scan: the scan.
-            labels: those that there may be besides 0: lesion or not, named ones, or ``None`` for any.
+            labels: those that there may be besides 0: lesion or not (by default by the values that the layout
+                names), named ones, or ``None`` for any.
 
         Raises:
             InputError: slices are without mask, it is not told which mask is meant, there are other labels,
@@ -103,6 +110,8 @@ class Source:
         files = self._truth_files()
         if not files:
             return None
+        if self.labels and labels is not None and dict(labels) == LESION:
+            labels = self.labels
         if self.format == "slices":
             return read_slice_masks(files, scan, self.id, labels)
         found = reader_for(files[0]).read_segmentation(files[0], scan, labels)

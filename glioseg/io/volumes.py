@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from glioseg.errors import Fault
-from glioseg.io.names import listed, name_of, stem_of
+from glioseg.io.names import listed, patient_of, stem_of
 from glioseg.io.source import Source
 from glioseg.io.vocabulary import sequence_in, without_sequence
 from glioseg.scan import CHANNELS
@@ -61,12 +61,21 @@ def volume_scans(files: Sequence[Path]) -> tuple[list[Source], list[Fault]]:
         if folder in together and any(_folder_says(each) == "flair" for each in together):
             done.update(together)
             members = [_by_folder(volume) for each in together for volume in folders[each]]
-            found = _scans_of(members, name_of(folder.parent))
+            found = _named_by_folder(_scans_of(members, patient_of(folder.parent)), folder)
         else:
-            found = _scans_of(volumes, name_of(folder))
+            found = _scans_of(volumes, patient_of(folder))
         sources += found[0]
         faults += found[1]
     return sources, faults
+
+
+def _named_by_folder(
+    found: tuple[list[Source], list[Fault]], folder: Path
+) -> tuple[list[Source], list[Fault]]:
+    """The only scan of folders that name it themselves (``BraTS2021_00495_flair.nii/``), under that name."""
+    scans, faults = found
+    name = without_sequence(stem_of(folder))
+    return [replace(scan, id=name) for scan in scans] if name and len(scans) == 1 else scans, faults
 
 
 def _by_name(file: Path) -> _Volume:

@@ -42,6 +42,7 @@ class Manifest(BaseModel):
     split: SplitRecord | None = None
     data_fingerprint: str | None = None
     patient_rule: str | None = None
+    layout: str | None = None
     seed: int | None = Count
     training_slices: int | None = Count
     lesion_slices: int | None = Count

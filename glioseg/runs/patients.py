@@ -26,11 +26,13 @@ def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Segmentation | Non
         InputError: the data are not there any more, or lack the patient.
     """
     facts = run.manifest
-    cases = find_cases(Path(str(facts.get("data", ""))), facts.get("patient_rule"))
+    cases = find_cases(
+        Path(str(facts.get("data", ""))), facts.get("patient_rule"), layout=facts.get("layout")
+    )
     case = next((case for case in cases if case.id == patient), None)
     if case is None:
         raise InputError(Fault("runs.no_patient", patient))
-    return read_case(case, run.recipe.labels.named)
+    return read_case(case, run.recipe.labels.stored)
 
 
 def stored_mask(run: RunFolder, scan: Scan) -> Segmentation | None:

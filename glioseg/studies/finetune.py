@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from glioseg.dataset.find import Case, find_cases
-from glioseg.dataset.split import split_patients
+from glioseg.dataset.split import split_cases
 from glioseg.evaluation.evaluate import evaluate
 from glioseg.files import write_json
 from glioseg.measure import Scores
@@ -84,6 +84,7 @@ def finetune(
     start: Start,
     *,
     patient_rule: str | None = None,
+    layout: str | None = None,
     cache: Path | None = None,
     hardware: Hardware | None = None,
     echo: Callable[[str], None] = print,
@@ -92,7 +93,8 @@ def finetune(
     """Train on from a model, then compare the two on the same patients and record it in ``change.json``.
 
     Args:
-        data, recipe, out, start, patient_rule, cache, hardware, echo: as :func:`glioseg.train` has them.
+        data, recipe, out, start, patient_rule, layout, cache, hardware, echo: as :func:`glioseg.train`
+            has them.
         options: further ones of :func:`glioseg.train`.
 
     Returns:
@@ -104,8 +106,8 @@ def finetune(
     hardware = hardware or Hardware()
     # Of several processes one scores.
     base = usable_base(start.name) if hardware.writes else None
-    cases = find_cases(data, patient_rule, cache)
-    split = split_patients(recipe.split, [case.id for case in cases], [case.site for case in cases])
+    cases = find_cases(data, patient_rule, cache, layout)
+    split = split_cases(recipe.split, cases)
     before: dict[str, Scores] = {}
     if base is not None:
         before = score_base(base, cases, split.validation)
@@ -115,7 +117,8 @@ def finetune(
         seen = set(base.description.trained_on.get("train", [])) & set(split.validation)
         if seen:
             echo(_say("seen", count=len(seen)))
-    options |= {"patient_rule": patient_rule, "cache": cache, "hardware": hardware, "echo": echo}
+    options |= {"patient_rule": patient_rule, "layout": layout}
+    options |= {"cache": cache, "hardware": hardware, "echo": echo}
     run = train(data, recipe, out, start=start, **options)
     if base is not None and run.manifest.get("status") == "finished":
         for key, one in compare_with_base(run, base, before, cases).items():

@@ -19,7 +19,7 @@ from pytorch_lightning.plugins.io import AsyncCheckpointIO
 
 from glioseg.dataset.cache import PreparedCase, fingerprint, prepare_cases
 from glioseg.dataset.find import Case, find_cases
-from glioseg.dataset.split import Split, split_patients
+from glioseg.dataset.split import Split, split_cases
 from glioseg.errors import Fault, InputError, TrainingError, raise_all
 from glioseg.files import make_folder
 from glioseg.networks import without_pretrained
@@ -56,6 +56,7 @@ def train(
     hardware: Hardware | None = None,
     cache: Path | None = None,
     patient_rule: str | None = None,
+    layout: str | None = None,
     minutes: float | None = None,
     start: str | Path | Start | None = None,
     echo: Callable[[str], None] = print,
@@ -73,6 +74,7 @@ def train(
         hardware: device, number of devices, precision, threads.
         cache: folder for prepared slices.
         patient_rule: regular expression that finds the patient in a file name (layout images/ and masks/).
+        layout: the layout of the data, see :func:`glioseg.dataset.find.find_cases`; recognised by default.
         minutes: stop between two epochs in this time; the run can then be resumed.
         start: go on from these weights: what :func:`glioseg.load_model` takes, or a ``.safetensors`` file.
             Without a recipe it is ``finetune``, which takes the network and the preparation over.
@@ -114,8 +116,10 @@ def train(
         load_start(network_of(recipe, pretrained=False), recipe, start)
     if resume and patient_rule is None:
         patient_rule = run.manifest.get("patient_rule")
-    cases = find_cases(data, patient_rule, cache)
-    split = split_patients(recipe.split, [case.id for case in cases], [case.site for case in cases])
+    if resume and layout is None:
+        layout = run.manifest.get("layout")
+    cases = find_cases(data, patient_rule, cache, layout)
+    split = split_cases(recipe.split, cases)
     if split.note and hardware.writes:
         echo(split.note)
     print_hash = fingerprint(cases, cache)
@@ -127,6 +131,7 @@ def train(
         "data": str(data),
         "data_fingerprint": print_hash,
         "patient_rule": patient_rule,
+        "layout": layout,
         "split": {"name": split.name, "train": list(split.train), "validation": list(split.validation)},
         "seed": recipe.train.seed,
         "start": {"model": start.name, "fingerprint": start.fingerprint} if start else None,
@@ -262,6 +267,8 @@ def _prepare(
             [case for case in cases if case.id in chosen], recipe.prepare, cache, labels=recipe.labels
         )
     }
+    if not any(by_id[patient].lesion.any() for patient in split.train):
+        raise InputError(Fault("training.no_lesion", cases[0].source.place.parent, count=len(split.train)))
     return [by_id[patient] for patient in split.train], [by_id[patient] for patient in split.validation]
 
 

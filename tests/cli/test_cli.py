@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,11 +63,15 @@ def said_with_heavy_modules(*arguments: str) -> str:
     return glioseg(program=program).stdout
 
 
+def name_of(verb: Callable[..., None]) -> str:
+    return verb.__name__.replace("_", "-")
+
+
 def test_help_lists_every_verb_and_imports_nothing_heavy() -> None:
     said = said_with_heavy_modules("--help")
     assert "HEAVY []" in said
     for verb in VERBS:
-        (line,) = (line for line in said.splitlines() if line.startswith(f"  {verb.__name__} "))
+        (line,) = (line for line in said.splitlines() if line.startswith(f"  {name_of(verb)} "))
         assert line.endswith("."), "what it does fits into the line"
         assert not line.endswith("...")
 
@@ -83,7 +88,7 @@ def test_the_version_is_that_of_the_package() -> None:
     assert (done.returncode, done.stdout.strip()) == (0, f"glioseg {__version__}")
 
 
-@pytest.mark.parametrize("verb", [verb.__name__ for verb in VERBS])
+@pytest.mark.parametrize("verb", [name_of(verb) for verb in VERBS])
 def test_every_verb_has_help(verb: str) -> None:
     done = glioseg(verb, "--help")
     assert done.returncode == 0, done.stderr

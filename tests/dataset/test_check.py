@@ -30,6 +30,7 @@ def test_census_of_a_sound_data_set(tmp_path: Path) -> None:
     assert seen == [(1, 2), (2, 2)]
     assert census.summary().splitlines() == [
         f"{data}: 2 patients, 8 slices (4 a patient)",
+        "layout: kaggle_3m (a folder for each patient, with slices and their masks (_mask), as in kaggle_3m)",
         "images: 32 x 32 RGB uint8",
         f"lesion: {census.lesion_slices} slices (75%), {census.lesion_voxels} voxels",
         "sites: CS 1, DU 1",

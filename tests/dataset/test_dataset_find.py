@@ -181,10 +181,17 @@ def test_scans_that_predict_reads_are_labelled_scans_if_they_have_a_mask(tmp_pat
         dicom_kit.series(tmp_path / "dicom" / id, volume(seed=number), study=id)
         scan = read_scan(tmp_path / "dicom" / id)
         write_segmentation(scan.segmentation(scan.channel("flair") > 400, id=id), tmp_path / "dicom" / id)
-    for data in ("beside", "folders", "flat", "singular", "dicom"):
+    layouts = {
+        "beside": "scans",
+        "folders": "images-masks",
+        "flat": "scans",
+        "singular": "scans",
+        "dicom": "dicom",
+    }
+    for data, layout in layouts.items():
         cases = find_cases(tmp_path / data)
         assert [case.id for case in cases] == ["p1", "p2"]
-        assert {case.layout for case in cases} == {"scans"}
+        assert {case.layout for case in cases} == {layout}
         for case in cases:
             scan, mask = read_case(case)
             assert mask is not None

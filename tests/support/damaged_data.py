@@ -125,7 +125,7 @@ def _(tmp: Path) -> Arguments:
     return ["check", str(tmp / "data")]
 
 
-@damaged("a file as data set", "data.zip", "a folder", "a file")
+@damaged("an archive as data set", "data.zip", "a folder", "a zip archive")
 def _(tmp: Path) -> Arguments:
     (tmp / "data.zip").write_bytes(b"PK")
     return ["check", str(tmp / "data.zip")]
@@ -134,17 +134,6 @@ def _(tmp: Path) -> Arguments:
 @damaged("no data set", "no_such_data", "nothing of that name")
 def _(tmp: Path) -> Arguments:
     return ["check", str(tmp / "no_such_data")]
-
-
-@damaged("one patient in place of the data set", "TCGA_CS_0001_19990101", "Give", "data")
-def _(tmp: Path) -> Arguments:
-    return ["check", str(labelled(tmp) / "TCGA_CS_0001_19990101")]
-
-
-@damaged("the folder above the data set", "data", "one level down")
-def _(tmp: Path) -> Arguments:
-    labelled(tmp)
-    return ["check", str(tmp)]
 
 
 @damaged("images without a folder of masks", "masks")

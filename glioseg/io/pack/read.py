@@ -37,8 +37,10 @@ def opened(path: Path, cache: Path | None = None) -> Path:
         cache: folder of the cache, :func:`glioseg.files.default_cache` if not given.
 
     Raises:
-        InputError: the index or parts are missing or damaged; every such part at once.
+        InputError: the index or parts are missing or damaged, every such part at once; or it is a zip.
     """
+    if path.suffix.lower() == ".zip" and os.path.isfile(path):
+        raise InputError(Fault("pack.zip", path))
     if not is_pack(path):
         return path
     index, key = read_index(path)

@@ -18,9 +18,10 @@ from glioseg.files import natural_key, write_text
 from glioseg.io.names import is_mask, is_picture, is_volume, listed, split_number, stem_of
 from glioseg.io.pack import opened
 from glioseg.io.refuse import check_exists
+from glioseg.io.source import Source
 from glioseg.measure.shape.features import FEATURES, measure_lesion
 from glioseg.measure.values import NotDefined, Value
-from glioseg.scan import Scan, Segmentation
+from glioseg.scan import LESION, Scan, Segmentation
 
 MaskReader = Callable[[], tuple[Segmentation, Scan | None]]
 """Reads one patient's mask, and the scan when there is one."""
@@ -141,13 +142,28 @@ def find_masks(source: Path) -> dict[str, Path]:
     return {id: found[id][0] for id in sorted(found, key=natural_key)}
 
 
-def sources_of(masks: Mapping[str, Path], scans: Path | None = None) -> dict[str, MaskReader]:
+def labels_of_masks(source: Path) -> dict[str, Mapping[int, str]]:
+    """What the values of masks mean, for those patients of a data set of whom its layout says it.
+
+    Args:
+        source: as :func:`find_masks` takes it.
+    """
+    folder = opened(source)
+    return {each.id: each.labels for each in _labelled(folder) if each.labels} if folder.is_dir() else {}
+
+
+def sources_of(
+    masks: Mapping[str, Path],
+    scans: Path | None = None,
+    labels: Mapping[str, Mapping[int, str]] | None = None,
+) -> dict[str, MaskReader]:
     """What reads the masks that :func:`find_masks` found, and their scans where they are known.
 
     Args:
         masks: for each patient a mask, or a folder with masks and perhaps the slices they belong to.
         scans: folder of scans, see :func:`glioseg.io.find_scans`. Patients without a
             scan there are measured without one.
+        labels: of patients what the values of their masks mean, if not lesion or not.
     """
     from glioseg.io import read_scan, read_segmentation
 
@@ -159,7 +175,7 @@ def sources_of(masks: Mapping[str, Path], scans: Path | None = None) -> dict[str
                 scan: Scan | None = known[id]()
             else:
                 scan = read_scan(path) if path.is_dir() and _has_images(path) else None
-            return read_segmentation(path, scan), scan
+            return read_segmentation(path, scan, (labels or {}).get(id, LESION)), scan
 
         return read
 
@@ -176,15 +192,20 @@ def _scans_in(folder: Path) -> dict[str, Callable[[], Scan]]:
 
 def _masks_beside_scans(folder: Path) -> dict[str, Path]:
     """The masks that stand beside volumes and DICOM; those of slices are found by their folders."""
-    from glioseg.io import find_scans
-
-    found = [each for each in find_scans([folder])[0] if each.format != "slices" and any(each.truth)]
+    found = _labelled(folder)
     raise_all(
         Fault("measure.several_masks", each.place, patient=each.id, masks=listed(each.truth))
         for each in found
         if len(each.truth) > 1
     )
     return {each.id: mask for each in found for mask in each.truth if mask is not None}
+
+
+def _labelled(folder: Path) -> list[Source]:
+    """The volumes and DICOM of a folder that have a mask."""
+    from glioseg.io import find_scans
+
+    return [each for each in find_scans([folder])[0] if each.format != "slices" and any(each.truth)]
 
 
 def _mask_files(folder: Path) -> list[Path]:

@@ -1,0 +1,38 @@
+"""BraTS: one folder a patient with FLAIR, T1, contrast T1, T2 and a mask of several values, told by names.
+
+The names of every year are read: ``_flair``, ``_t1``, ``_t1ce``, ``_t2``, ``_seg`` to 2021, then ``-t2f``,
+``-t1n``, ``-t1c``, ``-t2w``, ``-seg``. Labels are 1 (necrotic core), 2 (oedema) and 4 or 3 (enhancing);
+from 2024 on 4 is a resection cavity. The whole tumour is their union.
+
+Source: https://doi.org/10.1109/TMI.2014.2377694; https://arxiv.org/abs/2107.02314
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from glioseg.io.names import stem_of
+from glioseg.io.source import Source
+from glioseg.scan import CHANNELS, lesion_of
+
+LABELS = lesion_of((1, 2, 3, 4))
+
+
+def with_labels(sources: Iterable[Source], *, said: bool = False) -> list[Source]:
+    """The scans; those named as in BraTS, or all if that is said of them, with the values of its masks."""
+    return [
+        replace(source, layout="brats", labels=dict(LABELS)) if said or _is_of_brats(source) else source
+        for source in sources
+    ]
+
+
+def _is_of_brats(source: Source) -> bool:
+    if source.format != "nifti" or source.layout or len(source.truth) != 1:
+        return False
+    file = source.files[0].absolute()
+    if any("brats" in name.casefold() for name in file.parts[-3:]):
+        return True
+    mask = source.truth[0]
+    by_words = mask is not None and stem_of(mask).casefold().endswith(("_seg", "-seg"))
+    return by_words and set(source.sequences) == set(CHANNELS)
