@@ -262,6 +262,12 @@ class TrainChoice(TomlTable):
         default=False,
         description="batch normalisation keeps the statistics that the training starts with (--from)",
     )
+    start_share: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share in the result of the weights that the training started with (--from)",
+    )
     small_size: int | None = Field(
         default=None, ge=32, description="pixels a side of the first small_epochs; they are quicker"
     )

@@ -2,6 +2,7 @@
 
 ``recipe.toml`` every setting, ``manifest.json`` versions, machine, data, split, seed and command,
 ``metrics.csv`` a row an epoch, ``events.*`` for TensorBoard, ``best.ckpt`` and ``last.ckpt``,
+``start.safetensors`` what ``--from`` began with,
 ``weights.safetensors`` and ``model.onnx`` the result, ``figures/``.
 """
 
@@ -29,6 +30,7 @@ class RunFolder:
         self.best = self.path / "best.ckpt"
         self.last = self.path / "last.ckpt"
         self.weights = self.path / "weights.safetensors"
+        self.start_weights = self.path / "start.safetensors"
         self.model = self.path / "model.onnx"
         self.figures = self.path / "figures"
         self.evaluation = self.path / "evaluation"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from glioseg.dataset.cache import PreparedCase
+from glioseg.networks.weights import read_weights, save_weights
 from glioseg.prepare import neighbour_channels
 from glioseg.recipe import Recipe
 from glioseg.runs.folder import RunFolder
@@ -24,10 +25,10 @@ def save_result(
     echo: Callable[[str], None],
 ) -> None:
     """Write ``weights.safetensors`` and ``model.onnx`` from the chosen checkpoint and say how it went."""
-    from glioseg.networks.weights import save_weights
-
     chosen = run.best if recipe.train.checkpoint == "best" and run.best.is_file() else run.last
     network = trained_network(recipe, chosen)
+    if recipe.train.start_share and run.start_weights.is_file():
+        mix_in(network, read_weights(run.start_weights), recipe.train.start_share)
     save_weights(network, run.weights)
     export_model(network, run, recipe, train_cases, run.model)
     scored = [row for row in rows if "val_dsc" in row]
@@ -73,3 +74,24 @@ def trained_network(recipe: Recipe, checkpoint: Path) -> nn.Module:
     own = {key.removeprefix("network."): value for key, value in state.items() if key.startswith("network.")}
     network.load_state_dict(own)
     return network.eval()
+
+
+def mix_in(network: nn.Module, other: Mapping[str, Tensor], share: float) -> None:
+    """Move the weights of a network on the straight line towards others of the same architecture.
+
+    Half-way between a model and what it became on few new images lies a network that mostly keeps what the
+    one knew and has what the other learned.
+
+    Args:
+        network: gets the weights.
+        other: the other weights.
+        share: 0 keeps the network's own, 1 takes the other ones.
+
+    Source: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models" (WiSE-FT).
+    """
+    own = network.state_dict()
+    mixed = {
+        name: torch.lerp(value, other[name].to(value), share) if value.is_floating_point() else value
+        for name, value in own.items()
+    }
+    network.load_state_dict(mixed)

@@ -23,6 +23,7 @@ from glioseg.dataset.split import Split, split_cases
 from glioseg.errors import Fault, InputError, TrainingError, raise_all
 from glioseg.files import make_folder
 from glioseg.networks import without_pretrained
+from glioseg.networks.weights import save_weights
 from glioseg.recipe import Recipe, load_recipe
 from glioseg.runs.folder import RunFolder, check_writable, missing_folders
 from glioseg.training.allocator import keep_freed_memory
@@ -301,6 +302,8 @@ def _fit(
             said = [f"The training goes on from {start.name}.", *load_start(module.network, recipe, start)]
         else:
             said = [str(module.network.start)] if hasattr(module.network, "start") else []
+        if start is not None and hardware.writes and recipe.train.start_share:
+            save_weights(module.network, run.start_weights)
         if said and hardware.writes:
             run.note(network_start=" ".join(said))
             for sentence in said:

@@ -15,9 +15,11 @@ pytest.importorskip("pytorch_lightning")
 
 from glioseg.errors import InputError  # noqa: E402
 from glioseg.model.predictor import load_model  # noqa: E402
+from glioseg.networks.weights import read_weights  # noqa: E402
 from glioseg.recipe import Labels, Recipe, load_recipe  # noqa: E402
 from glioseg.runs.folder import RunFolder  # noqa: E402
 from glioseg.samples import SAMPLES  # noqa: E402
+from glioseg.training.result import trained_network  # noqa: E402
 from glioseg.training.start import Start, load_start, network_of, read_start  # noqa: E402
 from glioseg.training.train import Hardware, train  # noqa: E402
 
@@ -156,8 +158,15 @@ def test_the_command_says_what_became_of_the_model(short: list[str], tmp_path: P
     found = change["validation"]
     assert found["patients"] == 1
     assert found["after"] - found["before"] == pytest.approx(found["difference"])
-    # A run and its weights can be gone on from just so; a bare file of weights has no model to compare with.
+    # The result lies half-way between the model and what the training made of it.
     run = RunFolder(tmp_path / "first")
+    trained = trained_network(run.recipe, run.last).state_dict()
+    before, result = read_weights(run.start_weights), read_weights(run.weights)
+    assert any(not torch.equal(value, before[name]) for name, value in trained.items())
+    for name, value in result.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, (before[name] + trained[name]) / 2)
+    # A run and its weights can be gone on from just so; a bare file of weights has no model to compare with.
     for number, start in enumerate((run.path, run.model, run.weights)):
         assert read_start(start).tables["prepare"]["size"] == 160, number
     bare = tmp_path / "bare.safetensors"
