@@ -106,6 +106,9 @@ def finetune(
     hardware = hardware or Hardware()
     # Of several processes one scores.
     base = usable_base(start.name) if hardware.writes else None
+    if base is not None:
+        # What a recipe does differently to a mask is nothing that was learned.
+        base.description = base.description.model_copy(update={"postprocess": recipe.postprocess})
     cases = find_cases(data, patient_rule, cache, layout)
     split = split_cases(recipe.split, cases)
     before: dict[str, Scores] = {}
