@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from glioseg.dataset.case import with_lesion_values
 from glioseg.dataset.find import Case, find_cases
 from glioseg.dataset.split import split_cases
 from glioseg.evaluation.evaluate import evaluate
@@ -109,7 +110,7 @@ def finetune(
     if base is not None:
         # What a recipe does differently to a mask is nothing that was learned.
         base.description = base.description.model_copy(update={"postprocess": recipe.postprocess})
-    cases = find_cases(data, patient_rule, cache, layout)
+    cases = with_lesion_values(find_cases(data, patient_rule, cache, layout), recipe.labels)
     split = split_cases(recipe.split, cases)
     before: dict[str, Scores] = {}
     if base is not None:
