@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from glioseg.draw.pictures import contact_sheet
     from glioseg.errors import Fault, GliosegError, InputError, TrainingError, WrongKindError
     from glioseg.evaluation.evaluate import evaluate
+    from glioseg.grid import Grid
     from glioseg.io import find_scans, read_scan
     from glioseg.model import segment
     from glioseg.model.predictor import load_model
@@ -53,14 +54,14 @@ if TYPE_CHECKING:
     from glioseg.runs.compare import compare
     from glioseg.runs.record import read_run
     from glioseg.samples import sample_folder
-    from glioseg.scan import Grid, Scan, Segmentation
+    from glioseg.scan import Scan, Segmentation
     from glioseg.training.train import train
 
 # Names are looked up on first use, so that `import glioseg` and `glioseg --help` load nothing heavy.
 _HOMES = {
     "Fault": "glioseg.errors",
     "GliosegError": "glioseg.errors",
-    "Grid": "glioseg.scan",
+    "Grid": "glioseg.grid",
     "InputError": "glioseg.errors",
     "Prediction": "glioseg.prediction",
     "Scan": "glioseg.scan",

@@ -21,10 +21,10 @@ import typer
 from glioseg.dataset.find import find_cases, read_case
 from glioseg.dataset.split import REFERENCE_VALIDATION
 from glioseg.errors import InputError
+from glioseg.grid import Grid
 from glioseg.io import read_scan
 from glioseg.model.calibration import look_again
 from glioseg.model.predictor import load_model
-from glioseg.scan import Grid
 
 Voxels = npt.NDArray[Any]
 

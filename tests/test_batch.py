@@ -20,11 +20,12 @@ from support.known_models import known_model
 
 from glioseg.batch import Outputs, ScanResult, predict_many
 from glioseg.errors import InputError
+from glioseg.grid import Grid
 from glioseg.io import Source, find_scans, read_segmentation
 from glioseg.measure.size import largest_diameter
 from glioseg.model.predictor import Predictor, load_model
 from glioseg.samples import SAMPLES
-from glioseg.scan import Grid, Segmentation
+from glioseg.scan import Segmentation
 
 MASKS_ONLY = Outputs(outlines=False, gif=False)
 PATIENTS = ("TCGA_CS_4944_20010208", "TCGA_CS_6667_20011105", "TCGA_HT_7692_19960724")

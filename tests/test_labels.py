@@ -22,6 +22,7 @@ from glioseg.dataset.check import check
 from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.errors import InputError
 from glioseg.evaluation.evaluate import picked_by
+from glioseg.grid import Grid
 from glioseg.io import read_scan, read_segmentation, write_segmentation
 from glioseg.io.image import write_picture
 from glioseg.postprocess import to_labels, to_mask
@@ -31,7 +32,7 @@ from glioseg.report import write_report
 from glioseg.runs.folder import RunFolder
 from glioseg.runs.record import Evaluation
 from glioseg.samples import SAMPLES
-from glioseg.scan import Grid, Segmentation, Storage
+from glioseg.scan import Segmentation, Storage
 
 HEAD, LESION = 3, 7
 TISSUE = Labels(values=(HEAD, LESION), names=("head", "lesion"))

@@ -17,7 +17,7 @@ import glioseg
 ROOT = Path(glioseg.__file__).parent
 LEVELS = (
     {"words", "install"},
-    {"_version", "errors", "owner"},
+    {"_version", "errors", "owner", "grid"},
     {"files", "settings", "scan", "environment"},
     {"recipe", "prediction", "unexpected"},
     {"io"},
@@ -213,6 +213,7 @@ def test_postprocessing_loads_what_it_needs() -> None:
         "glioseg._version",
         "glioseg.errors",
         "glioseg.files",
+        "glioseg.grid",
         "glioseg.owner",
         "glioseg.postprocess",
         "glioseg.recipe",

@@ -18,8 +18,9 @@ import numpy.typing as npt
 from glioseg.dataset.case import Case, read_case
 from glioseg.errors import Fault, InputError
 from glioseg.files import folder_written_whole, write_text
+from glioseg.grid import Grid
 from glioseg.recipe import Labels
-from glioseg.scan import Grid, Scan
+from glioseg.scan import Scan
 
 CHANNEL_NAMES = {"flair": "FLAIR", "pre": "T1w", "post": "T1w_ce"}
 """What ``dataset.json`` calls the sequences, in the order of the channels."""

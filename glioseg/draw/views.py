@@ -10,7 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from glioseg.draw.outlines import Pixels, enlarge, overlay
 from glioseg.errors import Fault, InputError
-from glioseg.scan import Grid, Scan, Segmentation
+from glioseg.grid import Grid
+from glioseg.scan import Scan, Segmentation
 
 SAMPLED_FROM = 4_000_000
 """Voxels from which every second row and column is enough to find black and white."""

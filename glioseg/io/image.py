@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
+from glioseg.grid import Grid
 from glioseg.io.finite import made_finite
 from glioseg.io.labels import read_label_pages, segmentation_of, stored_as_image
 from glioseg.io.names import split_number, stem_of, suffix_of
 from glioseg.io.pictures import read_pages
-from glioseg.scan import CHANNELS, Grid, Scan, Segmentation, Storage
+from glioseg.scan import CHANNELS, Scan, Segmentation, Storage
 
 
 def read(path: Path, id: str) -> Scan:

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
+from glioseg.grid import Grid
 from glioseg.io.pictures import as_labels, as_mask, read_mask_values
-from glioseg.scan import LESION, Grid, Scan, Segmentation, Storage
+from glioseg.scan import LESION, Scan, Segmentation, Storage
 
 MOST_LABEL = 20
 """A volume of whole numbers from 0 to no more than this holds labels: those of a scan take more values."""

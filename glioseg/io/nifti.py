@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import written_whole
+from glioseg.grid import Grid
 from glioseg.io.finite import made_finite
 from glioseg.io.fourth_axis import check_no_time, check_other_contrasts, places_of
 from glioseg.io.labels import check_no_labels, labels_of, segmentation_of
@@ -26,7 +27,7 @@ from glioseg.io.nifti_file import DAMAGED, damaged, opened
 from glioseg.io.placement import affine_of, contradictions, doubtful_sizes
 from glioseg.io.refuse import check_size, quiet
 from glioseg.io.turn import Affine, Turn, orient
-from glioseg.scan import CHANNELS, Grid, Scan, Segmentation, Storage
+from glioseg.scan import CHANNELS, Scan, Segmentation, Storage
 from glioseg.words import Note
 
 

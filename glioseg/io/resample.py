@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault
+from glioseg.grid import Grid
 from glioseg.io.placement import affine_of
 from glioseg.io.turn import Affine
-from glioseg.scan import CHANNELS, Grid, Scan
+from glioseg.scan import CHANNELS, Scan
 from glioseg.words import Note, Phrase
 
 LEAST_OVERLAP = 0.5

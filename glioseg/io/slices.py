@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError, raise_all
+from glioseg.grid import Grid
 from glioseg.io.finite import made_finite
 from glioseg.io.labels import read_label_pages, segmentation_of, stored_as_image
 from glioseg.io.names import (
@@ -28,7 +29,7 @@ from glioseg.io.names import (
 from glioseg.io.numbering import Numbered, missing, numbered
 from glioseg.io.pictures import read_pages
 from glioseg.io.refuse import check_size, reading
-from glioseg.scan import CHANNELS, LESION, Grid, Scan, Segmentation, Storage
+from glioseg.scan import CHANNELS, LESION, Scan, Segmentation, Storage
 from glioseg.words import Phrase
 
 THREADS = 4

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.draw import grey
-from glioseg.scan import BoolArray, Grid, Scan
+from glioseg.grid import Grid
+from glioseg.scan import BoolArray, Scan
 
 _WINDOWS: WeakKeyDictionary[Scan, dict[str, tuple[float, float]]] = WeakKeyDictionary()
 

@@ -35,8 +35,9 @@ from glioseg.draw import (
 )
 from glioseg.draw.curves import band
 from glioseg.errors import InputError, WrongKindError
+from glioseg.grid import Grid
 from glioseg.measure import Protocol, Scores
-from glioseg.scan import Grid, Scan
+from glioseg.scan import Scan
 
 RED, GREEN, YELLOW = (255, 0, 0), (0, 255, 0), (255, 255, 0)
 

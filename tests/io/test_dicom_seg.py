@@ -18,13 +18,14 @@ from support.dicom_kit import AXIAL, ORIENTATIONS, SECRETS, enhanced, rotated, s
 from support.sound_scans import volume
 
 from glioseg.errors import InputError
+from glioseg.grid import Grid
 from glioseg.io import (
     find_scans,
     read_scan,
     read_segmentation,
     write_segmentation,
 )
-from glioseg.scan import Grid, Scan, Segmentation, Storage
+from glioseg.scan import Scan, Segmentation, Storage
 
 
 @pytest.mark.parametrize("make", [series, enhanced], ids=["series", "enhanced"])

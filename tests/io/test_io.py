@@ -19,8 +19,9 @@ from support import dicom_kit
 from support.sound_scans import AFFINE, mask_of, nifti, patient, save, slice_rgb, volume
 
 from glioseg.errors import InputError
+from glioseg.grid import Grid
 from glioseg.io import READERS, read_scan, read_segmentation, with_all_channels, write_segmentation
-from glioseg.scan import CHANNELS, Grid, Scan, Segmentation
+from glioseg.scan import CHANNELS, Scan, Segmentation
 
 
 @dataclass

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from support.shapes import a_mask, box, disc, ellipsoid, in_one_slice
 
+from glioseg.grid import Grid
 from glioseg.measure.shape import (
     FEATURES,
     NotDefined,
@@ -19,7 +20,7 @@ from glioseg.measure.shape import (
     measure_lesion,
     outline,
 )
-from glioseg.scan import Grid, Scan, Segmentation
+from glioseg.scan import Scan, Segmentation
 
 few = settings(max_examples=30, deadline=None)
 

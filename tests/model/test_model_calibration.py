@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from glioseg.cli import app
 from glioseg.dataset.find import read_case
 from glioseg.evaluation.reliability import assess
+from glioseg.grid import Grid
 from glioseg.io import read_scan
 from glioseg.measure.statistics import Auc
 from glioseg.model.appearance import Appearance, coarse, learn_appearance
@@ -32,7 +33,7 @@ from glioseg.model.calibration import (
 from glioseg.model.predictor import Predictor, load_model
 from glioseg.prepare import Preparation
 from glioseg.samples import sample_cases
-from glioseg.scan import Grid, Scan
+from glioseg.scan import Scan
 from glioseg.words import LANGUAGES, catalogue, sentence
 
 PREPARE = Preparation(name="head", size=64)

@@ -20,6 +20,7 @@ from support.known_models import known_model
 
 import glioseg
 from glioseg.errors import InputError
+from glioseg.grid import Grid
 from glioseg.io import read_scan, write_segmentation
 from glioseg.measure import dice
 from glioseg.model.predictor import Predictor, load_model
@@ -29,7 +30,7 @@ from glioseg.prediction import Prediction
 from glioseg.prepare import Preparation
 from glioseg.recipe import PostprocessChoice
 from glioseg.samples import SAMPLES
-from glioseg.scan import CHANNELS, Grid, Scan
+from glioseg.scan import CHANNELS, Scan
 
 PATIENT = "TCGA_CS_4944_20010208"
 

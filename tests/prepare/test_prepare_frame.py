@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from support.phantom import HEAD, PREPARATIONS, ellipse, scan_of
 
 from glioseg.errors import WrongKindError
+from glioseg.grid import Grid
 from glioseg.measure import dice
 from glioseg.prepare import Frame, Preparation
-from glioseg.scan import Grid, Scan
+from glioseg.scan import Scan
 
 sides = st.integers(8, 90)
 

@@ -20,6 +20,7 @@ from glioseg.cli.features import features
 from glioseg.cli.radiogenomics import radiogenomics as radiogenomics_verb
 from glioseg.dataset.find import find_cases, read_case
 from glioseg.errors import InputError
+from glioseg.grid import Grid
 from glioseg.io import write_segmentation
 from glioseg.measure.shape import FEATURES, NotDefined
 from glioseg.measure.shape.table import find_masks, measure_all, sources_of
@@ -29,7 +30,7 @@ from glioseg.radiogenomics.study import radiogenomics
 from glioseg.radiogenomics.wording import warnings
 from glioseg.report.document import Heading, Notes, Paragraph, Picture, Table, to_html, to_markdown
 from glioseg.samples import SAMPLES, sample_cases
-from glioseg.scan import Grid, Segmentation, Storage
+from glioseg.scan import Segmentation, Storage
 
 PATIENTS = 12
 SHAPE = (6, 40, 40)

@@ -19,8 +19,9 @@ from hypothesis.extra.numpy import arrays
 from support.server_kit import BASE, as_form, faults, quick_weights, serve, upload, volume
 
 from glioseg.errors import InputError
+from glioseg.grid import Grid
 from glioseg.measure.size import largest_diameter
-from glioseg.scan import LESION, Grid, Segmentation
+from glioseg.scan import LESION, Segmentation
 from glioseg.server.corrections import decode_slices
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from glioseg.grid import Grid
 from glioseg.prepare import Preparation
-from glioseg.scan import CHANNELS, Grid, Scan
+from glioseg.scan import CHANNELS, Scan
 
 HEAD = Preparation(name="head")
 TISSUE = Preparation(name="tissue")

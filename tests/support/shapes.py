@@ -7,7 +7,8 @@ import math
 import numpy as np
 from scipy.ndimage import label
 
-from glioseg.scan import Grid, Segmentation
+from glioseg.grid import Grid
+from glioseg.scan import Segmentation
 
 
 def grid(shape):

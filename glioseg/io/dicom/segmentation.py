@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
+from glioseg.grid import SAME_GRID, Grid
 from glioseg.io.dicom.detect import dicom_files
 from glioseg.io.dicom.headers import SEGMENTATIONS, DicomImage, count_of, number_of, numbers_of, text_of
 from glioseg.io.dicom.opening import damaged, open_header, open_whole, silenced
 from glioseg.io.dicom.series import SAME_PLACE, Series, normal
 from glioseg.io.dicom.volume import series_grid, show
 from glioseg.io.refuse import check_size
-from glioseg.scan import SAME_GRID, Grid
 from glioseg.words import Phrase
 
 

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from glioseg.grid import Grid
 from glioseg.io.dicom.series import Series
 from glioseg.io.turn import orient
-from glioseg.scan import Grid
 
 if TYPE_CHECKING:
     from highdicom import VolumeGeometry

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from glioseg.grid import Grid
 from glioseg.measure.shape import mesh
 from glioseg.measure.shape.ellipsoid import bounding_ellipsoid_volume_ratio
 from glioseg.measure.shape.lesion import Lesion, largest_component
@@ -24,7 +25,7 @@ from glioseg.measure.values import (
     Number,
     Value,
 )
-from glioseg.scan import Grid, Scan, Segmentation
+from glioseg.scan import Scan, Segmentation
 
 Group = Literal["paper", "size", "shape", "intensity", "place"]
 
