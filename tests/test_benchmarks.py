@@ -30,6 +30,7 @@ def rows(printed: str) -> dict[str, int]:
     return {cell[0]: sum(bool(re.fullmatch(RATIO, text)) for text in cell) for cell in cells}
 
 
+@pytest.mark.slow
 def test_dataset() -> None:
     pytest.importorskip("skimage")
     options = ["--patients", "1", "--size", "64", "--rounds", "1", "--threads", "1"]

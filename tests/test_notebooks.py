@@ -120,6 +120,7 @@ def test_training_runs_through_twice(tmp_path: Path) -> None:
     assert len(runs) == 2
 
 
+@pytest.mark.slow
 def test_a_training_that_was_stopped_is_gone_on_with(tmp_path: Path) -> None:
     pytest.importorskip("pytorch_lightning")
     from glioseg.recipe import load_recipe

@@ -19,7 +19,8 @@ from glioseg.errors import require_extra
 
 from .conftest import PATIENCE, keep, refused, serving, welcome
 
-NAMES = {"TIFF", "PNG", "JPEG", "NIfTI", "DICOM", "FLAIR", "MR", "zip", "nii", "gz", "pdf", "flair"}
+NAMES = {"TIFF", "PNG", "JPEG", "NIfTI", "FreeSurfer", "DICOM", "FLAIR", "MR"}
+NAMES |= {"zip", "nii", "gz", "img", "hdr", "mgz", "pdf", "flair"}
 """Words of Latin letters that Chinese texts have too, besides the names of files."""
 
 

@@ -14,7 +14,7 @@ from support.killing import go_on, killed_at_random, result, timed
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that are forked")
 
-QUICK, ALL, EACH = 3, 100, 4
+KILLS, EACH = 100, 4
 
 
 @pytest.fixture(scope="module")
@@ -26,22 +26,14 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
     return folder / "run", min(timed(go_on, folder / name) for name in ("second", "run"))
 
 
-def killed_and_compared(unbroken: tuple[Path, float], tmp_path: Path, wanted: int) -> None:
+@pytest.mark.slow
+def test_a_hundred_kills(unbroken: tuple[Path, float], tmp_path: Path) -> None:
     out, seconds = unbroken
     expected = result(out)
     generator = np.random.default_rng(0)
     kills = number = 0
-    while kills < wanted:
+    while kills < KILLS:
         run = tmp_path / f"run{number}"
-        kills += killed_at_random(go_on, run, seconds, min(EACH, wanted - kills), generator)
+        kills += killed_at_random(go_on, run, seconds, min(EACH, KILLS - kills), generator)
         assert result(run) == expected, f"run {number}"
         number += 1
-
-
-def test_a_few_kills(unbroken: tuple[Path, float], tmp_path: Path) -> None:
-    killed_and_compared(unbroken, tmp_path, QUICK)
-
-
-@pytest.mark.slow
-def test_a_hundred_kills(unbroken: tuple[Path, float], tmp_path: Path) -> None:
-    killed_and_compared(unbroken, tmp_path, ALL)

@@ -396,6 +396,7 @@ def test_predictions_that_stay_empty_stop_with_a_diagnosis(tmp_path: Path, tiny_
         )
 
 
+@pytest.mark.slow
 def test_two_processes_score_the_same_patients_once(tmp_path: Path, tiny_settings: list[str]) -> None:
     """With next to no learning the scores of two processes are those of one, patient by patient."""
     three = tmp_path / "validation.json"
