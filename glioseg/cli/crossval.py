@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from glioseg.cli.labelled import LayoutOption
 from glioseg.cli.workers import (
     Ahead,
     Cache,
@@ -41,12 +42,13 @@ def crossval(
     language: Language = "en",
     cache: Cache = None,
     patient_rule: PatientRule = None,
+    layout: LayoutOption = None,
     minutes: Minutes = None,
     compiled: Compile = False,
     ahead: Ahead = None,
 ) -> None:
     """Score every patient with a network that never saw it."""
-    workers = make_workers(jobs, threads, device, cache, patient_rule, minutes, compiled, ahead)
+    workers = make_workers(jobs, threads, device, cache, patient_rule, minutes, compiled, ahead, layout)
     from glioseg.environment import command_line
     from glioseg.evaluation.reliability import assess
     from glioseg.report import check_language, write_report

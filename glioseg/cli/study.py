@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from glioseg.cli.labelled import LayoutOption
 from glioseg.cli.workers import (
     Ahead,
     Cache,
@@ -39,6 +40,7 @@ def study(
     language: Language = "en",
     cache: Cache = None,
     patient_rule: PatientRule = None,
+    layout: LayoutOption = None,
     minutes: Minutes = None,
     compiled: Compile = False,
     ahead: Ahead = None,
@@ -63,7 +65,7 @@ def study(
     A run that is finished is not begun again: the same command goes on after a stop, after --minutes, or with
     more experiments in the file. glioseg recipes lists the recipes and their settings.
     """
-    workers = make_workers(jobs, threads, device, cache, patient_rule, minutes, compiled, ahead)
+    workers = make_workers(jobs, threads, device, cache, patient_rule, minutes, compiled, ahead, layout)
     from glioseg.cli.headline import headline_of
     from glioseg.report import check_language, write_report
     from glioseg.studies.queue import carry_out

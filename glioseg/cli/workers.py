@@ -45,6 +45,7 @@ def make_workers(
     minutes: float | None = None,
     compiled: bool = False,
     ahead: int | None = None,
+    layout: str | None = None,
 ) -> Workers:
     """What the options say, after the extra that training needs was found."""
     from glioseg.cli.train import require_train
@@ -53,12 +54,13 @@ def make_workers(
 
     require_train()
     check_device(device)
-    rule = ("--patient-rule", patient_rule) if patient_rule is not None else ()
+    data: tuple[str, ...] = ("--patient-rule", patient_rule) if patient_rule is not None else ()
+    data += ("--layout", layout) if layout is not None else ()
     kept = ("--cache", str(cache)) if cache is not None else ()
     faster = ("--compile",) if compiled else ()
     loading = ("--workers", str(ahead)) if ahead is not None else ()
-    training = (*rule, *kept, *faster, *loading)
-    return Workers(PROGRAM, jobs, threads, device, training, ("--no-pictures", *rule), minutes)
+    training = (*data, *kept, *faster, *loading)
+    return Workers(PROGRAM, jobs, threads, device, training, ("--no-pictures", *data), minutes)
 
 
 @contextmanager

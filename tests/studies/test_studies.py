@@ -248,3 +248,12 @@ def test_a_failed_run_is_a_result_and_not_tried_again(tmp_path: Path) -> None:
     again: list[str] = []
     carry_out(plan, SAMPLES, tmp_path, Workers(PROGRAM), again.append)
     assert again == ["[diverged] failed"]
+
+
+def test_every_run_is_told_how_the_data_lie() -> None:
+    from glioseg.cli.workers import make_workers
+
+    workers = make_workers(1, None, "cpu", None, "(.+)_", layout="nnunet")
+    said = ("--patient-rule", "(.+)_", "--layout", "nnunet")
+    assert workers.train_options == said
+    assert workers.evaluate_options == ("--no-pictures", *said)
