@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
+from glioseg.io.archive import safe_name
 from glioseg.scan import LESION, Segmentation
 from glioseg.server import display, downloads, schemas
 from glioseg.server.corrections import check_revision, decode_slices, replace_mask, replace_slices
@@ -25,7 +26,7 @@ from glioseg.server.numbers import as_csv, numbers_of
 from glioseg.server.scans import Entry
 from glioseg.server.schemas import BAD, BINARY, FULL, NO_MASK, NO_SCAN, NUMBERS, REFUSALS
 from glioseg.server.service import Serving, info, read_sample
-from glioseg.server.uploads import SERIES_CHOICE, read_upload, safe_name
+from glioseg.server.uploads import SERIES_CHOICE, read_upload
 
 router = APIRouter(prefix="/api", responses=REFUSALS)
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import re
-import stat
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +12,7 @@ import numpy as np
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io import find_scans, read_scan
+from glioseg.io.archive import unpack
 from glioseg.io.dicom.detect import is_dicom
 from glioseg.io.dicom.find import parse_series
 from glioseg.io.dicom.match import FoundSeries, SeriesFault
@@ -28,63 +25,9 @@ from glioseg.server import promises
 from glioseg.server.faults import UnfitError
 from glioseg.server.settings import Settings
 
-_CHUNK = 1 << 20
-_LONGEST_NAME = 120
 SERIES_CHOICE = "^(flair|pre|post)=.+$"
 """What the field ``series`` of an upload looks like."""
 _MOST_LABELS = 16
-
-
-def safe_name(name: str) -> Path:
-    """A client's file name as a relative path that can only lie below the folder it is put in.
-
-    Raises:
-        InputError: the name climbs out (``..``), is absolute, or nothing is left of it.
-    """
-    parts = name.replace("\\", "/").split("/")
-    kept = [_plain(part) for part in parts if part not in ("", ".")]
-    if ".." in parts or name.startswith(("/", "\\")) or ":" in parts[0] or not kept or len(kept) > 12:
-        raise InputError(Fault("server.file_name", name=repr(name[:80])))
-    return Path(*kept)
-
-
-def unpack(archive: Path, folder: Path, settings: Settings) -> None:
-    """Unpack a zip file within the limits on files and bytes; archives inside it stay packed.
-
-    Raises:
-        InputError: it is damaged, encrypted, holds links or names that climb out, or is too large.
-    """
-    where = archive.name
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            entries = [entry for entry in opened.infolist() if not entry.is_dir()]
-            entries = [entry for entry in entries if not _is_litter(entry.filename)]
-            if len(entries) > settings.files:
-                counts = {"most": settings.files, "count": len(entries)}
-                raise InputError(Fault("server.zip_too_many_files", where, **counts))
-            room = settings.unpacked_bytes
-            for entry in entries:
-                mode = entry.external_attr >> 16
-                if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-                    raise InputError(Fault("server.zip_special_file", where))
-                if entry.flag_bits & 1:
-                    raise InputError(Fault("server.zip_password", where))
-                target = folder / safe_name(entry.filename)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with opened.open(entry) as packed, target.open("xb") as out:
-                    while chunk := packed.read(_CHUNK):
-                        room -= len(chunk)
-                        if room < 0:
-                            most = f"{settings.unpacked_bytes:,}"
-                            raise InputError(Fault("server.zip_too_large", where, most=most))
-                        out.write(chunk)
-    except FileExistsError as error:
-        raise InputError(Fault("server.zip_name_twice", where)) from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError) as error:
-        # OSError: names too long for the disk, a file where a folder is needed; but not a full disk
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise InputError(Fault("server.zip_damaged", where)) from error
 
 
 def _choice(series: Sequence[str]) -> dict[str, str]:
@@ -130,7 +73,7 @@ def read_upload(
     if archives:
         inside = folder / f"in {stem_of(archives[0])}"
         inside.mkdir()
-        unpack(archives[0], inside, settings)
+        unpack(archives[0], inside, settings.files, settings.unpacked_bytes, archives[0].name)
         archives[0].unlink()
         folder, files = inside, [path for path in sorted(inside.rglob("*")) if path.is_file()]
     reserve(promises.of_files(files).reading)
@@ -203,21 +146,3 @@ def _innermost(folder: Path) -> Path:
         if not inside[0].is_dir():
             return inside[0]
         folder = inside[0]
-
-
-def _is_litter(name: str) -> bool:
-    parts = name.replace("\\", "/").split("/")
-    return "__MACOSX" in parts or parts[-1].startswith("._") or parts[-1] in (".DS_Store", "Thumbs.db")
-
-
-def _plain(part: str) -> str:
-    plain = "".join("_" if ord(sign) < 32 or sign in '<>:"|?*\x7f' else sign for sign in part).strip()
-    plain = plain.rstrip(". ") or "_"
-    if len(plain.encode()) > _LONGEST_NAME:
-        suffix = suffix_of(Path(plain))[:12]
-        plain = _cut(plain[: len(plain) - len(suffix)], _LONGEST_NAME - len(suffix)) + suffix
-    return plain
-
-
-def _cut(text: str, size: int) -> str:
-    return text.encode()[-size:].decode("utf-8", "ignore")

@@ -217,7 +217,7 @@ def test_a_fault_that_10_000_files_share_is_told_once(tmp_path: Path) -> None:
     assert told.part("where") == "a_0.tif and 9,999 more"
     assert told.part("where", "zh") == "a_0.tif 及另外 9,999 个"
     assert told.part("found") == shared[0].found
-    different = [Fault("server.zip_too_large", f"{n}.zip", most=n) for n in range(1000)]
+    different = [Fault("archive.too_large", f"{n}.zip", most=n) for n in range(1000)]
     assert len(gathered(different)) == OF_ONE_KIND
     with TestClient(serve(tmp_path), base_url=BASE) as client:
         form = [("files", (f"a_{number}.png", b"no picture")) for number in range(300)]

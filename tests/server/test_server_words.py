@@ -103,7 +103,7 @@ def test_the_folder_of_an_upload_is_never_shown_in_any_language(tmp_path: Path) 
     given = [
         Fault("server.no_runs_folder", folder),
         Fault("server.file_twice", folder / "a.nii"),
-        Fault("server.file_name", name=folder / "b.nii"),
+        Fault("archive.file_name", name=folder / "b.nii"),
     ]
     said = [as_dict(fault) for fault in without_folder(given, folder)]
     assert "secret" not in json.dumps(said)

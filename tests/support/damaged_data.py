@@ -125,7 +125,7 @@ def _(tmp: Path) -> Arguments:
     return ["check", str(tmp / "data")]
 
 
-@damaged("an archive as data set", "data.zip", "a folder", "a zip archive")
+@damaged("a damaged archive as data set", "data.zip", "a whole zip archive", "one that is damaged")
 def _(tmp: Path) -> Arguments:
     (tmp / "data.zip").write_bytes(b"PK")
     return ["check", str(tmp / "data.zip")]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import default_cache, folder_written_whole, make_folder
+from glioseg.io.archive import is_archive, laid_out
 from glioseg.io.pack.codec import DamagedError, decode
 from glioseg.io.pack.index import INDEX, Index, Packed, read_index
 from glioseg.io.refuse import reading
@@ -28,19 +29,19 @@ def is_pack(path: Path) -> bool:
 
 
 def opened(path: Path, cache: Path | None = None) -> Path:
-    """The folder of the data set in a pack; any other path is given back as it is.
+    """The folder of the data set in a pack or a zip archive; any other path is given back as it is.
 
     The first time all files are written to the cache; later ones only look whether they are still there.
 
     Args:
-        path: a pack, or anything else.
+        path: a pack, an archive, or anything else.
         cache: folder of the cache, :func:`glioseg.files.default_cache` if not given.
 
     Raises:
-        InputError: the index or parts are missing or damaged, every such part at once; or it is a zip.
+        InputError: the index or parts are missing or damaged, every such part at once; or the archive is.
     """
-    if path.suffix.lower() == ".zip" and os.path.isfile(path):
-        raise InputError(Fault("pack.zip", path))
+    if is_archive(path):
+        return laid_out(path, cache)
     if not is_pack(path):
         return path
     index, key = read_index(path)
