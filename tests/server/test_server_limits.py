@@ -189,7 +189,7 @@ def test_a_full_disk_is_507_with_the_reason(
         target = {
             "form": "starlette.datastructures.UploadFile.write",
             "copy": "glioseg.server.api.shutil.copyfileobj",
-            "unpack": "glioseg.server.uploads.zipfile.ZipFile.open",
+            "unpack": "glioseg.io.archive.zipfile.ZipFile.open",
             "download": "glioseg.server.downloads.tempfile.TemporaryDirectory",
             "save": "glioseg.files.os.replace",
         }[place]
