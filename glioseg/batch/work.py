@@ -242,12 +242,15 @@ class Work:
             return self.folder.store(stage, result)
 
     def _draw(self, scan: Scan, prediction: Prediction, folder: Path, id: str) -> None:
-        from glioseg.draw import draw_gif, draw_slices
+        from glioseg.draw import draw_gif, draw_slices, grey
 
+        if not (self.outputs.outlines or self.outputs.gif):
+            return
+        volume = grey(scan)
         if self.outputs.outlines:
-            draw_slices(scan, prediction.segmentation, None, folder / "outlines" / id)
+            draw_slices(scan, prediction.segmentation, None, folder / "outlines" / id, volume=volume)
         if self.outputs.gif:
-            draw_gif(scan, prediction.segmentation, None, folder / "gifs" / f"{id}.gif")
+            draw_gif(scan, prediction.segmentation, None, folder / "gifs" / f"{id}.gif", volume=volume)
 
     def _collect(self, writing: Sequence[tuple[int, Future[ScanResult]]]) -> None:
         for number, future in writing:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
-from glioseg.draw.outlines import BOTH, PREDICTED, TRUE, Pixels, tile
-from glioseg.draw.views import frames
+from glioseg.draw.outlines import BOTH, PREDICTED, TRUE, Pixels, outline, tile
+from glioseg.draw.views import Layers, frames, layers
 from glioseg.files import make_folder, written_whole
 from glioseg.scan import Scan, Segmentation
 
@@ -19,6 +21,9 @@ PNG_GREYS = 253
 GIF_GREYS = 64
 SMALL_GREYS = 32
 
+COLOURS = (PREDICTED, TRUE, BOTH)
+"""Entries of the palettes after the greys."""
+
 
 def draw_slices(
     scan: Scan,
@@ -27,6 +32,7 @@ def draw_slices(
     folder: Path,
     channel: str = "flair",
     size: int = 512,
+    volume: npt.NDArray[np.uint8] | None = None,
 ) -> list[Path]:
     """Write one PNG a slice with outlines, named by the slice's number in the source.
 
@@ -37,6 +43,7 @@ def draw_slices(
         folder: where ``slice_001.png`` and so on go.
         channel: channel that is shown.
         size: longer side of the pictures in pixels.
+        volume: what :func:`glioseg.draw.grey` gave for the channel, if it is at hand.
 
     Returns:
         The files, in the order of the slices.
@@ -45,10 +52,11 @@ def draw_slices(
         InputError: the scan has no such channel, or the folder cannot be written.
     """
     make_folder(folder)
-    pictures = frames(scan, predicted, truth, channel, size, numbered=False)
+    pictures = layers(scan, predicted, truth, channel, size, numbered=False, volume=volume)
     paths = [folder / f"slice_{number:03d}.png" for number in scan.grid.slice_numbers]
     for path, picture in zip(paths, pictures, strict=True):
-        write_png(picture, path)
+        with written_whole(path) as part:
+            _drawn(picture, PNG_GREYS).save(part, format="PNG", compress_level=3)
     return paths
 
 
@@ -62,6 +70,7 @@ def draw_gif(
     seconds: float = 0.15,
     positions: Sequence[int] | None = None,
     small: bool = False,
+    volume: npt.NDArray[np.uint8] | None = None,
 ) -> Path:
     """Write an animated GIF that runs through the slices, each with its number in the corner.
 
@@ -75,6 +84,7 @@ def draw_gif(
         seconds: how long each slice stands.
         positions: which slices, counted from 0; all by default.
         small: cut the air around the head off, and take half as many grey levels.
+        volume: what :func:`glioseg.draw.grey` gave for the channel, if it is at hand.
 
     Returns:
         The file.
@@ -82,9 +92,9 @@ def draw_gif(
     Raises:
         InputError: the scan has no such channel, or the file cannot be written.
     """
-    pictures = frames(scan, predicted, truth, channel, size, positions, crop=small)
+    pictures = layers(scan, predicted, truth, channel, size, positions, crop=small, volume=volume)
     greys = SMALL_GREYS if small else GIF_GREYS
-    first, *others = (_indexed(picture, greys) for picture in pictures)
+    first, *others = (_drawn(picture, greys) for picture in pictures)
     with written_whole(path) as part:
         first.save(
             part,
@@ -150,12 +160,34 @@ def write_png(picture: Pixels, path: Path, small: bool = False) -> Path:
 
 def _indexed(picture: Pixels, greys: int) -> Image.Image:
     """The picture on a palette of evenly spaced greys and the pure colours of the outlines."""
-    nearest = np.round(np.arange(256) * ((greys - 1) / 255)).astype(np.uint8)
-    index = nearest[picture[..., 1]]
-    colours = np.array((PREDICTED, TRUE, BOTH))
+    index = _nearest(greys)[picture[..., 1]]
     coloured = (picture[..., 0] != picture[..., 2]) | (picture[..., 1] != picture[..., 2])
-    index[coloured] = greys + (picture[coloured][:, None] == colours).all(axis=2).argmax(axis=1)
+    index[coloured] = greys + (picture[coloured][:, None] == np.array(COLOURS)).all(axis=2).argmax(axis=1)
+    return _with_palette(index, greys)
+
+
+def _drawn(picture: Layers, greys: int) -> Image.Image:
+    """What :func:`_indexed` makes of the slice with its outlines, without making colours first."""
+    index = _nearest(greys)[picture.grey]
+    lines = [None if mask is None else outline(mask) for mask in (picture.predicted, picture.truth)]
+    for colour, line in enumerate(lines):
+        if line is not None:
+            index[line] = greys + colour
+    red, green = lines
+    if red is not None and green is not None:
+        index[red & green] = greys + COLOURS.index(BOTH)
+    return _with_palette(index, greys)
+
+
+@cache
+def _nearest(greys: int) -> npt.NDArray[np.uint8]:
+    """The entry of the palette that is nearest to each grey level."""
+    return np.round(np.arange(256) * ((greys - 1) / 255)).astype(np.uint8)
+
+
+def _with_palette(index: npt.NDArray[np.uint8], greys: int) -> Image.Image:
     levels = np.round(np.linspace(0, 255, greys))
     image = Image.fromarray(index)
-    image.putpalette(np.concatenate([np.stack([levels] * 3, axis=1), colours]).astype(np.uint8).tobytes())
+    colours = np.concatenate([np.stack([levels] * 3, axis=1), COLOURS])
+    image.putpalette(colours.astype(np.uint8).tobytes())
     return image

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from glioseg.draw.outlines import Pixels, enlarge, overlay
 from glioseg.errors import Fault, InputError
 from glioseg.grid import Grid
-from glioseg.scan import Scan, Segmentation
+from glioseg.scan import BoolArray, Scan, Segmentation
 
 SAMPLED_FROM = 4_000_000
 """Voxels from which every second row and column is enough to find black and white."""
@@ -52,11 +53,40 @@ def grey(
     border = np.concatenate([voxels[:, [0, -1]].ravel(), voxels[:, :, [0, -1]].ravel()])
     padding = np.median(border)
     padded = low < padding < high and (border == padding).mean() > 0.5
+    if voxels.dtype.itemsize <= 2 and voxels.dtype.kind in "iu":
+        # What each stored value looks like is worked out once.
+        limits = np.iinfo(voxels.dtype)
+        known = _levels(np.arange(limits.min, limits.max + 1), low, high, padding if padded else None)
+        for one, to in zip(voxels, drawn, strict=True):
+            np.take(known, one.astype(np.intp) - limits.min, out=to)
+        return drawn
     for one, to in zip(voxels, drawn, strict=True):
-        black = ~np.isfinite(one) | (padded & (one == padding))
-        level = np.where(black, 0, (one - low) / (high - low))
-        to[:] = np.round(np.clip(level, 0, 1) * 255)
+        to[:] = _levels(one, low, high, padding if padded else None)
     return drawn
+
+
+def _levels(
+    values: npt.NDArray[Any], low: float, high: float, padding: float | None
+) -> npt.NDArray[np.uint8]:
+    """Grey levels of values; what is not finite and the padding are black."""
+    black = ~np.isfinite(values)
+    if padding is not None:
+        black |= values == padding
+    level = np.where(black, 0, (values - low) / (high - low))
+    return np.round(np.clip(level, 0, 1) * 255).astype(np.uint8)
+
+
+class Layers(NamedTuple):
+    """One slice ready to be drawn.
+
+    Attributes:
+        grey: uint8 ``(height, width)``.
+        predicted, truth: masks of the same shape, or ``None``.
+    """
+
+    grey: npt.NDArray[np.uint8]
+    predicted: BoolArray | None
+    truth: BoolArray | None
 
 
 def frames(
@@ -72,14 +102,7 @@ def frames(
     """Give slices with outlines one after the other, in true shape where the spacing is known.
 
     Args:
-        scan: the scan.
-        predicted: mask to outline in red, or ``None``.
-        truth: mask to outline in green, or ``None``.
-        channel: channel that is shown.
-        size: longer side of the pictures in pixels.
-        positions: which slices, counted from 0; all by default.
-        numbered: whether the slice's number in the source stands in the corner.
-        crop: whether the air that surrounds the head in all slices is cut off.
+        scan, predicted, truth, channel, size, positions, numbered, crop: as for :func:`layers`.
 
     Yields:
         uint8 arrays ``(height, width, 3)``, all of one size.
@@ -88,7 +111,42 @@ def frames(
         InputError: the scan has no such channel.
         ValueError: a mask is on another grid than the scan.
     """
-    volume = grey(scan, channel)
+    for each in layers(scan, predicted, truth, channel, size, positions, numbered, crop):
+        yield overlay(*each)
+
+
+def layers(
+    scan: Scan,
+    predicted: Segmentation | None = None,
+    truth: Segmentation | None = None,
+    channel: str = "flair",
+    size: int = 512,
+    positions: Sequence[int] | None = None,
+    numbered: bool = True,
+    crop: bool = False,
+    volume: npt.NDArray[np.uint8] | None = None,
+) -> Iterator[Layers]:
+    """Give slices and their masks one after the other, in true shape where the spacing is known.
+
+    Args:
+        scan: the scan.
+        predicted: mask to outline in red, or ``None``.
+        truth: mask to outline in green, or ``None``.
+        channel: channel that is shown.
+        size: longer side of the pictures in pixels.
+        positions: which slices, counted from 0; all by default.
+        numbered: whether the slice's number in the source stands in the corner.
+        crop: whether the air that surrounds the head in all slices is cut off.
+        volume: what :func:`grey` gave for the channel, if it is at hand.
+
+    Yields:
+        Pictures, all of one size.
+
+    Raises:
+        InputError: the scan has no such channel.
+        ValueError: a mask is on another grid than the scan.
+    """
+    volume = grey(scan, channel) if volume is None else volume
     masks = [None if mask is None else mask.mask for mask in (predicted, truth)]
     for mask in masks:
         if mask is not None and mask.shape != volume.shape:
@@ -103,7 +161,7 @@ def frames(
             # Under the outlines, whose colours so stay pure.
             picture = with_text(picture, str(scan.grid.slice_numbers[position]))
         red, green = (None if mask is None else enlarge(mask[position], scale) for mask in masks)
-        yield overlay(picture, red, green)
+        yield Layers(picture, red, green)
 
 
 def with_text(picture: Pixels, text: str) -> Pixels:

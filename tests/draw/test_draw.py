@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -393,3 +395,18 @@ def test_a_small_file_has_the_colours_of_the_outlines(tmp_path):
 def test_names_are_short_where_they_stay_apart():
     assert short_names(["TCGA_CS_6668_20011025", "b"]) == ["CS_6668", "b"]
     assert short_names(["TCGA_CS_6668_2001102", "TCGA_A_20010208", "TCGA_A_20010209"])[1] == "TCGA_A_20010208"
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+def test_files_show_what_frames_show_in_any_type(dtype: type, tmp_path: Path) -> None:
+    """Pictures for files are drawn without colours in between, and small integers by a table."""
+    scan = head()
+    scan = replace(scan, voxels=scan.voxels.astype(dtype) - (dtype is not np.uint8) * dtype(20))
+    truth = scan.segmentation(np.roll(lesion(scan).mask, 2, axis=2))
+    files = draw_slices(scan, lesion(scan), truth, tmp_path, size=96, volume=grey(scan))
+    assert np.array_equal(grey(scan), grey(replace(scan, voxels=scan.voxels.astype(np.float64))))
+    for file, shown in zip(files, frames(scan, lesion(scan), truth, size=96, numbered=False), strict=True):
+        picture = np.asarray(Image.open(file).convert("RGB")).astype(int)
+        assert np.abs(picture - shown).max() <= 1, "253 greys instead of 256"
+        pure = (shown != shown[..., [1, 2, 0]]).any(axis=2)
+        np.testing.assert_array_equal(picture[pure], shown[pure])
