@@ -46,7 +46,10 @@ def _prepare(
     slices, channels = len(voxels), voxels.shape[3]
     rows, columns = frame.forth()
     images = np.empty((slices, size, size, channels), np.float32)
+    filled = [scan.channels.index(name) for name in scan.filled]
     for channel in range(channels):
+        if channel in filled:
+            continue
         own = voxels[..., channel]
         zero = _background(own)
         air = _masked_air(own, zero)
@@ -57,6 +60,9 @@ def _prepare(
                 values[_is(values, air)] = 0
             images[part, :, :, channel] = rows @ values @ columns.T
         normalise(images[..., channel])
+    for channel in filled:
+        # FLAIR again: it needs no second look.
+        images[..., channel] = images[..., scan.channels.index("flair")]
     return images, frame
 
 
