@@ -77,7 +77,9 @@ class Predictor:
         started = time.perf_counter()
         description = self.description
         classes, flair, frame = self._prepared(scan)
-        each = np.stack([frame.restore(one) for one in classes])
+        restored = [frame.restore(one) for one in classes]
+        # Stacking copies, also one class.
+        each = restored[0][None] if len(restored) == 1 else np.stack(restored)
         on_own_grid = partial(frame.restore, flair)
         labels, choice = description.labels, description.postprocess
         if labels.given:
