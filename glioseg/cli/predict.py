@@ -91,6 +91,12 @@ def predict(
     workers: Annotated[
         int, typer.Option(min=1, help="Processes that share the scans, each with its own network.")
     ] = 1,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N", help="Only every N-th of the scans, from the I-th: for jobs in an array."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Segment scans: masks, outlines, GIFs and numbers. Masks in the kind read; skips what is finished."""
@@ -118,6 +124,7 @@ def predict(
         raise typer.Exit(2)
     if level is BidsLevel.GROUP:
         sources = []
+    sources = sources[_shard(shard)]
     for source in sources:
         if source.note:
             output.say(str(source))
@@ -144,6 +151,18 @@ def predict(
     code = exit_code([*faults, *outcome.faults])
     if code:
         raise typer.Exit(code)
+
+
+def _shard(text: str | None) -> slice:
+    """Which scans ``2/8`` stands for: the second, the tenth and so on."""
+    from glioseg.errors import Fault, InputError
+
+    if text is None:
+        return slice(None)
+    parts = re.fullmatch(r"(\d+)/(\d+)", text)
+    if parts is None or not 1 <= int(parts[1]) <= int(parts[2]):
+        raise InputError(Fault("cli.shard", "--shard", shard=text))
+    return slice(int(parts[1]) - 1, None, int(parts[2]))
 
 
 @dataclass

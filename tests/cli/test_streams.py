@@ -135,3 +135,24 @@ def test_exit_codes_are_told_by_the_help_and_completion_is_there() -> None:
     assert "_GLIOSEG_COMPLETE" in said("--show-completion", "bash")
     completed = said(_GLIOSEG_COMPLETE="complete_bash", COMP_WORDS="glioseg pre", COMP_CWORD="1")
     assert completed.split() == ["predict"]
+
+
+def test_shards_together_are_all_scans(glioseg, tmp_path: Path) -> None:
+    done = []
+    for shard in ("1/2", "2/2"):
+        code, records, _ = glioseg(
+            "predict", SAMPLES, "-o", tmp_path / "out", "--no-outlines", "--no-gif", "--shard", shard
+        )
+        assert code == 0
+        done.append([record["id"] for record in records if record["kind"] == "scan"])
+    assert [len(ids) for ids in done] == [2, 1]
+    assert sorted(done[0] + done[1]) == sorted(path.name for path in SAMPLES.iterdir() if path.is_dir())
+    with (tmp_path / "out" / "summary.csv").open(encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == 3, "the summary holds the scans of every job"
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "2", "a/b"])
+def test_a_shard_that_is_none_is_refused(glioseg, shard: str, tmp_path: Path) -> None:
+    code, records, said = glioseg("predict", SCAN, "-o", tmp_path / "out", "--shard", shard)
+    assert code == 2
+    assert "such as 2/8" in said + str(records)
