@@ -85,6 +85,9 @@ def predict(
     level: Annotated[
         BidsLevel, typer.Option(help="BIDS: group writes participants.tsv alone, from what is finished.")
     ] = BidsLevel.PARTICIPANT,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, cuda:1 (the second GPU), or auto. A GPU needs onnxruntime-gpu.")
+    ] = "cpu",
     threads: Annotated[
         int | None, typer.Option(min=1, help="CPU threads of a process. Default: an equal share of all.")
     ] = None,
@@ -129,7 +132,7 @@ def predict(
         if source.note:
             output.say(str(source))
     threads = threads or max(1, usable_cores() // workers)
-    predictor = load_model(model, flips, threads, threshold, fast, best)
+    predictor = load_model(model, flips, threads, threshold, fast, best, device)
     outcome = predict_many(
         sources,
         out,

@@ -142,6 +142,7 @@ def load_model(
     threshold: float | None = None,
     fast: bool = False,
     best: bool = False,
+    device: str = "cpu",
 ) -> Predictor:
     """Load a model by name, run folder or file.
 
@@ -152,6 +153,7 @@ def load_model(
         threshold: instead of the model's own.
         fast: the 8-bit variant of a model that ships; in OpenVINO if that is installed.
         best: both networks of a model that ships with two, in twice the time.
+        device: ``cpu``, ``cuda``, ``cuda:1`` or ``auto``; see :class:`glioseg.model.runtime.OnnxRuntime`.
 
     Raises:
         InputError: there is no such model, or it cannot be used: see :func:`glioseg.model.trial.check_model`.
@@ -167,11 +169,11 @@ def load_model(
     check_model(path)
     runtime: OnnxRuntime
     if best:
-        runtime = Greatest(path, find_model(model, "second"), threads)
-    elif fast and openvino_is_there():
+        runtime = Greatest(path, find_model(model, "second"), threads, device)
+    elif fast and device == "cpu" and openvino_is_there():
         runtime = OpenVino(path, threads)
     else:
-        runtime = OnnxRuntime(path, threads)
+        runtime = OnnxRuntime(path, threads, device)
     description = read_description(path, runtime.metadata)
     if threshold is not None:
         if not 0 < threshold < 1:
@@ -181,8 +183,15 @@ def load_model(
     predictor = Predictor(runtime, description, flips, fingerprint=runtime.fingerprint)
     if os.path.exists(model):
         model = os.path.abspath(model)
-    options = {"flips": flips, "threads": threads, "threshold": threshold, "fast": fast, "best": best}
-    predictor.arguments = {"model": str(model), **options}
+    predictor.arguments = {
+        "model": str(model),
+        "flips": flips,
+        "threads": threads,
+        "threshold": threshold,
+        "fast": fast,
+        "best": best,
+        "device": device,
+    }
     return predictor
 
 

@@ -1,9 +1,10 @@
-"""What computes the network: ONNX Runtime, or OpenVINO for 8-bit ones. No torch."""
+"""What computes the network: ONNX Runtime on CPU or GPU, or OpenVINO for 8-bit ones. No torch."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +16,9 @@ from glioseg.errors import Fault, InputError
 
 Array = npt.NDArray[np.float32]
 
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+"""ONNX Runtime's names."""
+
 
 class Runtime(Protocol):
     """Maps ``(batch, channels, height, width)`` to logits ``(batch, classes, height, width)``."""
@@ -25,11 +29,13 @@ class Runtime(Protocol):
 
 
 class OnnxRuntime:
-    """A network in ONNX Runtime on the CPU.
+    """A network in ONNX Runtime.
 
     Args:
         path: the ``.onnx`` file.
         threads: threads of one call; by default as many as the process may use.
+        device: ``cpu``; ``cuda``, or ``cuda:1`` for the second GPU; or ``auto``, a GPU where ONNX Runtime has
+            one. Only the CPU gives the same masks everywhere, voxel by voxel.
 
     Attributes:
         fingerprint: hash of the file.
@@ -37,12 +43,13 @@ class OnnxRuntime:
         metadata: what the file says of itself.
 
     Raises:
-        InputError: the file is not an ONNX model.
+        InputError: the file is not an ONNX model, or there is no such device.
     """
 
-    def __init__(self, path: Path, threads: int | None = None) -> None:
+    def __init__(self, path: Path, threads: int | None = None, device: str = "cpu") -> None:
         import onnxruntime
 
+        providers = providers_of(device, onnxruntime.get_available_providers())
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or usable_cores()
         options.inter_op_num_threads = 1
@@ -51,7 +58,7 @@ class OnnxRuntime:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             content = path.read_bytes()
-            self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self.session = onnxruntime.InferenceSession(content, options, providers=providers)
             # Names and metadata that are no text cannot even be asked for.
             self.input = self.session.get_inputs()[0]
             self.metadata: dict[str, str] = dict(self.session.get_modelmeta().custom_metadata_map)
@@ -60,6 +67,9 @@ class OnnxRuntime:
         except Exception as error:  # ONNX Runtime has no public base class for its errors
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise InputError(Fault("model.not_onnx", path, reason=reason)) from error
+        if device.startswith("cuda") and CUDA not in self.session.get_providers():
+            # ONNX Runtime falls back on the CPU where the driver or a library of CUDA is missing.
+            raise InputError(_no_cuda(self.session.get_providers()))
         self.fingerprint = hashlib.sha256(content).hexdigest()[:16]
         self._size: tuple[int, ...] | None = None  # of the images of the last batch
 
@@ -118,12 +128,12 @@ class Greatest(OnnxRuntime):
     Args:
         path: the first network's ``.onnx`` file.
         other: the second one's.
-        threads: as for :class:`OnnxRuntime`.
+        threads, device: as for :class:`OnnxRuntime`.
     """
 
-    def __init__(self, path: Path, other: Path, threads: int | None = None) -> None:
-        super().__init__(path, threads)
-        self.other = OnnxRuntime(other, threads)
+    def __init__(self, path: Path, other: Path, threads: int | None = None, device: str = "cpu") -> None:
+        super().__init__(path, threads, device)
+        self.other = OnnxRuntime(other, threads, device)
         self.fingerprint += self.other.fingerprint
 
     def shrink(self) -> None:
@@ -134,6 +144,30 @@ class Greatest(OnnxRuntime):
     def __call__(self, images: Array) -> Array:
         """The greater logits of a batch."""
         return np.maximum(super().__call__(images), self.other(images))
+
+
+def providers_of(device: str, available: Sequence[str]) -> list[str | tuple[str, dict[str, int]]]:
+    """What ONNX Runtime is told to compute with, in order of preference.
+
+    Args:
+        device: as for :class:`OnnxRuntime`.
+        available: what it was built with.
+
+    Raises:
+        InputError: no such device is known, or a GPU is wanted and ONNX Runtime was built without.
+    """
+    kind, _, number = device.partition(":")
+    if kind not in ("auto", "cpu", "cuda") or (number and not (kind == "cuda" and number.isdecimal())):
+        raise InputError(Fault("model.device", "--device", device=device))
+    if kind == "cuda" and CUDA not in available:
+        raise InputError(_no_cuda(available))
+    if kind == "cpu" or CUDA not in available:
+        return [CPU]
+    return [(CUDA, {"device_id": int(number or 0)}), CPU]
+
+
+def _no_cuda(providers: Sequence[str]) -> Fault:
+    return Fault("model.no_cuda", "--device", providers=", ".join(providers))
 
 
 def openvino_is_there() -> bool:
