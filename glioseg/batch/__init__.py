@@ -79,6 +79,7 @@ def predict_many(
         InputError: ``out`` cannot be written, or another process writes to it with other settings.
     """
     outputs = outputs or Outputs()
+    sources = [source.with_sequences(predictor.description.sequences) for source in sources]
     model = predictor.description.model_dump(mode="json", exclude={"appearance"})
     facts = {"model": model, "weights": predictor.fingerprint, "flips": predictor.flips}
     prepared = predictor.description.prepare.fingerprint

@@ -28,6 +28,7 @@ from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import default_cache, folder_written_whole, make_folder, sweep, write_text
 from glioseg.prepare import Preparation
 from glioseg.recipe import Labels, PrepareChoice
+from glioseg.scan import CHANNELS
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +142,8 @@ def _kind(case: Case, labels: Labels) -> str:
     if case.source.layout:
         said |= {"labels": sorted(case.source.labels.items()), "channels": case.source.channels}
         said |= {"sequences": case.source.sequences}
+    if case.source.wanted != CHANNELS:
+        said |= {"wanted": case.source.wanted, "sequences": case.source.sequences}
     if not any(said.values()):
         return ""
     return "-" + hashlib.sha256(json.dumps(said).encode()).hexdigest()[:8]

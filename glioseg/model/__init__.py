@@ -54,14 +54,16 @@ def segment(
     from glioseg.io import read_scan, with_all_channels
     from glioseg.scan import Scan
 
+    predictor = _predictor(model) if isinstance(model, str | Path) else model
     if source is None or isinstance(source, str | Path):
-        scan = read_scan(source, flair=flair, pre=pre, post=post)
+        scan = read_scan(source, flair=flair, pre=pre, post=post, sequences=predictor.channels)
     elif flair or pre or post:
         raise InputError(Fault("segment.twice"))
     else:
         scan = source if isinstance(source, Scan) else _scan_of(source)
-        scan = scan if scan.filled else with_all_channels(scan)
-    return (_predictor(model) if isinstance(model, str | Path) else model)(scan)
+        if not (scan.filled and scan.channels == predictor.channels):
+            scan = with_all_channels(scan, predictor.channels)
+    return predictor(scan)
 
 
 def _scan_of(source: Any) -> Scan:

@@ -20,7 +20,7 @@ from glioseg.model.weights import find_model
 from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
 from glioseg.prediction import Prediction
 from glioseg.prepare import Frame, choose_sequences, stack_neighbours
-from glioseg.scan import CHANNELS, Scan
+from glioseg.scan import FLAIR, Scan, channels_for
 
 BATCH = 8
 """Slices per call of the network; more is not faster on a CPU and costs memory."""
@@ -54,6 +54,11 @@ class Predictor:
         self.arguments: dict[str, Any] | None = None
         """What :func:`load_model` was given, if that made it."""
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels that a scan needs to have."""
+        return channels_for(self.description.sequences)
+
     def __reduce__(self) -> tuple[Any, ...]:
         if self.arguments is None:
             raise TypeError("only a Predictor that load_model() gave can be pickled")
@@ -63,14 +68,15 @@ class Predictor:
         """Segment a scan.
 
         Raises:
-            InputError: the scan has other channels than pre, flair, post, or shows no head.
+            InputError: the scan has other channels than :attr:`channels`, or
+                shows no head.
         """
-        if scan.channels != CHANNELS:
+        if scan.channels != self.channels:
             raise InputError(
                 Fault(
                     "model.channels",
                     scan.source or scan.id,
-                    wanted=", ".join(CHANNELS),
+                    wanted=", ".join(self.channels),
                     channels=", ".join(scan.channels),
                 )
             )
@@ -90,7 +96,8 @@ class Predictor:
         probability, mask = _of_any(each), found.mask
         clues = evidence(probability, mask)
         expected = None if clues is None else description.calibration(clues)
-        doubted = doubts(scan, mask, expected, description.appearance, flair, description.sequences)
+        seen = scan.grid.turned(frame.axis)
+        doubted = doubts(scan, mask, expected, description.appearance, flair, description.sequences, seen)
         return Prediction(found, probability, time.perf_counter() - started, expected, doubted, clues)
 
     def prepared_probability(self, scan: Scan) -> tuple[npt.NDArray[np.float32], Frame]:
@@ -105,7 +112,7 @@ class Predictor:
     def _prepared(self, scan: Scan) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any], Frame]:
         """Probabilities of each class and FLAIR on the prepared grid, and the frame."""
         prepared = self.description.prepare(scan)
-        flair = prepared.images[..., prepared.images.shape[-1] // 2]
+        flair = prepared.images[..., FLAIR]
         return self._probability(prepared.images), flair, prepared.frame
 
     def _probability(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -120,6 +120,7 @@ def train(
     if resume and layout is None:
         layout = run.manifest.get("layout")
     cases = find_cases(data, patient_rule, cache, layout)
+    cases = [case.with_sequences(recipe.input.sequences) for case in cases]
     split = split_cases(recipe.split, cases)
     if split.note and hardware.writes:
         echo(split.note)
