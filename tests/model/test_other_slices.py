@@ -10,7 +10,7 @@ import pytest
 from glioseg.grid import Grid
 from glioseg.model.predictor import Predictor, load_model
 from glioseg.prepare.frame import turned, turned_back
-from glioseg.samples import SAMPLES, sample_cases
+from glioseg.samples import sample_cases
 from glioseg.scan import Scan
 
 
