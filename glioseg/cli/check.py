@@ -45,6 +45,8 @@ def check(
 
 def _record(census: Census, output: Output) -> None:
     """A record a scan, one a fault and, last, one of the data set."""
+    from glioseg.words import said
+
     for case in census.cases:
         facts = {
             "id": case.id,
@@ -53,6 +55,8 @@ def _record(census: Census, output: Output) -> None:
             "files": len(case.source.files),
             "missing": [name for name, ids in census.missing.items() if case.id in ids],
             "without_lesion": case.id in census.without_lesion,
+            "doubts": census.notes_of_scans.get(case.id, ()),
+            "notes": [said(note) for note in census.notes_of_scans.get(case.id, ())],
         }
         output.record("scan", facts)
     for fault in census.faults:
