@@ -11,11 +11,13 @@ from support.layouts_kit import LAYOUTS, Piece, kaggle, pieces, write
 
 from glioseg.cli.labelled import labels_in
 from glioseg.dataset import find_cases, read_case
+from glioseg.dataset.cache import prepare_cases
 from glioseg.dataset.case import with_lesion_values
 from glioseg.dataset.check import check
 from glioseg.dataset.find import survey
 from glioseg.errors import InputError
 from glioseg.io import find_scans
+from glioseg.prepare import Preparation
 from glioseg.recipe import Labels, SplitChoice
 
 
@@ -44,6 +46,27 @@ def test_values_can_be_merged(patients: list[Piece], tmp_path: Path) -> None:
     classes = check(tmp_path, labels=Labels(values=(1, 2, 3)))
     assert classes.faults == ()
     assert whole.lesion_voxels == classes.lesion_voxels
+
+
+def test_what_lies_along_a_fourth_axis_can_be_said(patients: list[Piece], tmp_path: Path) -> None:
+    """And what was prepared of another order is not taken for it."""
+    prepared = []
+    for order in (("pre", "flair", "post"), ("post", "flair", "pre")):
+        for piece in patients:
+            whole = np.stack([piece.sequences[name] for name in ("post", "flair", "pre")], axis=-1)
+            write(tmp_path / "images" / f"{piece.id}.nii.gz", whole)
+            write(tmp_path / "masks" / f"{piece.id}.nii.gz", piece.mask)
+        said = ",".join(order)
+        assert check(tmp_path, channels=said).faults == ()
+        cases = find_cases(tmp_path, channels=said)
+        scan, _ = read_case(cases[0])
+        np.testing.assert_array_equal(scan.channel(order[0]), patients[0].sequences["post"])
+        for labels in (Labels(), Labels(values=(1,))):
+            prepared += prepare_cases(cases[:1], Preparation(size=32), tmp_path / "cache", labels=labels)
+    first, _, second, _ = (each.images for each in prepared)
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(prepared[0].images, prepared[1].images)
+    np.testing.assert_array_equal(prepared[2].images, prepared[3].images)
 
 
 def test_a_layout_that_is_said_is_taken(patients: list[Piece], tmp_path: Path) -> None:
