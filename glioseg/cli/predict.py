@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glioseg.cli.labelled import ChannelsOption
 from glioseg.cli.streams import AsJson, Output, paths_given
 
 if TYPE_CHECKING:
@@ -50,13 +51,7 @@ def predict(
             help="DICOM: which series is flair, pre or post (its SeriesDescription or UID, or none).",
         ),
     ] = None,
-    channels: Annotated[
-        str,
-        typer.Option(
-            metavar="NAMES",
-            help="What lies along a fourth axis, in order: flair,t1,t1c,t2. Default: pre,flair,post.",
-        ),
-    ] = "",
+    channels: ChannelsOption = "",
     anonymise: Annotated[
         bool, typer.Option("--anonymise", help="DICOM masks without patient, dates and original UIDs.")
     ] = False,

@@ -27,7 +27,10 @@ def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Segmentation | Non
     """
     facts = run.manifest
     cases = find_cases(
-        Path(str(facts.get("data", ""))), facts.get("patient_rule"), layout=facts.get("layout")
+        Path(str(facts.get("data", ""))),
+        facts.get("patient_rule"),
+        layout=facts.get("layout"),
+        channels=facts.get("channels", ""),
     )
     case = next((case for case in cases if case.id == patient), None)
     if case is None:
