@@ -26,6 +26,7 @@ import numpy.typing as npt
 from glioseg.dataset.find import Case, read_case
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import default_cache, folder_written_whole, make_folder, sweep, write_text
+from glioseg.io.nifti_file import with_other_parts
 from glioseg.prepare import Preparation
 from glioseg.recipe import Labels, PrepareChoice
 from glioseg.scan import CHANNELS
@@ -203,7 +204,7 @@ def _content_hash(case: Case, root: Path) -> str:
     Remembered by path, size and modification time, as git's index does, so that the next start reads
     directory entries and not a gigabyte.
     """
-    files = [path for path in (*case.images, *case.masks) if path is not None]
+    files = with_other_parts((*case.images, *case.masks))
     seen = hashlib.sha256()
     for path in files:
         try:

@@ -11,7 +11,7 @@ from glioseg.io.vocabulary import MASK_WORDS, is_mask_word, sequence_in, without
 from glioseg.words import Joined, Phrase
 
 PICTURES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
-VOLUMES = (".nii", ".nii.gz", ".mgz", ".mgh")
+VOLUMES = (".nii", ".nii.gz", ".mgz", ".mgh", ".nrrd", ".nhdr", ".mha", ".mhd")
 
 _SAYS_NO_PATIENT = re.compile(r"anat|orig|original|pre|raw|nii|nifti|preproc\w*", re.IGNORECASE)
 """Names of folders that are those of no patient."""
@@ -36,7 +36,7 @@ def is_picture(path: Path) -> bool:
 
 
 def is_volume(path: Path) -> bool:
-    """Whether the name is that of a NIfTI volume or of one of FreeSurfer.
+    """Whether the name is that of a NIfTI, FreeSurfer, NRRD or MetaImage volume.
 
     Of a pair of two files it is the ``.img``, if its ``.hdr`` stands beside it: DICOM is called ``.img`` too.
     """

@@ -35,7 +35,8 @@ def read(path: Path, id: str, channels: Sequence[str] = (), wanted: Sequence[str
     """Read a 3-D volume (FLAIR alone), or a 4-D or RGB one.
 
     Args:
-        path: ``.nii``, ``.nii.gz``, one file of a pair ``.hdr`` and ``.img``, ``.mgz`` or ``.mgh``.
+        path: ``.nii``, ``.nii.gz``, one file of a pair ``.hdr`` and ``.img``, ``.mgz``, ``.mgh``, ``.nrrd``,
+            ``.nhdr``, ``.mha`` or ``.mhd``.
         id: name of the scan.
         channels: what each volume along the fourth axis is, in words such as ``FLAIR``, ``T1w``, ``t1gd`` and
             ``T2w``; those that are not wanted are left aside. By default three volumes are

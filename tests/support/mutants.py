@@ -286,6 +286,28 @@ def _nifti_gz(folder: Path) -> list[Path]:
     return [nifti(folder / "scan" / "flair.nii.gz", volume())]
 
 
+def _nrrd(folder: Path) -> list[Path]:
+    from support.sound_scans import volume
+    from support.text_volumes import nrrd
+
+    return [nrrd(folder / "scan" / "flair.nrrd", volume())]
+
+
+def _metaimage(folder: Path) -> list[Path]:
+    from support.sound_scans import volume
+    from support.text_volumes import metaimage
+
+    return [metaimage(folder / "scan" / "flair.mha", volume(), deflated=True)]
+
+
+def _text_header(folder: Path) -> list[Path]:
+    from support.sound_scans import volume
+    from support.text_volumes import metaimage, nrrd
+
+    paths = [nrrd(folder / "scan" / "1" / "flair.nhdr", volume(), deflated=False)]
+    return [*paths, metaimage(folder / "scan" / "2" / "flair.mhd", volume())]
+
+
 def _dicom(folder: Path) -> list[Path]:
     from support.dicom_kit import series
     from support.sound_scans import volume
@@ -316,6 +338,9 @@ FORMATS: dict[str, Format] = {
     "tiff": Format(_tiff, _read_scans),
     "nifti": Format(_nifti, _read_scans),
     "nifti_gz": Format(_nifti_gz, _read_scans),
+    "nrrd": Format(_nrrd, _read_scans),
+    "metaimage": Format(_metaimage, _read_scans),
+    "text_header": Format(_text_header, _read_scans, True),
     "dicom": Format(_dicom, _read_scans),
 }
 
