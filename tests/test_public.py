@@ -159,7 +159,7 @@ def test_segment_takes_the_options_of_the_command(model: Path) -> None:
     np.testing.assert_array_equal(found.segmentation.voxels, expected.segmentation.voxels)
     plain = glioseg.segment(SAMPLE, model=model)
     assert plain.segmentation.mask.sum() > found.segmentation.mask.sum()
-    with pytest.raises(InputError, match="fast.*loaded already"):
+    with pytest.raises(InputError, match=r"fast.*loaded already"):
         glioseg.segment(SAMPLE, model=glioseg.load_model(model), fast=True)
     with pytest.raises(InputError, match="fast"):
         glioseg.segment(SAMPLE, fast=True, best=True)
