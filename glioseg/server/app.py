@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
-from glioseg.server import api, api_runs
+from glioseg.server import api, api_runs, api_worklist
 from glioseg.server.faults import Refused, UnfitError, fault_reply, unexpected
 from glioseg.server.framework import methods_of, of_framework, of_parameter
 from glioseg.server.guard import Guard
@@ -32,7 +32,13 @@ from glioseg.server.service import Service
 from glioseg.server.settings import Settings
 
 STATIC = Path(__file__).parent / "static"
-PAGES = {"/": "index.html", "/runs": "runs.html", "/compare": "compare.html", "/docs": "docs.html"}
+PAGES = {
+    "/": "index.html",
+    "/list": "list.html",
+    "/runs": "runs.html",
+    "/compare": "compare.html",
+    "/docs": "docs.html",
+}
 
 DESCRIPTION = """Segment brain MRI scans on this machine. Research software, **not for clinical use**.
 
@@ -107,6 +113,7 @@ def _fastapi(service: Service) -> FastAPI:
     app.state.service = service
     app.include_router(api.router)
     app.include_router(api_runs.router)
+    app.include_router(api_worklist.router)
     for path, file in PAGES.items():
         page = _page(STATIC / file, service.demo if path == "/" else None)
         app.add_api_route(path, page, include_in_schema=False, methods=["GET"])
