@@ -40,6 +40,7 @@ def rows(
     listed = service.worklist
     version, changed = listed.since(since)
     return shapes.WorkRows(
+        server=listed.id,
         version=version,
         finding=listed.finding,
         kept=service.settings.work is not None,

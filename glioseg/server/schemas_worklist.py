@@ -49,6 +49,7 @@ class WorkRow(BaseModel):
 class WorkRows(BaseModel):
     """The work list, or what has changed in it."""
 
+    server: str = Field(description="another one after a restart: ask for the whole list again")
     version: int = Field(description="for `since` of the next request")
     finding: bool = Field(description="whether scans are still being looked for")
     kept: bool = Field(description="whether the list outlives the server")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -85,6 +86,7 @@ class WorkList:
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self.settings, self.store = settings, store
+        self.id = secrets.token_hex(6)
         self.folder = WorkFolder(settings.work)
         self.scans = self.folder.remember(settings.listed)
         self.rows: dict[str, PatientRow] = {}

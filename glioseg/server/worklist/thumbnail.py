@@ -12,7 +12,7 @@ from glioseg.draw.views import scale_of
 from glioseg.scan import Scan, Segmentation
 from glioseg.server import display
 
-SIZE = 144
+SIZE = 128
 """Pixels of the longer side: twice what the page shows, for screens with fine pixels."""
 
 
