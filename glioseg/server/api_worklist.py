@@ -66,7 +66,7 @@ def told(row: PatientRow) -> shapes.WorkRow:
         revision=None if record is None else record.revision,
         expected_dice=None if record is None else record.expected_dice,
         model=None if record is None else record.model,
-        slices_done=job.slices_done if job is not None else 0,
+        slices_done=job.slices_done if job is not None and record is None else 0,
         files_changed=row.others,
         faults=_told_faults(row.told_faults),
         **{"slices": count, **numbers},
