@@ -46,6 +46,9 @@ Upload a scan, segment it, fetch mask, numbers and pictures, delete it. With a f
 and `Retry-After` says when to come back. A client that hangs up cancels its segmentation. Scans are dropped
 an hour after their last use and when the server ends.
 
+The work list holds many patients: they are segmented one after the other, each can be opened as such a scan,
+and masks, corrections and what was checked are kept.
+
 Whatever is wrong comes back as
 `{"faults": [{"code", "parameters", "where", "expected", "found", "cure", "translations"}]}`:
 a code that is the same in every language, what the sentences are filled with, the sentences in English, and

@@ -7,6 +7,8 @@ import io
 import re
 import time
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +26,20 @@ from .test_pages import NARROW, WIDE, check, fits
 SHAPE = (3, 128, 128)
 
 
-def open_list(page: Any, address: str, count: int) -> None:
+@contextmanager
+def page_of(make_page: Any, options: dict[str, Any] | None = None, **settings: Any) -> Iterator[Any]:
+    """A page of a server of its own, which asks nothing more when that server has gone."""
+    with serving(**settings) as own:
+        page = make_page(base_url=own.address, **(options or {}))
+        try:
+            yield page
+        finally:
+            page.close()
+
+
+def open_list(page: Any, count: int) -> None:
     """Open the list and wait until so many patients are segmented."""
-    page.goto(f"{address}/list")
+    page.goto("/list")
     ready(page)
     until(lambda: cells(page, "state").count("Segmented") >= count)
 
@@ -65,9 +78,8 @@ def test_patients_are_read_to_the_end_by_keys_alone(make_page: Any, tmp_path: Pa
     """Every second one gets a stroke, the others are checked; table, archive and a restart say the same."""
     sample_patients(tmp_path / "study", count)
     settings = {"listed": (tmp_path / "study",), "work": tmp_path / "work"}
-    with serving(**settings) as own:
-        page = make_page(base_url=own.address)
-        open_list(page, "", count)
+    with page_of(make_page, **settings) as page:
+        open_list(page, count)
         names = names_of(page)
         certainty = [float(text) for text in cells(page, "c-expected_dice") if text != "–"]
         assert len(names) == count
@@ -99,8 +111,7 @@ def test_patients_are_read_to_the_end_by_keys_alone(make_page: Any, tmp_path: Pa
         for name, mask in masks.items():
             np.testing.assert_array_equal(packed[name], mask, name)
         shown = page.locator("#rows").inner_text()
-    with serving(**settings) as own:
-        page = make_page(base_url=own.address)
+    with page_of(make_page, **settings) as page:
         page.goto("/list")
         ready(page)
         until(lambda: page.locator("#rows").inner_text() == shown)
@@ -120,9 +131,8 @@ def test_patients_are_read_to_the_end_by_keys_alone(make_page: Any, tmp_path: Pa
 
 def test_nobody_leaves_a_patient_whose_strokes_did_not_arrive(make_page: Any, tmp_path: Path) -> None:
     sample_patients(tmp_path / "study", 2)
-    with serving(listed=(tmp_path / "study",)) as own:
-        page = make_page(base_url=own.address)
-        open_list(page, "", 2)
+    with page_of(make_page, listed=(tmp_path / "study",)) as page:
+        open_list(page, 2)
         first, second = names_of(page)
         page.keyboard.press("n")
         at_patient(page, first)
@@ -162,8 +172,7 @@ def test_nobody_leaves_a_patient_whose_strokes_did_not_arrive(make_page: Any, tm
 def test_dropped_patients_go_to_the_list_from_both_pages(make_page: Any, tmp_path: Path) -> None:
     for seed, name in enumerate(("ann", "bob", "cid", "dan")):
         small_patient(tmp_path / ("first" if seed < 2 else "second"), name, seed * 7)
-    with serving() as own:
-        page = make_page(base_url=own.address)
+    with page_of(make_page) as page:
         page.goto("/")
         page.wait_for_selector("html[data-started]")
         drag(page, [tmp_path / "first"], *DROP)
@@ -199,8 +208,7 @@ def test_the_list_is_accessible_and_fits(
     sample_patients(tmp_path / "study", 3)
     (tmp_path / "study" / "bad").mkdir()
     (tmp_path / "study" / "bad" / "bad.tif").write_bytes(b"II*\0 no picture")
-    with serving(listed=(tmp_path / "study", tmp_path / "nothing")) as own:
-        page = make_page(base_url=own.address, **options)
+    with page_of(make_page, options, listed=(tmp_path / "study", tmp_path / "nothing")) as page:
         page.goto("/list")
         ready(page)
         until(lambda: page.locator("tr[data-status=segmented]").count() == 3)
@@ -231,8 +239,7 @@ def test_the_list_is_accessible_and_fits(
 def test_the_page_stays_quick_with_500_patients(make_page: Any, tmp_path: Path) -> None:
     for seed in range(500):
         small_patient(tmp_path / "study", f"p{seed:03d}", seed)
-    with serving(listed=(tmp_path / "study",), work=tmp_path / "work") as own:
-        page = make_page(base_url=own.address)
+    with page_of(make_page, listed=(tmp_path / "study",), work=tmp_path / "work") as page:
         page.goto("/list")
         ready(page)
         until(lambda: re.match("500 patients · 500 segmented", page.inner_text("#counts")) is not None)

@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from support import dicom_kit, layouts_kit
 from support.patients_kit import small_patient, until
 from support.server_kit import BASE, as_form, faults, quick_weights, serve, volume, zipped
 
@@ -109,7 +111,6 @@ def test_what_was_named_is_segmented_corrected_checked_and_there_after_a_restart
         scan = client.post(f"/api/worklist/{after['ann']['key']}/open").json()
         assert (scan["state"], scan["corrected"], scan["revision"]) == ("done", True, numbers["revision"])
         entry = app.service.store.get(scan["id"])
-        assert entry is not None and entry.probability is not None and entry.predicted is not None
         np.testing.assert_array_equal(entry.corrected.voxels, mask)
         expected = load_model("default", threads=1)(read_scan(patients / "ann"))
         np.testing.assert_array_equal(entry.predicted.voxels, expected.segmentation.voxels)
@@ -248,7 +249,6 @@ def test_a_write_that_fails_leaves_the_mask_before_it(
         assert rows(client)["ann"] == before
         scan = client.post(f"/api/worklist/{before['key']}/open").json()
         entry = app.service.store.get(scan["id"])
-        assert entry is not None and entry.corrected is not None
         np.testing.assert_array_equal(entry.corrected.voxels, mask)
         assert entry.revision == numbers["revision"]
 
@@ -277,7 +277,7 @@ def test_people_go_first_and_get_the_patient_that_is_being_segmented(
         scan = client.post(f"/api/worklist/{row.key}/open").json()
         assert scan["state"] == "new"
         numbers = client.post(f"/api/scans/{scan['id']}/segment").json()
-        assert job is not None and job.cancelled
+        assert job.cancelled
         job.end("cancelled")
         assert rows(client)["dan"]["lesion_voxels"] == numbers["lesion_voxels"]
         assert rows(client)["dan"]["revision"] == numbers["revision"] == 1
@@ -315,3 +315,26 @@ def test_a_browser_names_no_path_of_the_server(tmp_path: Path, patients: Path) -
             assert client.post(f"/api/worklist/{key}/open").status_code in (404, 405)
             assert client.get(f"/api/worklist/{key}/thumbnail").status_code == 404
         assert client.get("/api/worklist").json()["total"] == 0
+
+
+def test_a_study_of_several_patients_and_a_bids_tree_are_rows(tmp_path: Path) -> None:
+    """Each with its truth beside it, and DICOM with its SEG out, though rows hold no headers."""
+    voxels = np.asarray(nibabel.load(volume(tmp_path)).dataobj)
+    for number in (1, 2):
+        place, who = tmp_path / "study" / f"p{number}", {"PatientID": f"P{number}", "study": str(number)}
+        dicom_kit.series(place / "flair", voxels, name="AX FLAIR", **who)
+        dicom_kit.series(place / "t1", voxels, name="AX T1", **who)
+    layouts_kit.bids(tmp_path / "bids", layouts_kit.pieces(2, slices=2, size=48))
+    with running(tmp_path, tmp_path / "study", tmp_path / "bids") as (client, _):
+        found = rows(client)
+        assert {row["status"] for row in found.values()} == {"segmented"}
+        assert sorted(row["format"] for row in found.values()) == ["dicom", "dicom", "nifti", "nifti"]
+        study = next(row for row in found.values() if row["format"] == "dicom")
+        scan = client.post(f"/api/worklist/{study['key']}/open").json()
+        assert scan["filled"] == ["post"]
+        assert client.get(f"/api/scans/{scan['id']}/mask").headers["content-type"] == "application/dicom"
+        tree = next(row for row in found.values() if row["format"] == "nifti")
+        assert client.post(f"/api/worklist/{tree['key']}/open").json()["truth"]
+        with zipfile.ZipFile(io.BytesIO(client.get("/api/worklist/masks?anonymise=true").content)) as archive:
+            names = archive.namelist()
+        assert sorted(Path(name).suffix for name in names) == [".csv", ".dcm", ".dcm", ".gz", ".gz"]

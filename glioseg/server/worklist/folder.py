@@ -8,14 +8,13 @@ one with the new. ``uploads/`` holds what clients added, ``scans.json`` the scan
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
 import tempfile
-import time
 import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -139,7 +138,7 @@ class WorkFolder:
     def set_aside(self, key: str) -> None:
         """Keep what is known of a row under another name: its files have become those of another scan."""
         folder = self.rows / key
-        folder.rename(self.rows / f"{key}-before-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}")
+        folder.rename(self.rows / f"{key}-before-{datetime.now():%Y%m%d-%H%M%S-%f}")
         sync(self.rows)
 
     def thumbnail(self, key: str) -> Path:
@@ -161,7 +160,7 @@ class WorkFolder:
 
     def finish_upload(self, folder: Path) -> Path:
         """Keep the files of an upload; the folder may lie elsewhere."""
-        target = self.uploads / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+        target = self.uploads / f"{datetime.now():%Y%m%d-%H%M%S-%f}"
         shutil.move(folder, target)
         sync(self.uploads)
         return target
