@@ -58,11 +58,13 @@ def rows(client: TestClient) -> dict[str, dict[str, Any]]:
     return until(all_done)  # type: ignore[no-any-return]
 
 
-def corrected(client: TestClient, row: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray[Any, Any]]:
+def corrected(
+    client: TestClient, row: dict[str, Any], top: int = 3
+) -> tuple[dict[str, Any], np.ndarray[Any, Any]]:
     """Put another mask in the place of the network's; the numbers and the mask."""
     scan = client.post(f"/api/worklist/{row['key']}/open").json()
     mask = np.zeros(scan["shape"], np.uint8)
-    mask[0, 3:6, 4:9] = 1
+    mask[0, top : top + 3, 4:9] = 1
     reply = client.put(f"/api/scans/{scan['id']}/mask", content=mask.tobytes())
     assert reply.status_code == 200, reply.text
     return reply.json(), mask
@@ -115,9 +117,10 @@ def test_what_was_named_is_segmented_corrected_checked_and_there_after_a_restart
         expected = load_model("default", threads=1)(read_scan(patients / "ann"))
         np.testing.assert_array_equal(entry.predicted.voxels, expected.segmentation.voxels)
         np.testing.assert_allclose(entry.probability, expected.probability, atol=1 / 500)
-        # another correction takes the check back
-        assert after["ann"]["status"] == "checked"
+        # the same mask once more changes nothing; another one takes the check back
         corrected(client, after["ann"])
+        assert rows(client)["ann"] == after["ann"]
+        corrected(client, after["ann"], top=9)
         assert (rows(client)["ann"]["status"], rows(client)["ann"]["corrected"]) == ("corrected", True)
     table_rows = list(csv.DictReader(io.StringIO(table)))
     assert [(row["id"], row["status"], row["corrected"]) for row in table_rows] == [
@@ -125,6 +128,18 @@ def test_what_was_named_is_segmented_corrected_checked_and_there_after_a_restart
         ("bob", "checked", "False"),
         ("cid", "segmented", "False"),
     ]
+
+
+def test_patients_of_one_name_have_files_of_their_own(tmp_path: Path) -> None:
+    places = [tmp_path / study for study in ("first", "second", "third")]
+    for seed, place in enumerate(places):
+        small_patient(place, "ann", seed)
+    with running(tmp_path, *places) as (client, _):
+        until(lambda: client.get("/api/worklist/csv").text.count("segmented") == 3)
+        table = list(csv.DictReader(io.StringIO(client.get("/api/worklist/csv").text)))
+        assert [row["id"] for row in table] == ["ann", "ann-2", "ann-3"]
+        masks = masks_of(client, tmp_path / "masks", "nifti")
+        assert sorted(masks) == ["ann-2_mask.nii.gz", "ann-3_mask.nii.gz", "ann_mask.nii.gz"]
 
 
 def test_only_what_changed_is_told_again(tmp_path: Path, patients: Path) -> None:

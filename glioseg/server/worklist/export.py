@@ -7,6 +7,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,24 @@ TABLE, FAULTS = "work-list.csv", "faults.txt"
 
 def table(rows: WorkList) -> str:
     """All rows as CSV; ``expected_dice`` is that of the network's mask, also where it was corrected."""
-    return table_of(map(_cells, rows.since(-1)[1]), COLUMNS)
+    return table_of([_cells(row, name) for row, name in named(rows)], COLUMNS)
 
 
-def _cells(row: PatientRow) -> dict[str, Any]:
-    cells: dict[str, Any] = {"id": row.source.id, "status": row.status}
+def named(rows: WorkList) -> list[tuple[PatientRow, str]]:
+    """The rows, each with a name for files that no other has."""
+    taken: set[str] = set()
+    found = []
+    for row in rows.since(-1)[1]:
+        plain = plain_name(row.source.id)
+        names = chain([plain], (f"{plain}-{number}" for number in count(2)))
+        name = next(each for each in names if each.casefold() not in taken)
+        taken.add(name.casefold())
+        found.append((row, name))
+    return found
+
+
+def _cells(row: PatientRow, name: str) -> dict[str, Any]:
+    cells: dict[str, Any] = {"id": name, "status": row.status}
     record = row.record
     if record is None:
         return {**cells, "fault": " ".join(map(str, row.told_faults))}
@@ -76,14 +90,12 @@ def masks(rows: WorkList, format: str, anonymise: bool = False) -> Iterator[byte
         format, anonymise: see :func:`glioseg.server.downloads.mask_file`; ``dicom`` leaves out what is none.
     """
     sent = _Parts()
-    names: set[str] = set()
     faults: list[str] = []
     with zipfile.ZipFile(sent, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:  # type: ignore[call-overload]
         archive.writestr(TABLE, table(rows))
-        for row in rows.since(-1)[1]:
+        for row, name in named(rows):
             if row.record is None:
                 continue
-            name = _new_name(plain_name(row.source.id), names)
             try:
                 _write_masks(rows, row, archive, name, format, anonymise)
             except (InputError, OSError, StoreFull) as error:
@@ -120,15 +132,6 @@ def _read(rows: WorkList, row: PatientRow, id: str, folder: Path) -> Entry:
             if time.monotonic() > end:
                 raise
             time.sleep(1)
-
-
-def _new_name(name: str, names: set[str]) -> str:
-    """A name that no other patient of the archive has."""
-    number, found = 2, name
-    while found.casefold() in names:
-        number, found = number + 1, f"{name}-{number}"
-    names.add(found.casefold())
-    return found
 
 
 class _Parts:

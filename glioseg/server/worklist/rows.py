@@ -17,7 +17,7 @@ from glioseg.io import find_scans
 from glioseg.io.source import Source
 from glioseg.results.record import content_of, key_of, origin_of
 from glioseg.server import promises
-from glioseg.server.faults import without_folder
+from glioseg.server.faults import unforeseen, without_folder
 from glioseg.server.jobs import Job
 from glioseg.server.numbers import numbers_of
 from glioseg.server.scans import Entry, Store
@@ -50,7 +50,7 @@ class PatientRow:
     key: str
     source: Source
     root: Path
-    number: int
+    number: int = 0
     record: Record | None = None
     faults: tuple[Fault, ...] = ()
     others: bool = False
@@ -100,16 +100,22 @@ class WorkList:
 
     def find(self) -> None:
         """Find the scans that were named and those that were added before."""
+        for path in self.scans:
+            self._find(path, path.parent)
+        for folder in self.folder.finished_uploads():
+            self.uploaded_bytes += bytes_in(folder)
+            self._find(folder, folder)
+        with self.change:
+            self.finding = False
+            self._changed()
+
+    def _find(self, path: Path, root: Path) -> None:
+        """Add what is behind one path; whatever is wrong with it, the others are found."""
         try:
-            for path in self.scans:
-                self.add([path], path.parent)
-            for folder in self.folder.finished_uploads():
-                self.uploaded_bytes += bytes_in(folder)
-                self.add([folder], folder)
-        finally:
+            self.add([path], root)
+        except Exception as error:  # whatever a library runs into in a damaged file
             with self.change:
-                self.finding = False
-                self._changed()
+                self.faults.append(unforeseen(error).at(path.name))
 
     def add(self, paths: Sequence[Path], root: Path, needed: bool = False) -> int:
         """Add a row for each scan behind paths; those that have one already keep it.
@@ -142,15 +148,16 @@ class WorkList:
         key = hashlib.sha256(origin.as_posix().encode()).hexdigest()[:16]
         if key in self.rows:
             return
-        row = PatientRow(key, replace(source, chosen={}), root, len(self.rows) + 1)
+        row = PatientRow(key, replace(source, chosen={}), root)
         try:
             row.record = self.folder.record(key)
             self._check_files(row)
         except InputError as error:
             row.faults = error.faults
         with self.change:
-            self.rows[key] = row
-            self._changed(row)
+            row.number = len(self.rows) + 1
+            if self.rows.setdefault(key, row) is row:
+                self._changed(row)
 
     def _check_files(self, row: PatientRow) -> None:
         """Set the record of a row aside if its files are no longer those that it was made of."""

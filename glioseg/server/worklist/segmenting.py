@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import secrets
 import threading
-import traceback
 from functools import partial
 
-from glioseg.errors import Fault, InputError
-from glioseg.server.faults import log
+from glioseg.errors import InputError
+from glioseg.server.faults import unforeseen
 from glioseg.server.jobs import Choice
 from glioseg.server.memory import give_back
 from glioseg.server.scans import StoreFull
@@ -55,9 +54,7 @@ class Segmenter(threading.Thread):
         except InputError as error:
             row.faults = error.faults
         except Exception as error:  # one bad scan never stops the others
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            log.error("work list: %s at %s:%s", type(error).__name__, frame.name, frame.lineno)
-            row.faults = (Fault("server.unexpected", reference=row.key[:8]),)
+            row.faults = (unforeseen(error),)
         finally:
             row.job = None
             self.rows.tell(row)
