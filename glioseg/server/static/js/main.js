@@ -10,6 +10,7 @@ import { element, header, showProblems } from "./page.js";
 import { showNumbers, showTruthLabels } from "./panel.js";
 import { SeriesForm } from "./series.js";
 import { Session, sourceOf } from "./session.js";
+import { Patients } from "./worklist/patients.js";
 import { openStore } from "./store.js";
 import { Strip } from "./strip.js";
 import { View } from "./view.js";
@@ -24,6 +25,7 @@ let last = null; // the last whose mask was there: whatever cannot be opened lea
 let stopping = null;
 let dropped = []; // another choice of series sends them again
 const editing = new Editing(view, { fail, session: () => last });
+const patients = new Patients({ open: openRow, session: () => last, fail });
 const seriesForm = new SeriesForm($("series"), (series) => open({ kind: "files", files: dropped, series }));
 
 header("/");
@@ -57,10 +59,11 @@ async function begin() {
     store = await openStore();
     await sweep(store);
     const wanted = new URLSearchParams(location.search);
-    const id = wanted.get("scan");
+    const [id, row] = [wanted.get("scan"), wanted.get("row")];
     const { demo } = document.documentElement.dataset;
     const record = await store?.get(currentKey() ?? "").catch(() => null);
-    if (record && record.link === id) resume(record);
+    if (record && record.link === (id ?? (row && rowLink(row)))) resume(record);
+    else if (row) openRow(row);
     else if (id) {
       const [run, patient] = [wanted.get("run"), wanted.get("patient")];
       open(run && patient ? { kind: "run", run, patient } : { kind: "id", id }, { id, link: id });
@@ -78,6 +81,13 @@ async function begin() {
 
 function openSample(name) {
   open({ kind: "sample", name });
+}
+
+const rowLink = (row) => `row ${row}`;
+
+// A patient of the work list.
+async function openRow(row) {
+  await open({ kind: "row", row }, { link: rowLink(row) });
 }
 
 // A scan that this browser kept.
@@ -106,6 +116,7 @@ async function open(source, { id = null, link = null, record = null } = {}) {
     const scan = await (id ? again(id, source, options) : create(source, options));
     clearTimeout(starting);
     stop.signal.throwIfAborted();
+    if (!scan.id) return location.assign("/list"); // they were several
     // Only now, since what cannot be opened closes nothing.
     if (last && !(await askToLeave(last))) {
       remove(`/api/scans/${scan.id}`).catch(() => {});
@@ -120,6 +131,7 @@ async function open(source, { id = null, link = null, record = null } = {}) {
     if (before) retire(before);
     rememberKey(opened.key);
     if (!link) history.replaceState(null, "", "/");
+    patients.show(opened);
     finish();
   } catch (error) {
     opened?.close();
@@ -218,6 +230,7 @@ async function goBack() {
 
 // A scan that is left: what is not saved stays in this browser, all else goes.
 function retire(left) {
+  if (left.listed && !left.unsaved) return left.drop(); // the server keeps it in its list
   if (left.unsaved && !left.discarded) left.close();
   else left.drop();
   const mayReturn = left.source.kind === "id" && left.unsaved && !left.discarded;
@@ -250,6 +263,7 @@ function closeStage() {
   session = null;
   view.close();
   showStage(false);
+  patients.show(null);
   $("close-scan").hidden = true;
   $("saved").textContent = "";
   $("scan-name").dataset.t = "no_scan";
@@ -279,6 +293,7 @@ function refreshTexts() {
     strip.set(numbers.per_slice, scan.shape[0]);
     showTruthLabels(scan, $("truth-labels"), chooseTruth);
     editing.refresh();
+    patients.refresh();
   }
   if (session) tellSlice(view.slice);
 }
