@@ -110,6 +110,7 @@ class ScanInfo(BaseModel):
     ahead: int = Field(description="segmentations that come first")
     progress: float = Field(ge=0, le=1)
     probability: bool = Field(description="whether there is a probability map")
+    threshold: float = Field(description="from where on the probability is lesion in the network's mask")
     truth_labels: list[TruthLabel] = Field(description="of a mask with several labels; PUT truth chooses")
     corrected: bool
     revision: int = Field(description="counts the masks that the scan has had")

@@ -1,6 +1,6 @@
 // The viewer page: scans are opened, kept and closed here.
 import { getJson, Refusal, remove } from "./api.js";
-import { connectControls, chooseTool } from "./controls.js";
+import { connectControls, TOOL_KEYS } from "./controls.js";
 import { acceptDrops } from "./drop.js";
 import { Editing } from "./editing.js";
 import { onLanguage, t } from "./i18n.js";
@@ -12,6 +12,8 @@ import { SeriesForm } from "./series.js";
 import { Session, sourceOf } from "./session.js";
 import { openStore } from "./store.js";
 import { Strip } from "./strip.js";
+import { ThresholdSlider } from "./threshold.js";
+import { Tools } from "./tools.js";
 import { View } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
@@ -24,12 +26,14 @@ let last = null; // the last whose mask was there: whatever cannot be opened lea
 let stopping = null;
 let dropped = []; // another choice of series sends them again
 const editing = new Editing(view, { fail, session: () => last });
+const tools = new Tools(view, { editing, fail });
+const threshold = new ThresholdSlider(view, editing, { session: () => last, fail });
 const seriesForm = new SeriesForm($("series"), (series) => open({ kind: "files", files: dropped, series }));
 
 header("/");
 radios($("channels"), "channel", Object.fromEntries(CHANNELS.map((name) => [name, name])), chooseChannel);
-radios($("tools"), "tool", { window: "window_tool", pan: "pan_tool", brush: "brush", eraser: "eraser" }, (tool) => chooseTool(view, tool));
-connectControls(view, { session: () => last, channels: CHANNELS, editing, fail });
+radios($("tools"), "tool", Object.fromEntries(Object.values(TOOL_KEYS).map((tool) => [tool, `tool_${tool}`])), (tool) => tools.choose(tool));
+connectControls(view, { session: () => last, channels: CHANNELS, editing, tools, threshold, fail });
 acceptDrops(document, (files) => {
   dropped = files;
   open({ kind: "files", files, series: [] });
@@ -179,7 +183,7 @@ async function showResult({ scan, source, mask, numbers }) {
   $("panel").inert = false;
   $("close-scan").hidden = false;
   $("channel-flair").checked = $("tool-window").checked = true;
-  $("pen-row").hidden = true;
+  tools.choose("window");
   $("show-true").closest("label").hidden = !scan.truth;
   $("choose-series").hidden = !(source.files?.length && scan.series.length > 1);
   $("show-heat").closest("label").hidden = !scan.probability;
@@ -321,6 +325,7 @@ async function chooseChannel(name) {
   try {
     await view.setChannel(name);
     for (const id of ["level", "width"]) $(id).disabled = view.wanted === "rgb";
+    tools.refresh();
   } catch (error) {
     fail(error);
   }
