@@ -22,6 +22,17 @@ export function placesOf(nv, plane, [across, down]) {
   return places;
 }
 
+// Where a point is on the canvas, in pixels of the page; null while its plane is not shown. exact: x, y, z in voxels,
+// in units as above.
+export function screenOf({ nv, canvas, dimensions }, exact, plane) {
+  const axes = PLANE_AXES[plane].slice(0, 2);
+  const [place] = placesOf(nv, plane, axes.map((axis) => dimensions[axis]));
+  if (!place) return null;
+  const { x, y } = place.matrix.transformPoint(new DOMPoint(...axes.map((axis) => exact[axis])));
+  const ratio = canvas.width / Math.max(1, canvas.clientWidth);
+  return [x / ratio, y / ratio];
+}
+
 // See View.hit; exact: the same in fractions of voxels; scale: pixels of the page that a voxel takes across and down;
 // left and top: within the canvas, in pixels of the page.
 export function hit({ nv, canvas, dimensions }, clientX, clientY) {

@@ -14,7 +14,8 @@ export class ThresholdSlider {
     this.slider = $("threshold");
     this.moving = null; // while it is tried out: {open, before, probability}
     this.slider.addEventListener("input", () => this._move());
-    this.slider.addEventListener("change", () => this._end());
+    // A slider that was brought back to where it was has not changed, but it is let go.
+    for (const end of ["change", "pointerup", "pointercancel", "blur"]) this.slider.addEventListener(end, () => this._end());
     $("threshold-less").addEventListener("click", () => this.step(-1));
     $("threshold-more").addEventListener("click", () => this.step(1));
     editing.onRefresh = (open) => this.refresh(open);
@@ -40,7 +41,7 @@ export class ThresholdSlider {
 
   _move() {
     this._tell(toThreshold(Number(this.slider.value)));
-    this.moving ??= this._begin();
+    if (!this.moving) this._begin();
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
       this._try();
@@ -49,15 +50,14 @@ export class ThresholdSlider {
 
   _begin() {
     const open = this.session();
-    if (!open?.mask || this.view.stroking) return null;
+    if (!open?.mask || this.view.stroking) return;
+    const moving = (this.moving = { open, before: this.now, probability: null });
     this.view.beginStroke();
-    const moving = { open, before: this.now, probability: null };
     moving.coming = this.view.valuesOf("probability").then((values) => {
       moving.probability = values;
       this._try();
     });
     moving.coming.catch((error) => this.fail(error));
-    return moving;
   }
 
   // From the mask as it was each time: what lay between is not lost on the way back.

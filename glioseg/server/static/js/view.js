@@ -2,7 +2,7 @@
 import { Refusal } from "./api.js";
 import { t } from "./i18n.js";
 import { Lines } from "./outline.js";
-import { hit } from "./place.js";
+import { AXIAL, hit, screenOf } from "./place.js";
 
 const DRAG = { window: 9, pan: 3, crosshair: 8 };
 const PLANES = { axial: 0, multi: 3, render: 4 };
@@ -317,6 +317,11 @@ export class View {
   // head the voxel lies outside the scan. plane: 0 axial, 1 coronal, 2 sagittal; scale: see scaleOf.
   hit(clientX, clientY) {
     return this.mask && this.planes !== "render" ? hit(this, clientX, clientY) : null;
+  }
+
+  // The other way round: a point in voxels, by default on an axial slice, in pixels of the canvas on the page.
+  screenOf(exact, plane = AXIAL) {
+    return screenOf(this, exact, plane);
   }
 
   // The voxels of a layer in the order of the mask; of three colours there is no one value, so FLAIR stands for them.

@@ -3,7 +3,7 @@
 
 // probability: 0 to 255 a voxel; before and after: thresholds, 0 to 1. A voxel at the threshold is lesion.
 export function moveThreshold(mask, probability, before, after, label = 1) {
-  const [low, high] = [Math.min(before, after), Math.max(before, after)].map((threshold) => Math.ceil(255 * threshold - 0.5));
+  const [low, high] = [Math.min(before, after), Math.max(before, after)].map((threshold) => Math.round(255 * threshold));
   const now = after < before ? label : 0;
   for (let z = 0; z < mask.count; z++) {
     const end = (z + 1) * mask.size;
