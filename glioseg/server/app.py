@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
-from glioseg.server import api, api_runs
+from glioseg.server import api, api_lesions, api_runs
 from glioseg.server.faults import Refused, UnfitError, fault_reply, unexpected
 from glioseg.server.framework import methods_of, of_framework, of_parameter
 from glioseg.server.guard import Guard
@@ -106,6 +106,7 @@ def _fastapi(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.include_router(api.router)
+    app.include_router(api_lesions.router)
     app.include_router(api_runs.router)
     for path, file in PAGES.items():
         page = _page(STATIC / file, service.demo if path == "/" else None)

@@ -117,6 +117,26 @@ class ScanInfo(BaseModel):
     expires_in: int = Field(description="seconds until it is dropped if it is not used")
 
 
+class LesionModel(BaseModel):
+    """One lesion of a mask."""
+
+    voxels: int
+    volume: float | None = Field(description="mm3; null where the spacing is unknown")
+    diameters: tuple[float, float] = Field(
+        description="the longest on any slice, and the extent at right angles"
+    )
+    place: tuple[int, int, int] = Field(description="slice, row, column of a voxel in the middle of it")
+
+
+class Lesions(BaseModel):
+    """The lesions of a mask."""
+
+    revision: int = Field(description="of the mask, see the numbers")
+    count: int = Field(description="how many there are; the largest are listed")
+    unit: Literal["mm", "pixels"] = Field(description="of the diameters")
+    lesions: list[LesionModel]
+
+
 class Saved(BaseModel):
     """Where a corrected case went."""
 

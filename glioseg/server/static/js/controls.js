@@ -1,16 +1,17 @@
 // Sliders, buttons, wheel and keys: whatever changes how the scan is looked at.
-export const TOOL_KEYS = { w: "window", m: "pan", b: "brush", e: "eraser", g: "grow", a: "ask", r: "remove", k: "keep" };
+export const TOOL_KEYS = { w: "window", m: "pan", b: "brush", e: "eraser", g: "grow", a: "ask", r: "remove", k: "keep", l: "ruler", v: "angle" };
 
 const $ = (id) => document.getElementById(id);
 
 // session(): the scan that is open, if its mask is there; channels: in the order of their keys.
-export function connectControls(view, { session, channels, editing, tools, threshold, fail }) {
+export function connectControls(view, { session, channels, editing, tools, threshold, rulers, reading, fail }) {
   const on = (id, kind, listener) => $(id).addEventListener(kind, listener);
 
   view.onWindow = (low, high, channel) => {
     const bounds = view.scan?.windows[channel];
     if (!bounds) return;
     const range = bounds.high - bounds.low;
+    reading.tellWindow(low, high);
     $("level").value = ((low + high) / 2 - bounds.low) / range;
     $("width").value = (high - low) / range;
   };
@@ -53,10 +54,10 @@ export function connectControls(view, { session, channels, editing, tools, thres
     },
     { capture: true, passive: false },
   );
-  connectKeys(keysOf(view, { channels, editing, tools, threshold, session }), editing, session);
+  connectKeys(keysOf(view, { channels, editing, tools, threshold, rulers, reading, session }), editing, session);
 }
 
-function keysOf(view, { channels, editing, tools, threshold, session }) {
+function keysOf(view, { channels, editing, tools, threshold, rulers, reading, session }) {
   return {
     ArrowUp: () => view.setSlice(view.slice + 1),
     ArrowDown: () => view.setSlice(view.slice - 1),
@@ -72,6 +73,10 @@ function keysOf(view, { channels, editing, tools, threshold, session }) {
     "]": () => tools.resize(1),
     "<": () => $("threshold-row").hidden || threshold.step(-1),
     ">": () => $("threshold-row").hidden || threshold.step(1),
+    Delete: () => rulers.removeLast(),
+    c: () => reading.cine(),
+    i: () => reading.nextLesion(),
+    "?": () => reading.help(),
     f: () => editing.fillBetween(),
     s: () => editing.smooth(),
     z: () => editing.undo(),

@@ -5,9 +5,12 @@ import { acceptDrops } from "./drop.js";
 import { Editing } from "./editing.js";
 import { onLanguage, t } from "./i18n.js";
 import { askToLeave, currentKey, rememberKey, showKept, sweep } from "./kept.js";
+import { LesionList } from "./lesions.js";
 import { again, create, segment } from "./obtain.js";
 import { element, header, showProblems } from "./page.js";
 import { showNumbers, showTruthLabels } from "./panel.js";
+import { Reading } from "./reading.js";
+import { Rulers } from "./rulers.js";
 import { SeriesForm } from "./series.js";
 import { Session, sourceOf } from "./session.js";
 import { openStore } from "./store.js";
@@ -15,6 +18,7 @@ import { Strip } from "./strip.js";
 import { ThresholdSlider } from "./threshold.js";
 import { Tools } from "./tools.js";
 import { View } from "./view.js";
+import { middleOf } from "./voxels/regions.js";
 
 const $ = (id) => document.getElementById(id);
 const CHANNELS = ["flair", "pre", "post", "rgb"];
@@ -26,14 +30,17 @@ let last = null; // the last whose mask was there: whatever cannot be opened lea
 let stopping = null;
 let dropped = []; // another choice of series sends them again
 const editing = new Editing(view, { fail, session: () => last });
-const tools = new Tools(view, { editing, fail });
+const rulers = new Rulers(view);
+const reading = new Reading(view);
+const lesions = new LesionList(view);
+const tools = new Tools(view, { editing, rulers: rulers.tools, fail });
 const threshold = new ThresholdSlider(view, editing, { session: () => last, fail });
 const seriesForm = new SeriesForm($("series"), (series) => open({ kind: "files", files: dropped, series }));
 
 header("/");
 radios($("channels"), "channel", Object.fromEntries(CHANNELS.map((name) => [name, name])), chooseChannel);
 radios($("tools"), "tool", Object.fromEntries(Object.values(TOOL_KEYS).map((tool) => [tool, `tool_${tool}`])), (tool) => tools.choose(tool));
-connectControls(view, { session: () => last, channels: CHANNELS, editing, tools, threshold, fail });
+connectControls(view, { session: () => last, channels: CHANNELS, editing, tools, threshold, rulers, reading, fail });
 acceptDrops(document, (files) => {
   dropped = files;
   open({ kind: "files", files, series: [] });
@@ -184,6 +191,8 @@ async function showResult({ scan, source, mask, numbers }) {
   $("close-scan").hidden = false;
   $("channel-flair").checked = $("tool-window").checked = true;
   tools.choose("window");
+  rulers.clear();
+  reading.begin();
   $("show-true").closest("label").hidden = !scan.truth;
   $("choose-series").hidden = !(source.files?.length && scan.series.length > 1);
   $("show-heat").closest("label").hidden = !scan.probability;
@@ -193,7 +202,7 @@ async function showResult({ scan, source, mask, numbers }) {
   for (const plane of ["multi", "render"]) $("planes").querySelector(`[value=${plane}]`).disabled = !scan.spacing;
   $("planes").value = "axial";
   const counts = numbers.per_slice.predicted;
-  view.setSlice(counts.some(Boolean) ? counts.indexOf(Math.max(...counts)) : Math.floor(scan.shape[0] / 2));
+  view.goTo(middleOf(mask, counts.some(Boolean) ? counts.indexOf(Math.max(...counts)) : Math.floor(scan.shape[0] / 2)));
   view.setShown("predicted", $("show-predicted").checked);
   view.draw();
   $("kept-note").hidden = session.kept;
@@ -281,6 +290,7 @@ function refreshTexts() {
     const { numbers, scan } = session;
     showNumbers(numbers, $("numbers").tBodies[0], $("flags"), $("protocol"));
     strip.set(numbers.per_slice, scan.shape[0]);
+    lesions.refresh(session);
     showTruthLabels(scan, $("truth-labels"), chooseTruth);
     editing.refresh();
   }
@@ -326,6 +336,7 @@ async function chooseChannel(name) {
     await view.setChannel(name);
     for (const id of ["level", "width"]) $(id).disabled = view.wanted === "rgb";
     tools.refresh();
+    reading.tellFacts();
   } catch (error) {
     fail(error);
   }

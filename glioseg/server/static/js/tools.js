@@ -53,7 +53,7 @@ export class Tools {
     if (!bounds) return;
     const range = bounds.high - bounds.low;
     const digits = range > 20 ? 0 : 2;
-    $("pen-cut").disabled = $("pen-limit").value === "any";
+    $("pen-cut-row").hidden = !PAINTING.includes(this.view.tool) || $("pen-limit").value === "any";
     $("pen-cut-text").textContent = (bounds.low + Number($("pen-cut").value) * range).toFixed(digits);
     $("tolerance-text").textContent = `± ${(Number($("tolerance").value) * range).toFixed(digits)}`;
   }

@@ -122,7 +122,7 @@ export class View {
     nv.drawOpacity = 0;
     nv.opts.showAllOrientationMarkers = true;
     nv.onLocationChange = () => this._followCrosshair();
-    nv.onIntensityChange = () => this._tellWindow();
+    nv.onIntensityChange = () => this.tellWindow();
     // NiiVue uploads the whole drawing whenever it changes; here it is the slices that changed.
     nv.refreshDrawing = (draw = true) => {
       this._upload();
@@ -194,7 +194,7 @@ export class View {
       nv.updateGLVolume();
     }
     this.channel = name;
-    this._tellWindow();
+    this.tellWindow();
   }
 
   async setHeat(on, opacity) {
@@ -234,6 +234,19 @@ export class View {
     this.onSlice(this.slice);
   }
 
+  // To a voxel [x, y, z], which the crosshair points at in three planes.
+  goTo(voxel) {
+    const { scene } = this.nv;
+    voxel.forEach((value, axis) => (scene.crosshairPos[axis] = (value + 0.5) / this.dimensions[axis]));
+    this.setSlice(voxel[2]);
+  }
+
+  // Whether the slice of a plane that holds a point is the one that is shown.
+  shows(exact, plane) {
+    const axis = 2 - plane;
+    return Math.floor(exact[axis]) === Math.floor(this.nv.scene.crosshairPos[axis] * this.dimensions[axis]);
+  }
+
   _followCrosshair() {
     if (!this.scan) return;
     const slice = Math.min(this.count - 1, Math.floor(this.nv.scene.crosshairPos[2] * this.count));
@@ -263,7 +276,7 @@ export class View {
     this.nv.updateGLVolume();
   }
 
-  _tellWindow() {
+  tellWindow() {
     const image = this.nv.volumes[0];
     if (image) this.onWindow(image.cal_min, image.cal_max, this.channel);
   }
@@ -296,7 +309,7 @@ export class View {
     this.nv.setPan2Dxyzmm([0, 0, 0, 1]);
     const bounds = this.scan.windows[this.channel];
     if (bounds) this.setWindow(bounds.low, bounds.high);
-    this._tellWindow();
+    this.tellWindow();
   }
 
   // In the middle of a stroke nothing else changes the mask.

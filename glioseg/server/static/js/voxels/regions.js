@@ -53,6 +53,18 @@ export function placeOf({ width, size }, [x, y, z]) {
   return z * size + y * width + x;
 }
 
+// The middle of what is marked on a slice, or of the slice.
+export function middleOf({ voxels, width, height, size }, z) {
+  let [x, y, count] = [0, 0, 0];
+  for (let at = 0; at < size; at++) {
+    if (!voxels[z * size + at]) continue;
+    x += at % width;
+    y += Math.floor(at / width);
+    count++;
+  }
+  return count ? [Math.round(x / count), Math.round(y / count), z] : [width >> 1, height >> 1, z];
+}
+
 // Gives a label to voxels, and touches their slices before.
 export function setLabel(mask, places, label) {
   const slices = new Set();
