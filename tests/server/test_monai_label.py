@@ -17,11 +17,8 @@ import glioseg
 from glioseg.io import read_scan
 from glioseg.server.app import Application
 
-pytest.importorskip(
-    "monailabel.client",
-    reason="needs pip install --no-deps monailabel==0.8.5, and Python before 3.13",
-    exc_type=ImportError,
-)
+NEEDED = "needs pip install --no-deps monailabel==0.8.5, and Python before 3.13"
+pytest.importorskip("monailabel.client", reason=NEEDED, exc_type=ImportError)
 
 
 @pytest.fixture
