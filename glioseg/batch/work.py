@@ -248,7 +248,9 @@ class Work:
             return
         volume = grey(scan)
         if self.outputs.outlines:
-            draw_slices(scan, prediction.segmentation, None, folder / "outlines" / id, volume=volume)
+            draw_slices(
+                scan, prediction.segmentation, None, folder / "outlines" / id, size=None, volume=volume
+            )
         if self.outputs.gif:
             draw_gif(scan, prediction.segmentation, None, folder / "gifs" / f"{id}.gif", volume=volume)
 

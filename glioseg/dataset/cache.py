@@ -29,6 +29,7 @@ from glioseg.files import default_cache, folder_written_whole, make_folder, swee
 from glioseg.io.nifti_file import with_other_parts
 from glioseg.prepare import Preparation
 from glioseg.recipe import Labels, PrepareChoice
+from glioseg.scan import CHANNELS
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,15 +137,16 @@ def _open_or_make(case: Case, preparation: Preparation, labels: Labels, root: Pa
 
 def _kind(case: Case, labels: Labels) -> str:
     """What the prepared arrays of a case depend on besides the preparation and the bytes of its files."""
-    if labels.given:
-        return "-".join(["-labels", *map(str, labels.values)])
+    classes = "-".join(["-labels", *map(str, labels.values)]) if labels.given else ""
     said: dict[str, Any] = {"lesion": labels.lesion}
-    if case.source.layout:
+    if case.source.layout or case.source.channels:
         said |= {"labels": sorted(case.source.labels.items()), "channels": case.source.channels}
         said |= {"sequences": case.source.sequences}
+    if case.source.wanted != CHANNELS:
+        said |= {"wanted": case.source.wanted, "sequences": case.source.sequences}
     if not any(said.values()):
-        return ""
-    return "-" + hashlib.sha256(json.dumps(said).encode()).hexdigest()[:8]
+        return classes
+    return f"{classes}-" + hashlib.sha256(json.dumps(said).encode()).hexdigest()[:8]
 
 
 def _make(case: Case, preparation: Preparation, labels: Labels) -> dict[str, Any]:

@@ -100,10 +100,12 @@ def evaluate(
     labels = predictor.description.labels
     classes: dict[str, dict[str, float]] = {title: {} for title in labels.titles}
     for case in cases:
-        scan, truth = _truth(case, labels)
+        scan, truth = _truth(case.with_sequences(predictor.description.sequences), labels)
         if flair_alone:
             flair = scan.channel("flair")[..., None]
-            scan = with_all_channels(replace(scan, voxels=flair, channels=("flair",), filled=()))
+            scan = with_all_channels(
+                replace(scan, voxels=flair, channels=("flair",), filled=()), predictor.channels
+            )
         prediction = predictor(scan)
         for title, label in zip(labels.titles, labels.values, strict=True):
             classes[title][case.id] = dice(prediction.segmentation.label(label), truth.label(label))

@@ -84,6 +84,16 @@ def holds_masks(folder: Path) -> bool:
     return is_mask(folder) or re.fullmatch(r"labels?(tr|ts)", folder.name.casefold()) is not None
 
 
+def unpacked_masks(folder: Path, id: str) -> tuple[Path, ...]:
+    """Where the masks of slices come to lie if the zip that the server gives out is unpacked beside them.
+
+    Args:
+        folder: of the slices.
+        id: of the scan.
+    """
+    return (folder / id, folder / f"{id}_mask", folder / f"{id}_mask" / id)
+
+
 def split_number(stem: str) -> tuple[str, int | None]:
     """Split ``patient_12`` into ``("patient", 12)``; a name without a number at its end gives ``None``."""
     found = _NUMBERED.match(stem)

@@ -19,7 +19,7 @@ from glioseg.model.trial import check_model
 from glioseg.model.weights import find_model
 from glioseg.prediction import Prediction
 from glioseg.prepare import Frame
-from glioseg.scan import CHANNELS, Scan
+from glioseg.scan import Scan, channels_for
 
 BATCH = 8
 """Slices per call of the network; more is not faster on a CPU and costs memory."""
@@ -53,6 +53,11 @@ class Predictor:
         self.arguments: dict[str, Any] | None = None
         """What :func:`load_model` was given, if that made it."""
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels that a scan needs to have."""
+        return channels_for(self.description.sequences)
+
     def __reduce__(self) -> tuple[Any, ...]:
         if self.arguments is None:
             raise TypeError("only a Predictor that load_model() gave can be pickled")
@@ -62,14 +67,15 @@ class Predictor:
         """Segment a scan.
 
         Raises:
-            InputError: the scan has other channels than pre, flair, post, or shows no head.
+            InputError: the scan has other channels than :attr:`channels`, or
+                shows no head.
         """
-        if scan.channels != CHANNELS:
+        if scan.channels != self.channels:
             raise InputError(
                 Fault(
                     "model.channels",
                     scan.source or scan.id,
-                    wanted=", ".join(CHANNELS),
+                    wanted=", ".join(self.channels),
                     channels=", ".join(scan.channels),
                 )
             )

@@ -14,7 +14,7 @@ from glioseg.model.description import ModelDescription
 from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
 from glioseg.prediction import Prediction
 from glioseg.prepare import Prepared, choose_sequences, stack_neighbours
-from glioseg.scan import Scan
+from glioseg.scan import FLAIR, Scan
 
 Maps = npt.NDArray[np.float32]
 
@@ -26,7 +26,7 @@ def network_input(
 
     Args:
         description: of the model.
-        images: prepared slices ``(slices, size, size, 3)``.
+        images: prepared slices ``(slices, size, size, channels)``.
         chosen: which of them.
 
     Returns:
@@ -64,7 +64,7 @@ def finished(
         started: when the work on the scan began, by :func:`time.perf_counter`.
     """
     frame = prepared.frame
-    flair = prepared.images[..., prepared.images.shape[-1] // 2]
+    flair = prepared.images[..., FLAIR]
     restored = [frame.restore(one) for one in classes]
     # Stacking copies, also one class.
     each = restored[0][None] if len(restored) == 1 else np.stack(restored)
@@ -78,5 +78,6 @@ def finished(
     probability, mask = of_any(each), found.mask
     clues = evidence(probability, mask)
     expected = None if clues is None else description.calibration(clues)
-    doubted = doubts(scan, mask, expected, description.appearance, flair, description.sequences)
+    seen = scan.grid.turned(frame.axis)
+    doubted = doubts(scan, mask, expected, description.appearance, flair, description.sequences, seen)
     return Prediction(found, probability, time.perf_counter() - started, expected, doubted, clues)

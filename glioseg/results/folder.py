@@ -61,6 +61,8 @@ _OUTPUT = re.compile(
     rf"(?:{BESIDE_BIDS}/)?(?:{'|'.join(KINDS)})/[^/\\]+"
     r"|sub-[0-9A-Za-z]+/(?:ses-[0-9A-Za-z]+/)?anat/[^/\\]+"
 )
+DEATHS = 3
+"""So many workers of a cluster may die while they work on a scan; then it is taken to be the cause."""
 PENDING = "pending.json"
 SUMMARY, MANIFEST = "summary.csv", "manifest.json"
 PARTICIPANTS = "participants.tsv"
@@ -74,17 +76,19 @@ class ResultsFolder:
         path: made if it is not there.
         made_with: the model and the settings in short; ``settings`` among them is a digest of all.
         own: folder within it for the records, the tables and what else only this package knows.
+        job: see :class:`~glioseg.results.claims.Claims`. Workers of a job need not enter the folder: the
+            process that gives them the scans has done so.
 
     Raises:
         InputError: on entering, if the folder cannot be written, or another process writes to it with other
             settings.
     """
 
-    def __init__(self, path: Path, made_with: dict[str, Any], own: str = "") -> None:
+    def __init__(self, path: Path, made_with: dict[str, Any], own: str = "", job: str = "") -> None:
         self.path, self.made_with = Path(path), made_with
         self.own = self.path / own
         self.settings = str(made_with["settings"])
-        self.claims = Claims(self.own / ".claims")
+        self.claims = Claims(self.own / ".claims", job)
         self._was_there = True
         self._by_origin: dict[str, str] = {}
         self._reserved: dict[str, Source] = {}
@@ -149,6 +153,9 @@ class ResultsFolder:
         Returns:
             The scan, with another name if its own has gone to another scan meanwhile; ``None`` while another
             process is at work on it.
+
+        Raises:
+            InputError: so many workers of the job died of it that no other is to try.
         """
         origin = origin_of(source)
         for id in chain([source.id], self._names(source)):
@@ -157,6 +164,9 @@ class ResultsFolder:
                 if holder.get("origin", origin) == origin:
                     return None
                 continue
+            if self.claims.deaths(f"scan {id}") >= DEATHS:
+                self.claims.give_back(f"scan {id}")
+                raise InputError(Fault("results.deadly", source.place, workers=DEATHS))
             record = read_record(self._record_file(id))
             if record is None or self._is_of(record, source):
                 return self._reserve(source, id)

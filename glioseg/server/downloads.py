@@ -54,18 +54,28 @@ def mask_file(
         InputError: a SEG is asked for and the scan was not read from DICOM.
     """
     name = plain_name(entry.scan.id)
+    with tempfile.TemporaryDirectory(dir=entry.folder) as temporary:
+        folder = Path(temporary)
+        paths = mask_files(mask, folder, name, format, anonymise)
+        return _as_download(paths, folder, f"{name}_{what}.zip")
+
+
+def mask_files(
+    mask: Segmentation, folder: Path, name: str, format: str, anonymise: bool = False
+) -> list[Path]:
+    """Write a mask into a folder, see :func:`mask_file`; slices stand in a folder of their own.
+
+    Raises:
+        InputError: a SEG is asked for and the scan was not read from DICOM.
+    """
     if format == "dicom" and mask.storage.format != "dicom":
         raise UnfitError(Fault("server.not_dicom", format=mask.storage.format))
     if format in ("tif", "png"):
         files = tuple(Path(f"{name}_{number}.{format}") for number in mask.grid.slice_numbers)
         mask = replace(mask, storage=Storage("slices", files))
-    with tempfile.TemporaryDirectory(dir=entry.folder) as temporary:
-        folder = Path(temporary)
-        if format == "nifti":
-            paths = READERS["nifti"].write_segmentation(mask, folder, name)
-        else:
-            paths = write_segmentation(mask, folder, name, anonymise=anonymise)
-        return _as_download(paths, folder, f"{name}_{what}.zip")
+    if format == "nifti":
+        return READERS["nifti"].write_segmentation(mask, folder, name)
+    return write_segmentation(mask, folder, name, anonymise=anonymise)
 
 
 def probability_file(entry: Entry) -> Download:

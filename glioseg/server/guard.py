@@ -74,7 +74,7 @@ class Guard:
             self.answering -= 1
 
     def _body_limit(self, scope: Scope) -> int:
-        if scope["method"] == "POST" and scope["path"] == "/api/scans":
+        if scope["method"] == "POST" and scope["path"] in ("/api/scans", "/api/worklist"):
             return self.settings.upload_bytes
         if scope["method"] in ("PUT", "PATCH") and scope["path"].endswith("/mask"):
             return self.settings.memory_bytes

@@ -9,10 +9,11 @@ from typing import Any
 
 from glioseg.errors import InputError
 from glioseg.io import Source, find_scans, read_scan
-from glioseg.scan import Scan
+from glioseg.io.sequences import read_sequences, with_all_channels
+from glioseg.scan import Scan, channels_for
 
 ScanPlace = Source | str | Path | Mapping[str, str]
-"""A scan that the finder found; its path; or a path for each sequence: ``flair``, ``pre``, ``post``."""
+"""A scan that the finder found; its path; or a path a sequence: ``flair``, ``pre``, ``post``, ``t2``."""
 
 
 def scans_in(*paths: str | Path) -> list[Source]:
@@ -29,17 +30,18 @@ def scans_in(*paths: str | Path) -> list[Source]:
     return sources
 
 
-def read(place: ScanPlace) -> Scan:
-    """Read a scan with all its channels.
+def read(place: ScanPlace, sequences: Sequence[str]) -> Scan:
+    """Read a scan with the channels that a network needs which takes some sequences.
 
     Raises:
         InputError: see :func:`glioseg.io.read_scan`.
     """
     if isinstance(place, Source):
-        return place.read()
+        return place.with_sequences(sequences).read()
     if isinstance(place, Mapping):
-        return read_scan(flair=place["flair"], pre=place.get("pre"), post=place.get("post"))
-    return read_scan(place)
+        files = {name: Path(path) for name, path in place.items()}
+        return with_all_channels(read_sequences(files), channels_for((*sequences, *files)))
+    return read_scan(place, sequences=sequences)
 
 
 def batch_of_one(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

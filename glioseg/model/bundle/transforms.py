@@ -58,7 +58,7 @@ class PrepareScand(MapTransform):
         items = dict(data)
         for key in self.key_iterator(items):
             started = time.perf_counter()
-            scan = read(items[key])
+            scan = read(items[key], self.description.sequences)
             prepared = self.description.prepare(scan)
             slices = network_input(self.description, prepared.images, np.arange(len(prepared.images)))
             items[key] = torch.from_numpy(np.ascontiguousarray(slices.swapaxes(0, 1)))

@@ -26,7 +26,7 @@ SCHEMA = (
     "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json"
 )
 VERSION = "0.1.0"
-CHANNEL_TITLES = {"pre": "T1 before contrast", "flair": "FLAIR", "post": "T1 after contrast"}
+CHANNEL_TITLES = {"pre": "T1 before contrast", "flair": "FLAIR", "post": "T1 after contrast", "t2": "T2"}
 
 
 def export_bundle(model: str | Path, out: Path) -> Path:
