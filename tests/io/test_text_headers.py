@@ -127,7 +127,7 @@ REFUSED = {
     "a drive": ({"data_file": "C:secret.raw"}, "one file beside the header"),
     "several files": ({"data_file": "slice%03d.raw 1 6 1"}, "one file beside the header"),
     "a list of files": ({"data_file": "LIST"}, "one file beside the header"),
-    "no such file": ({"data_file": "gone.raw"}, "gone.raw"),
+    "no such file": ({"data_file": "gone.raw"}, "Put gone.raw beside it"),
     "a folder": ({"data_file": "folder"}, "folder"),
     "bzip2": ({"encoding": "bzip2"}, "encoding bzip2"),
     "vectors": (

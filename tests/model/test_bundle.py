@@ -25,7 +25,9 @@ from glioseg.errors import GliosegError, InputError  # noqa: E402
 from glioseg.model.bundle.scans import read, scans_in  # noqa: E402
 from glioseg.model.bundle.torchscript import save_torchscript  # noqa: E402
 from glioseg.model.bundle.write import export_bundle  # noqa: E402
-from glioseg.recipe import load_recipe  # noqa: E402
+from glioseg.model.description import KEY, describe, read_description  # noqa: E402
+from glioseg.model.predictor import Predictor  # noqa: E402
+from glioseg.recipe import Recipe, load_recipe  # noqa: E402
 from glioseg.samples import SAMPLES  # noqa: E402
 from glioseg.training.train import Hardware, train  # noqa: E402
 
@@ -161,6 +163,38 @@ def test_what_cannot_be_exported_is_refused_with_the_cure(
     with pytest.raises(InputError, match=r"\[bundle\]"):
         export_bundle(run, tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("classes", [(), (2, 7)], ids=["lesion or not", "classes"])
+def test_transforms_around_a_network_are_the_steps_of_the_predictor(
+    classes: tuple[int, ...], tmp_path: Path
+) -> None:
+    from glioseg.model.bundle.transforms import PrepareScand, RestoreMaskd
+
+    tables = {"labels": {"values": classes}, "input": {"neighbours": 1, "sequences": ["flair", "post"]}}
+    recipe = Recipe.model_validate({"name": "known", "prepare": {"name": "head", "size": 48}, **tables})
+    text = describe(recipe, {})[KEY]
+    (tmp_path / "glioseg.json").write_text(text, encoding="utf-8")
+    description = read_description(tmp_path, {KEY: text})
+    torch.manual_seed(0)
+    network = torch.nn.Conv2d(4, recipe.labels.channels, 3, padding=1)
+
+    def runtime(images: np.ndarray) -> np.ndarray:
+        return network(torch.from_numpy(np.ascontiguousarray(images))).detach().numpy()
+
+    scan = SAMPLES / "TCGA_HT_7692_19960724"
+    expected = Predictor(runtime, description)(glioseg.read_scan(scan))
+    assert len(expected.segmentation.counts) == max(1, len(classes))
+    item = PrepareScand("image", str(tmp_path / "glioseg.json"))({"image": str(scan)})
+    channels, slices, *size = item["image"].shape
+    assert (channels, slices, size) == (4, 20, [48, 48])
+    item["pred"] = torch.from_numpy(runtime(item["image"].swapaxes(0, 1).numpy())).swapaxes(0, 1)[None]
+    found = RestoreMaskd("pred", str(tmp_path / "glioseg.json"))(item)["pred"]
+    np.testing.assert_array_equal(found.segmentation.voxels, expected.segmentation.voxels)
+    np.testing.assert_array_equal(found.probability, expected.probability)
+    assert (found.expected_dice, found.doubts) == (expected.expected_dice, expected.doubts)
+    with pytest.raises(InputError, match="gone"):
+        PrepareScand("image", str(tmp_path / "gone.json"))
 
 
 class _Counts(torch.nn.Module):

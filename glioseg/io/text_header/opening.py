@@ -47,6 +47,8 @@ def opened_by_text(path: Path) -> Iterator[tuple[Any, IO[bytes] | Inflated, int]
         offset = header.skip if header.data is not None else end + max(0, header.skip)
         if header.data is not None:
             beside = path.with_name(header.data)
+            if not os.path.lexists(beside):
+                raise InputError(Fault("volume.no_voxels", path, name=header.data))
             check_exists(beside)
             with reading(beside):
                 file = stack.enter_context(open(beside, "rb"))
