@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from glioseg.cli.clusters import DaskOption, cluster_at
 from glioseg.cli.streams import AsJson, Output, path_given
 
 
@@ -21,6 +22,7 @@ def features(
     scans: Annotated[
         Path | None, typer.Option(help="Folder of labelled scans, for FLAIR intensities and the side.")
     ] = None,
+    dask: DaskOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the shape of lesions, one row a patient. Says why where a value is not defined."""
@@ -29,7 +31,11 @@ def features(
 
     output = Output(as_json)
     source = path_given(masks)
-    table = measure_all(sources_of(find_masks(source), scans, labels_of_masks(source)))
+    if dask is not None:  # the workers have other current folders
+        source, scans = source.absolute(), scans and scans.absolute()
+    readers = sources_of(find_masks(source), scans, labels_of_masks(source))
+    with cluster_at(dask, output) as cluster:
+        table = measure_all(readers, cluster)
     table.write_csv(out)
     for reason, count, names in table.reasons():
         output.say(f"not defined for {count} of {len(table.rows)}, {reason}: {', '.join(names)}")

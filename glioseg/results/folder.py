@@ -13,6 +13,7 @@ What holds at every instant, also after a kill or a power cut:
 
 from __future__ import annotations
 
+import builtins
 import json
 import os
 import re
@@ -92,6 +93,7 @@ class ResultsFolder:
         self._was_there = True
         self._by_origin: dict[str, str] = {}
         self._reserved: dict[str, Source] = {}
+        self._name_held: dict[int, str] = {}
         self._contents: dict[str, str] = {}
 
     def __enter__(self) -> ResultsFolder:
@@ -193,9 +195,11 @@ class ResultsFolder:
 
     def _reserve(self, source: Source, id: str) -> Source:
         chosen = source if id == source.id else replace(source, id=id)
-        for name in [name for name, other in self._reserved.items() if other is source]:
-            del self._reserved[name]
+        before = self._name_held.pop(builtins.id(source), None)
+        if before is not None:
+            del self._reserved[before]
         self._reserved[id.casefold()] = chosen
+        self._name_held[builtins.id(chosen)] = id.casefold()
         return chosen
 
     def _is_of(self, record: ScanResult, source: Source) -> bool:
@@ -313,7 +317,7 @@ class ResultsFolder:
             for path in self._record_files():
                 record = read_record(path)
                 if record is not None and record.holds(self.path, every_byte=False):
-                    records[record.id] = record
+                    records[record.id] = record.without_files
                 else:
                     incomplete.append(path.stem)
             if records or (self.own / SUMMARY).exists():
