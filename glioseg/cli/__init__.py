@@ -21,6 +21,7 @@ from glioseg.cli.report import report
 from glioseg.cli.serve import serve
 from glioseg.cli.streams import Output
 from glioseg.cli.study import study
+from glioseg.cli.summary import summary
 from glioseg.cli.train import train
 from glioseg.errors import GliosegError, InputError
 from glioseg.unexpected import exit_code, faults_of
@@ -38,6 +39,7 @@ app = typer.Typer(
 VERBS = (
     demo,
     predict,
+    summary,
     serve,
     check,
     pack,

@@ -13,7 +13,6 @@ What holds at every instant, also after a kill or a power cut:
 
 from __future__ import annotations
 
-import builtins
 import json
 import os
 import re
@@ -64,6 +63,7 @@ _OUTPUT = re.compile(
 )
 DEATHS = 3
 """So many workers of a cluster may die while they work on a scan; then it is taken to be the cause."""
+_identity = id
 PENDING = "pending.json"
 SUMMARY, MANIFEST = "summary.csv", "manifest.json"
 PARTICIPANTS = "participants.tsv"
@@ -77,8 +77,7 @@ class ResultsFolder:
         path: made if it is not there.
         made_with: the model and the settings in short; ``settings`` among them is a digest of all.
         own: folder within it for the records, the tables and what else only this package knows.
-        job: see :class:`~glioseg.results.claims.Claims`. Workers of a job need not enter the folder: the
-            process that gives them the scans has done so.
+        job: see :class:`~glioseg.results.claims.Claims`; workers of a job need not enter the folder.
 
     Raises:
         InputError: on entering, if the folder cannot be written, or another process writes to it with other
@@ -195,11 +194,9 @@ class ResultsFolder:
 
     def _reserve(self, source: Source, id: str) -> Source:
         chosen = source if id == source.id else replace(source, id=id)
-        before = self._name_held.pop(builtins.id(source), None)
-        if before is not None:
-            del self._reserved[before]
+        self._reserved.pop(self._name_held.pop(_identity(source), ""), None)
         self._reserved[id.casefold()] = chosen
-        self._name_held[builtins.id(chosen)] = id.casefold()
+        self._name_held[_identity(chosen)] = id.casefold()
         return chosen
 
     def _is_of(self, record: ScanResult, source: Source) -> bool:
