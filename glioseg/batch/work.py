@@ -100,6 +100,8 @@ class Work:
                 for number, result in enumerate(self.results)
                 if result is not None and not self.folder.is_there(result)
             ]
+            if not waiting:
+                return
             for number in waiting:
                 self.results[number] = None
         for number in waiting:
@@ -262,7 +264,7 @@ class Work:
             except Exception as error:  # whatever a writer runs into
                 self._failed(faults_of(error, source.place), source)
                 continue
-            self.results[number] = result
+            self.results[number] = result.without_files
             self.folder.give_back(source)
             self._tell(number, result, before=False)
 
@@ -270,7 +272,7 @@ class Work:
         """Whether a scan has been done, by this call or by another; then it is noted."""
         if done is None:
             return False
-        self.results[number] = done
+        self.results[number] = done.without_files
         self.skipped += before
         self._tell(number, done, before=before)
         return True
