@@ -42,6 +42,7 @@ class Outputs:
         gif: one animation for each scan.
         probability: the probability map.
         anonymise: masks name no patient; only DICOM could.
+        report: one page about each scan, as PDF.
         bids: BIDS derivatives, see :mod:`glioseg.results.bids`, with the probability map; the rest stands in
             their folder ``code``.
     """
@@ -50,6 +51,7 @@ class Outputs:
     gif: bool = True
     probability: bool = False
     anonymise: bool = False
+    report: bool = False
     bids: bool = False
 
 
@@ -246,6 +248,8 @@ class Work:
     def _draw(self, scan: Scan, prediction: Prediction, folder: Path, id: str) -> None:
         from glioseg.draw import draw_gif, draw_slices, grey
 
+        if self.outputs.report:
+            self._report(scan, prediction, folder / "reports" / f"{id}.pdf")
         if not (self.outputs.outlines or self.outputs.gif):
             return
         volume = grey(scan)
@@ -255,6 +259,14 @@ class Work:
             )
         if self.outputs.gif:
             draw_gif(scan, prediction.segmentation, None, folder / "gifs" / f"{id}.gif", volume=volume)
+
+    def _report(self, scan: Scan, prediction: Prediction, path: Path) -> None:
+        from glioseg.draw.case_page import CaseFacts, case_page
+
+        description = self.predictor.description
+        threshold = description.postprocess.threshold
+        facts = CaseFacts(description.name, threshold, prediction.expected_dice, prediction.doubts)
+        case_page(scan, prediction.segmentation, facts, path)
 
     def _collect(self, writing: Sequence[tuple[int, Future[ScanResult]]]) -> None:
         for number, future in writing:

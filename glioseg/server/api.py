@@ -358,6 +358,19 @@ def outlines(
     return _file(downloads.outlines_file(entry, format, channel))
 
 
+@router.get("/scans/{id}/report", response_class=Response, responses={**BINARY, **NO_MASK})
+def report(
+    entry: DrawnEntry, service: Serving, language: Annotated[str, Query(pattern="^(en|zh)$")] = "en"
+) -> Response:
+    """One page about the case, as PDF: key slices, numbers, lesions, warnings."""
+    _masked(entry)
+    row = service.worklist.rows.get(entry.row or "")
+    made = row.record.model if row is not None and row.record is not None else None
+    if made is None:
+        made = service.worker.name_of("default" if entry.job is None else entry.job.choice.model)
+    return _file(downloads.report_file(entry, made, language))
+
+
 def _probability(entry: Entry) -> Any:
     if entry.probability is None:
         raise Refused(409, Fault("server.no_probability", ""))
