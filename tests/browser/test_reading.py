@@ -170,6 +170,18 @@ def test_three_planes_start_at_the_lesion(make_page: Any, tmp_path: Path) -> Non
     voxels = drawn(page, shape)[:, ::-1, ::-1]
     assert voxels[int(z * shape[0]), int(y * shape[1]), int(x * shape[2])]
     keep(page, "three-planes")
+    # from a voxel to the screen and back again, in the tile of each plane
+    for plane in range(3):
+        there = page.evaluate(
+            """([exact, plane]) => {
+                const box = gliosegView.canvas.getBoundingClientRect();
+                const [x, y] = gliosegView.screenOf(exact, plane);
+                const found = gliosegView.hit(x + box.left, y + box.top);
+                return [found.plane, ...found.voxel];
+            }""",
+            [[(int(share * size) + 0.5) for share, size in zip((x, y, z), shape[::-1], strict=True)], plane],
+        )
+        assert there == [plane, *(int(s * n) for s, n in zip((x, y, z), shape[::-1], strict=True))]
     # the brush paints in each of them
     page.keyboard.press("b")
     before = drawn(page, shape)
