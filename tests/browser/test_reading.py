@@ -156,8 +156,11 @@ def test_the_picture_stays_while_the_panel_scrolls(make_page: Any) -> None:
         if not options:
             continue
         # what fingers press is large enough
-        small = page.evaluate("""() => [...document.querySelectorAll("#panel button, #panel select, #panel .check")]
-            .filter((each) => each.offsetParent && each.getBoundingClientRect().height < 44).map((each) => each.id)""")
+        small = page.evaluate("""() => {
+            const pressed = document.querySelectorAll("#panel button, #panel select, #panel .check");
+            const low = (each) => each.offsetParent && each.getBoundingClientRect().height < 44;
+            return [...pressed].filter(low).map((each) => each.id);
+        }""")
         assert small == []
 
 
