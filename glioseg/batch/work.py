@@ -20,6 +20,7 @@ from glioseg.measure.size import largest_diameter
 from glioseg.model.predictor import Predictor
 from glioseg.prediction import Prediction
 from glioseg.results.bids import write_derivative, write_participants
+from glioseg.results.dicom import report_measurements
 from glioseg.results.folder import BESIDE_BIDS, ResultsFolder
 from glioseg.results.record import ScanResult, origin_of
 from glioseg.scan import Scan
@@ -240,6 +241,8 @@ class Work:
                 self._draw(scan, prediction, stage / BESIDE_BIDS, source.id)
             else:
                 write_both(mask, stage / "masks", source.id, anonymise=self.outputs.anonymise)
+                if scan.storage.format == "dicom" and mask.grid.spacing is not None:
+                    report_measurements(mask, stage / "masks", source.id, expected)
                 if self.outputs.probability:
                     _write_probability(source.id, prediction, stage / "probability")
                 self._draw(scan, prediction, stage, source.id)
