@@ -201,7 +201,9 @@ def _of_truth(source: Source) -> list[Fault]:
     truth = [file for file in source.truth if file is not None]
     faults = [without_image(mask) for mask in source.strays]
     if not truth:
-        return [Fault("dataset.scan_without_mask", source.place, scan=source.id), *faults]
+        # A folder may hold many scans; only that of a study names one.
+        where = source.place if source.format == "dicom" else source.files[0]
+        return [Fault("dataset.scan_without_mask", where), *faults]
     if source.format == "slices":
         pairs = zip(source.files, source.truth, strict=True)
         return [*(without_mask(image) for image, mask in pairs if mask is None), *faults]

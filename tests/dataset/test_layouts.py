@@ -48,6 +48,15 @@ def test_values_can_be_merged(patients: list[Piece], tmp_path: Path) -> None:
     assert whole.lesion_voxels == classes.lesion_voxels
 
 
+def test_masks_of_0_and_255_may_be_named_as_in_brats(patients: list[Piece], tmp_path: Path) -> None:
+    LAYOUTS["brats_2020"].make(tmp_path, patients)
+    for piece in patients:
+        write(tmp_path / piece.id / f"{piece.id}_seg.nii.gz", piece.mask * np.uint8(255))
+    census = check(tmp_path)
+    assert (census.layout, census.faults) == ("brats", ())
+    assert census.lesion_voxels == sum(int(piece.mask.sum()) for piece in patients)
+
+
 def test_what_lies_along_a_fourth_axis_can_be_said(patients: list[Piece], tmp_path: Path) -> None:
     """And what was prepared of another order is not taken for it."""
     prepared = []

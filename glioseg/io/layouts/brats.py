@@ -16,7 +16,8 @@ from glioseg.io.names import stem_of
 from glioseg.io.source import Source
 from glioseg.scan import CHANNELS, lesion_of
 
-LABELS = lesion_of((1, 2, 3, 4))
+LABELS = lesion_of((1, 2, 3, 4, 255))
+"""255 too: people name their own scans so, with masks of 0 and 255."""
 
 
 def with_labels(sources: Iterable[Source], *, said: bool = False) -> list[Source]:
