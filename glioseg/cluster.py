@@ -95,7 +95,7 @@ class Cluster:
         return dict(self._client.run(function, *arguments, on_error="return"))
 
     def each(
-        self, function: Callable[[Item], Result], items: Sequence[Item]
+        self, function: Callable[[Item], Result], items: Sequence[Item], place: Callable[[Item], object]
     ) -> Iterator[tuple[int, Result | Exception]]:
         """Call a function with every item, on whichever worker is free.
 
@@ -105,6 +105,7 @@ class Cluster:
         Args:
             function: can be pickled.
             items: can be pickled.
+            place: where a fault of an item is.
 
         Yields:
             The number of an item with what the function gave or raised, as they are done, in any order.
@@ -141,11 +142,39 @@ class Cluster:
                 except CancelledError as error:
                     raise InputError(Fault("cluster.gone", self.address)) from error
                 except Exception as error:  # whatever the function raised, or Dask itself
-                    if isinstance(error, KilledWorker) and losses + 1 < LOSSES:
-                        start(number, losses + 1)
-                        continue
                     result = error
+                    if isinstance(error, KilledWorker):
+                        if losses + 1 < LOSSES:
+                            start(number, losses + 1)
+                            continue
+                        result = InputError(Fault("cluster.killed", place(items[number])))
                 yield number, result
         finally:
             with suppress(Exception):  # a scheduler that is gone has nothing left to cancel
                 self._client.cancel(list(under_way), force=True)
+
+
+def over(
+    cluster: Cluster | None,
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    place: Callable[[Item], object] = str,
+) -> Iterator[tuple[int, Result | Exception]]:
+    """Call a function with every item, as :meth:`Cluster.each`; without a cluster here, one after the other.
+
+    Yields:
+        The number of an item with what the function gave, or with its faults.
+
+    Raises:
+        Exception: what the function raised here besides faults.
+    """
+    if cluster is not None:
+        yield from cluster.each(function, items, place)
+        return
+    for number, item in enumerate(items):
+        result: Result | Exception
+        try:
+            result = function(item)
+        except InputError as error:
+            result = error
+        yield number, result

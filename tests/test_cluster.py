@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from support.known_models import known_model
 from support.results_kit import BrightNetwork, lies, rows_of, sources_of, write_scan
 
 from glioseg.batch import Outputs, predict_many
 from glioseg.errors import InputError
+from glioseg.evaluation.evaluate import evaluate
+from glioseg.measure.shape.table import find_masks, measure_all
+from glioseg.measure.shape.table import sources_of as sources_of_masks
+from glioseg.model.predictor import load_model
+from glioseg.samples import SAMPLES
 
 pytest.importorskip("distributed")
 
@@ -79,6 +86,29 @@ def test_what_is_finished_is_not_given_out_again(address: str, tmp_path: Path) -
         assert len(list((tmp_path / "seen").iterdir())) == len(outcome.results) == 3
         outcome = predict_many(sources, out, network, MASKS_ONLY, cluster=cluster)  # type: ignore[arg-type]
         assert outcome.skipped == 3
+
+
+def test_scores_and_features_are_those_of_one_process(address: str, tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "out"
+    for patient in ("TCGA_CS_4944_20010208", "TCGA_HT_7692_19960724"):
+        (data / patient).mkdir(parents=True)
+        for number in range(1, 4):
+            for end in (".tif", "_mask.tif"):
+                slice_file = SAMPLES / patient / f"{patient}_{number + 8}{end}"
+                shutil.copy(slice_file, data / patient / f"{patient}_{number}{end}")
+    model = load_model(known_model(tmp_path / "model.onnx"), threads=1)
+    here = evaluate(model, data, tmp_path / "here", pictures=False)
+    readers = sources_of_masks(find_masks(data))
+    with Cluster(address) as cluster:
+        there = evaluate(model, data, out, pictures=False, cluster=cluster)
+        assert repr(there) == repr(here), "equal also where there is no number"
+        assert measure_all(readers, cluster).rows == measure_all(readers).rows
+        (data / "TCGA_HT_7692_19960724" / "TCGA_HT_7692_19960724_2.tif").write_bytes(b"damaged")
+        with pytest.raises(InputError, match="TCGA_HT_7692_19960724_2"):
+            evaluate(model, data, out, pictures=False, cluster=cluster)
+    assert sorted(path.name for path in (out / "masks").rglob("*.tif")) == sorted(
+        path.name for path in (tmp_path / "here" / "masks").rglob("*.tif")
+    )
 
 
 def test_an_address_where_nobody_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

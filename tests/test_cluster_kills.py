@@ -41,11 +41,13 @@ def link_scans(folder: Path, count: int) -> Path:
     return folder
 
 
-def kill_now_and_then(cluster: Any, ended: threading.Event, killed: list[int]) -> None:
-    random = Random(0)
+def kill_now_and_then(cluster: Any, records: Path, ended: threading.Event, killed: list[int]) -> None:
+    """Every few seconds, but no faster than a busy machine starts workers: a few scans are done between."""
+    random, done = Random(0), 0
     while not ended.wait(random.uniform(1.5, 4)):
         pids = processes_of(cluster)
-        if pids:
+        if pids and (now := len(list(records.glob("*.json")))) >= done + 12:
+            done = now
             killed.append(random.choice(pids))
             os.kill(killed[-1], signal.SIGKILL)
 
@@ -63,7 +65,7 @@ def test_kills_of_workers_cost_nothing(tmp_path: Path) -> None:
     scans, out = link_scans(tmp_path / "scans", SCANS), tmp_path / "out"
     ended, killed = threading.Event(), []
     with local_cluster(2, tmp_path / "dask") as local:
-        killer = threading.Thread(target=kill_now_and_then, args=(local, ended, killed))
+        killer = threading.Thread(target=kill_now_and_then, args=(local, out / "scans", ended, killed))
         command = [sys.executable, "-m", "glioseg", "predict", scans, "-o", out, "--no-outlines", "--no-gif"]
         killer.start()
         try:

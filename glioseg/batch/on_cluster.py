@@ -91,6 +91,8 @@ class ClusterWork(Work):
         for worker, found in self.cluster.on_every_worker(self.segmenting.sees_folder).items():
             if isinstance(found, GliosegError):
                 faults += faults_of(found, worker)
+            elif isinstance(found, OSError):
+                continue  # it died or left while it was asked
             elif isinstance(found, Exception):
                 faults.append(Fault("cluster.worker", worker, reason=f"{type(found).__name__}: {found}"))
             elif not found:
@@ -100,10 +102,10 @@ class ClusterWork(Work):
     def _segment_or_wait(self, waiting: Sequence[int]) -> None:
         """Let the workers do it."""
         sources = [self.sources[number] for number in waiting]
-        for place, done in self.cluster.each(self.segmenting, sources):
+        for place, done in self.cluster.each(self.segmenting, sources, lambda source: source.place):
             number = waiting[place]
             if isinstance(done, Exception):
-                self._failed(_lost(done, sources[place]))
+                self._failed(faults_of(done, sources[place].place))
                 continue
             result, faults = done
             self._failed(faults)
@@ -112,12 +114,3 @@ class ClusterWork(Work):
                 self._take_over(number, result, before=False)
             if self.stopped:
                 return
-
-
-def _lost(error: Exception, source: Source) -> Sequence[Fault]:
-    """The faults of a scan that no worker brought back."""
-    from distributed import KilledWorker
-
-    if isinstance(error, KilledWorker):
-        return [Fault("cluster.killed", source.place)]
-    return faults_of(error, source.place)

@@ -42,6 +42,7 @@ class Outputs:
         gif: one animation for each scan.
         probability: the probability map.
         anonymise: masks name no patient; only DICOM could.
+        report: one page about each scan, as PDF.
         bids: BIDS derivatives, see :mod:`glioseg.results.bids`, with the probability map; the rest stands in
             their folder ``code``.
     """
@@ -50,6 +51,7 @@ class Outputs:
     gif: bool = True
     probability: bool = False
     anonymise: bool = False
+    report: bool = False
     bids: bool = False
 
 
@@ -100,6 +102,8 @@ class Work:
                 for number, result in enumerate(self.results)
                 if result is not None and not self.folder.is_there(result)
             ]
+            if not waiting:
+                return
             for number in waiting:
                 self.results[number] = None
         for number in waiting:
@@ -244,6 +248,8 @@ class Work:
     def _draw(self, scan: Scan, prediction: Prediction, folder: Path, id: str) -> None:
         from glioseg.draw import draw_gif, draw_slices, grey
 
+        if self.outputs.report:
+            self._report(scan, prediction, folder / "reports" / f"{id}.pdf")
         if not (self.outputs.outlines or self.outputs.gif):
             return
         volume = grey(scan)
@@ -254,6 +260,14 @@ class Work:
         if self.outputs.gif:
             draw_gif(scan, prediction.segmentation, None, folder / "gifs" / f"{id}.gif", volume=volume)
 
+    def _report(self, scan: Scan, prediction: Prediction, path: Path) -> None:
+        from glioseg.draw.case_page import CaseFacts, case_page
+
+        description = self.predictor.description
+        threshold = description.postprocess.threshold
+        facts = CaseFacts(description.name, threshold, prediction.expected_dice, prediction.doubts)
+        case_page(scan, prediction.segmentation, facts, path)
+
     def _collect(self, writing: Sequence[tuple[int, Future[ScanResult]]]) -> None:
         for number, future in writing:
             source = self.sources[number]
@@ -262,7 +276,7 @@ class Work:
             except Exception as error:  # whatever a writer runs into
                 self._failed(faults_of(error, source.place), source)
                 continue
-            self.results[number] = result
+            self.results[number] = result.without_files
             self.folder.give_back(source)
             self._tell(number, result, before=False)
 
@@ -270,7 +284,7 @@ class Work:
         """Whether a scan has been done, by this call or by another; then it is noted."""
         if done is None:
             return False
-        self.results[number] = done
+        self.results[number] = done.without_files
         self.skipped += before
         self._tell(number, done, before=before)
         return True

@@ -22,6 +22,7 @@ from glioseg.cli.report import report
 from glioseg.cli.serve import serve
 from glioseg.cli.streams import Output
 from glioseg.cli.study import study
+from glioseg.cli.summary import summary
 from glioseg.cli.train import train
 from glioseg.errors import GliosegError, InputError
 from glioseg.unexpected import exit_code, faults_of
@@ -39,6 +40,7 @@ app = typer.Typer(
 VERBS = (
     demo,
     predict,
+    summary,
     serve,
     check,
     pack,

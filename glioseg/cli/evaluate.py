@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glioseg.cli.clusters import DaskOption, cluster_at
 from glioseg.cli.labelled import ChannelsOption, LayoutOption, LesionOption, RuleOption, cases_in
 from glioseg.cli.streams import AsJson, Output, path_given
 
@@ -43,6 +44,7 @@ def evaluate(
     layout: LayoutOption = None,
     labels: LesionOption = None,
     channels: ChannelsOption = "",
+    dask: DaskOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a model on labelled scans. DSC per patient with its protocol, plots, outlines, GIFs."""
@@ -52,25 +54,31 @@ def evaluate(
     from glioseg.model.predictor import load_model
 
     output = Output(as_json)
+    threads = threads or (None if dask is None else 1)  # a worker has a scan for each of its own
     predictor = load_model(model, flips, threads, fast=fast, best=best)
-    found = cases_in(path_given(data), patient_rule, layout, labels, channels)
+    folder_of_data = path_given(data)
+    if dask is not None:  # the workers have other current folders
+        folder_of_data = folder_of_data.absolute()
+    found = cases_in(folder_of_data, patient_rule, layout, labels, channels)
     cases = choose_patients(found, patients, predictor.description)
     folder = out
     if folder is None:
         folder = (
             Path(model) / "evaluation" if Path(model).is_dir() else Path(f"evaluation-{Path(model).stem}")
         )
-    result = run_evaluation(
-        predictor,
-        cases,
-        folder,
-        checkpoint=picked_by(predictor.description, cases),
-        command=command_line(),
-        flair_alone=flair_alone,
-        pictures=pictures,
-        gif_seconds=gif_duration / 1000,
-        progress=lambda patient, score: output.say(f"{patient}  DSC {score:.4f}"),
-    )
+    with cluster_at(dask, output) as cluster:
+        result = run_evaluation(
+            predictor,
+            cases,
+            folder,
+            checkpoint=picked_by(predictor.description, cases),
+            command=command_line(),
+            flair_alone=flair_alone,
+            pictures=pictures,
+            gif_seconds=gif_duration / 1000,
+            progress=lambda patient, score: output.say(f"{patient}  DSC {score:.4f}"),
+            cluster=cluster,
+        )
     own, reference = result.own["dice"], result.reference
     _record(result, folder, output)
     output.say(f"\nown grid            {own.summary()}")

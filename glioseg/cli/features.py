@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from glioseg.cli.clusters import DaskOption, cluster_at
 from glioseg.cli.labelled import ChannelsOption, LayoutOption, LesionOption, lesion_in
 from glioseg.cli.streams import AsJson, Output, path_given
 
@@ -27,6 +28,7 @@ def features(
     layout: LayoutOption = None,
     labels: LesionOption = None,
     channels: ChannelsOption = "",
+    dask: DaskOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the shape of lesions, one row a patient. Says why where a value is not defined."""
@@ -34,9 +36,12 @@ def features(
     from glioseg.measure.values import NotDefined
 
     output = Output(as_json)
-    lesion = lesion_in(labels)
-    found = readers_of(path_given(masks), scans, layout=layout, lesion=lesion, channels=channels)
-    table = measure_all(found)
+    source = path_given(masks)
+    if dask is not None:  # the workers have other current folders
+        source, scans = source.absolute(), scans and scans.absolute()
+    found = readers_of(source, scans, layout=layout, lesion=lesion_in(labels), channels=channels)
+    with cluster_at(dask, output) as cluster:
+        table = measure_all(found, cluster)
     table.write_csv(out)
     for reason, count, names in table.reasons():
         output.say(f"not defined for {count} of {len(table.rows)}, {reason}: {', '.join(names)}")

@@ -72,6 +72,9 @@ def predict(
     probability: Annotated[
         bool, typer.Option("--probability", help="Keep probability maps: .nii.gz, of slices .npy.")
     ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="One PDF page for each scan: key slices, numbers, warnings.")
+    ] = False,
     bids: Annotated[
         bool, typer.Option("--bids", help="Write BIDS derivatives, with the names of the scans in BIDS.")
     ] = False,
@@ -143,7 +146,7 @@ def predict(
             sources,
             out,
             predictor,
-            Outputs(outlines, gif, probability, anonymise, bids),
+            Outputs(outlines, gif, probability, anonymise, report, bids),
             {"model_name": model, **environment()},
             _Progress(output, out, len(sources)),
             output.tell,

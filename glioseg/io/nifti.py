@@ -148,6 +148,12 @@ def write_probability(probability: npt.NDArray[np.float32], like: Scan | Segment
     return _write(probability, like.grid, like.storage, path, 1, "lesion probability")
 
 
+def write_channel(scan: Scan, name: str, path: Path) -> Path:
+    """Write one sequence of a scan in its own values, float32, as :func:`write_file` writes labels."""
+    voxels = scan.channel(name).astype(np.float32)
+    return _write(voxels, scan.grid, scan.storage, path, int(voxels.max()), name)
+
+
 def _write(
     voxels: npt.NDArray[np.uint8 | np.float32],
     grid: Grid,

@@ -61,8 +61,8 @@ class Lesion:
     Attributes:
         voxels: how many.
         volume: in mm3; ``None`` where the spacing is unknown.
-        diameters: the longest on any slice and the extent at right angles to it, see :func:`diameters`; in mm,
-            or in pixels where the spacing is unknown.
+        diameters: the longest on any slice and the extent at right angles to it, see :func:`diameters`; in
+            mm, or in pixels where the spacing is unknown.
         place: slice, row and column of a voxel in the middle of it, on the slice of the longest diameter.
     """
 
@@ -86,7 +86,7 @@ def lesions(mask: Segmentation, most: int = 50) -> tuple[list[Lesion], int]:
 
     if not mask.voxels.any():
         return [], 0
-    whole = bounding_box(mask.voxels)
+    whole = bounding_box(mask.mask)
     labels, count = ndimage.label(mask.voxels[whole] > 0)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     boxes = ndimage.find_objects(labels)

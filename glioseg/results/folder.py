@@ -53,7 +53,7 @@ from glioseg.results.record import (
 if TYPE_CHECKING:
     from glioseg.io.source import Source
 
-KINDS = ("masks", "outlines", "gifs", "probability")
+KINDS = ("masks", "outlines", "gifs", "probability", "reports")
 """Folders of a folder of results that hold what records name."""
 BESIDE_BIDS = "code"
 """Where all that is no derivative stands in a folder of BIDS derivatives: validators do not look there."""
@@ -63,6 +63,7 @@ _OUTPUT = re.compile(
 )
 DEATHS = 3
 """So many workers of a cluster may die while they work on a scan; then it is taken to be the cause."""
+_identity = id
 PENDING = "pending.json"
 SUMMARY, MANIFEST = "summary.csv", "manifest.json"
 PARTICIPANTS = "participants.tsv"
@@ -76,8 +77,7 @@ class ResultsFolder:
         path: made if it is not there.
         made_with: the model and the settings in short; ``settings`` among them is a digest of all.
         own: folder within it for the records, the tables and what else only this package knows.
-        job: see :class:`~glioseg.results.claims.Claims`. Workers of a job need not enter the folder: the
-            process that gives them the scans has done so.
+        job: see :class:`~glioseg.results.claims.Claims`; workers of a job need not enter the folder.
 
     Raises:
         InputError: on entering, if the folder cannot be written, or another process writes to it with other
@@ -92,6 +92,7 @@ class ResultsFolder:
         self._was_there = True
         self._by_origin: dict[str, str] = {}
         self._reserved: dict[str, Source] = {}
+        self._name_held: dict[int, str] = {}
         self._contents: dict[str, str] = {}
 
     def __enter__(self) -> ResultsFolder:
@@ -193,9 +194,9 @@ class ResultsFolder:
 
     def _reserve(self, source: Source, id: str) -> Source:
         chosen = source if id == source.id else replace(source, id=id)
-        for name in [name for name, other in self._reserved.items() if other is source]:
-            del self._reserved[name]
+        self._reserved.pop(self._name_held.pop(_identity(source), ""), None)
         self._reserved[id.casefold()] = chosen
+        self._name_held[_identity(chosen)] = id.casefold()
         return chosen
 
     def _is_of(self, record: ScanResult, source: Source) -> bool:
@@ -313,7 +314,7 @@ class ResultsFolder:
             for path in self._record_files():
                 record = read_record(path)
                 if record is not None and record.holds(self.path, every_byte=False):
-                    records[record.id] = record
+                    records[record.id] = record.without_files
                 else:
                     incomplete.append(path.stem)
             if records or (self.own / SUMMARY).exists():

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +71,11 @@ class ScanResult:
     def settings(self) -> str:
         """Digest of the model and of all settings that it was made with."""
         return str(self.made_with.get("settings", ""))
+
+    @property
+    def without_files(self) -> ScanResult:
+        """The record without what each file holds: of 100,000 scans that would not fit into memory."""
+        return replace(self, files={})
 
     @property
     def told(self) -> dict[str, Any]:
@@ -174,7 +179,8 @@ def _taken_for(source: Source) -> str:
 
 def in_order(results: Mapping[str, ScanResult], first: Sequence[str] = ()) -> list[ScanResult]:
     """Records in the order of the ids given, then all others in the order that people count in."""
-    others = sorted((id for id in results if id not in set(first)), key=natural_key)
+    named = set(first)
+    others = sorted((id for id in results if id not in named), key=natural_key)
     return [results[id] for id in (*first, *others) if id in results]
 
 
@@ -193,7 +199,7 @@ def write_summary(results: Sequence[ScanResult], path: Path) -> Path:
     table = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     table.writeheader()
     for result in results:
-        row = asdict(result)
+        row = {name: getattr(result, name) for name in columns}
         row["filled"], row["doubts"] = " ".join(result.filled), " ".join(result.doubts)
         row["label_voxels"] = " ".join(f"{label}:{count}" for label, count in result.label_voxels.items())
         row["made_with"] = f"{result.made_with.get('model', '')} {result.settings}".strip()

@@ -13,8 +13,9 @@ from glioseg.errors import Fault, InputError
 from glioseg.server import schemas
 from glioseg.server import schemas_worklist as shapes
 from glioseg.server.faults import FaultModel, Refused, UnfitError, as_dict, gathered, without_folder
+from glioseg.server.scans import Entry
 from glioseg.server.schemas import BAD, BINARY, FULL, REFUSALS
-from glioseg.server.service import Serving, info
+from glioseg.server.service import Service, Serving, info
 from glioseg.server.worklist import export
 from glioseg.server.worklist.rows import PatientRow
 
@@ -159,6 +160,16 @@ async def open_row(row: OneRow, service: Serving) -> schemas.ScanInfo:
 
     Corrections of it are kept by the list at once. It is closed by itself when others need the room.
     """
+    return info(await opened(row, service), service)
+
+
+async def opened(row: PatientRow, service: Service) -> Entry:
+    """The scan of a row with the masks that are kept of it, read if it is not open.
+
+    Raises:
+        InputError: it cannot be read.
+        StoreFull: others need all the room.
+    """
     async with row.opening:  # whoever opens it at the same time gets the same scan
         entry = service.worklist.opened(row)
         if entry is None:
@@ -172,7 +183,7 @@ async def open_row(row: OneRow, service: Serving) -> schemas.ScanInfo:
                 kind = UnfitError if isinstance(error, UnfitError) else InputError
                 raise kind(*without_folder(error.faults, row.root)) from None
             row.entry = entry.id
-    return info(entry, service)
+    return entry
 
 
 @router.put("/{key}", responses={**shapes.NO_ROW, **shapes.NOT_NOW})

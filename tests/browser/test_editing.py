@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from scipy import ndimage
 
 from .conftest import keep, until
@@ -13,6 +14,7 @@ from .test_corrections import drawn, settled
 from .test_viewer import SAMPLE, open_sample
 
 
+@pytest.mark.slow
 def test_brush_ring_size_eraser_depth_and_threshold(make_page: Any, server: Any) -> None:
     page = make_page()
     open_sample(page)
@@ -111,6 +113,7 @@ def test_a_lesion_on_three_of_nine_slices_is_filled_between(make_page: Any, serv
     assert page.inner_text("#edit-said") != ""  # there is nothing more to fill
 
 
+@pytest.mark.slow
 def test_a_click_removes_keeps_grows_and_asks_again(make_page: Any, server: Any) -> None:
     page = make_page()
     open_sample(page)
@@ -165,6 +168,7 @@ def test_a_click_removes_keeps_grows_and_asks_again(make_page: Any, server: Any)
     taken_back(page, server, missed, grown)
 
 
+@pytest.mark.slow
 def test_a_little_more_a_little_less_and_smooth(make_page: Any, server: Any) -> None:
     page = make_page()
     open_sample(page)

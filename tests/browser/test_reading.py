@@ -43,7 +43,7 @@ def test_ruler_and_angle_are_right_in_millimetres_and_stay_on_their_slice(
         assert abs(float(ruler(page).split()[0]) - expected) < 0.3
         assert ruler(page).endswith("mm")
     assert page.inner_text("#edit-said").startswith("Ruler: ")
-    page.keyboard.press("v")
+    page.keyboard.press("d")
     for point in ((at[0], at[1] + 5), at, (at[0] + 10, at[1])):
         click(page, *point)
     assert abs(float(ruler(page).removesuffix("°")) - 90) < 2
@@ -66,6 +66,7 @@ def test_ruler_and_angle_are_right_in_millimetres_and_stay_on_their_slice(
     assert "mm" in ruler(page)
 
 
+@pytest.mark.slow
 def test_the_list_of_lesions_leads_to_each(make_page: Any, server: Any) -> None:
     from glioseg.measure.size import lesions
     from glioseg.scan import Segmentation
@@ -155,8 +156,11 @@ def test_the_picture_stays_while_the_panel_scrolls(make_page: Any) -> None:
         if not options:
             continue
         # what fingers press is large enough
-        small = page.evaluate("""() => [...document.querySelectorAll("#panel button, #panel select, #panel .check")]
-            .filter((each) => each.offsetParent && each.getBoundingClientRect().height < 44).map((each) => each.id)""")
+        small = page.evaluate("""() => {
+            const pressed = document.querySelectorAll("#panel button, #panel select, #panel .check");
+            const low = (each) => each.offsetParent && each.getBoundingClientRect().height < 44;
+            return [...pressed].filter(low).map((each) => each.id);
+        }""")
         assert small == []
 
 
@@ -170,6 +174,18 @@ def test_three_planes_start_at_the_lesion(make_page: Any, tmp_path: Path) -> Non
     voxels = drawn(page, shape)[:, ::-1, ::-1]
     assert voxels[int(z * shape[0]), int(y * shape[1]), int(x * shape[2])]
     keep(page, "three-planes")
+    # from a voxel to the screen and back again, in the tile of each plane
+    for plane in range(3):
+        there = page.evaluate(
+            """([exact, plane]) => {
+                const box = gliosegView.canvas.getBoundingClientRect();
+                const [x, y] = gliosegView.screenOf(exact, plane);
+                const found = gliosegView.hit(x + box.left, y + box.top);
+                return [found.plane, ...found.voxel];
+            }""",
+            [[(int(share * size) + 0.5) for share, size in zip((x, y, z), shape[::-1], strict=True)], plane],
+        )
+        assert there == [plane, *(int(s * n) for s, n in zip((x, y, z), shape[::-1], strict=True))]
     # the brush paints in each of them
     page.keyboard.press("b")
     before = drawn(page, shape)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -134,6 +135,7 @@ def test_patients_of_one_name_have_files_of_their_own(tmp_path: Path) -> None:
     places = [tmp_path / study for study in ("first", "second", "third")]
     for seed, place in enumerate(places):
         small_patient(place, "ann", seed)
+    places[2] = Path(shutil.make_archive(str(places[2]), "zip", places[2]))
     with running(tmp_path, *places) as (client, _):
         until(lambda: client.get("/api/worklist/csv").text.count("segmented") == 3)
         table = list(csv.DictReader(io.StringIO(client.get("/api/worklist/csv").text)))

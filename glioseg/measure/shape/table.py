@@ -8,11 +8,13 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from glioseg.cluster import Cluster, over
 from glioseg.dataset.case import Case, read_case, with_lesion_values
 from glioseg.dataset.find import survey
 from glioseg.errors import Fault, InputError, raise_all
@@ -24,6 +26,7 @@ from glioseg.measure.shape.features import FEATURES, measure_lesion
 from glioseg.measure.values import NotDefined, Value
 from glioseg.recipe import Labels
 from glioseg.scan import LESION, Scan, Segmentation
+from glioseg.unexpected import faults_of
 
 MaskReader = Callable[[], tuple[Segmentation, Scan | None]]
 """Reads one patient's mask, and the scan when there is one."""
@@ -80,24 +83,30 @@ class FeatureTable:
         return write_text(path, text.getvalue())
 
 
-def measure_all(sources: Mapping[str, MaskReader]) -> FeatureTable:
+def measure_all(sources: Mapping[str, MaskReader], cluster: Cluster | None = None) -> FeatureTable:
     """Measure the features of many patients.
 
     Args:
         sources: what reads each patient's mask and scan.
+        cluster: whose workers do it, entered; all files have to be there under the same paths.
 
     Raises:
         InputError: the faults of all patients that cannot be read, at once.
     """
-    rows: dict[str, Mapping[str, Value]] = {}
+    measured: dict[int, Mapping[str, Value]] = {}
     faults: list[Fault] = []
-    for patient, read in sources.items():
-        try:
-            rows[patient] = measure_lesion(*read())
-        except InputError as error:
-            faults += error.faults
+    patients = list(sources)
+    for number, row in over(cluster, _measured, list(sources.values())):
+        if isinstance(row, Exception):
+            faults += faults_of(row, patients[number])
+        else:
+            measured[number] = row
     raise_all(faults)
-    return FeatureTable(rows)
+    return FeatureTable({patient: measured[number] for number, patient in enumerate(patients)})
+
+
+def _measured(read: MaskReader) -> Mapping[str, Value]:
+    return measure_lesion(*read())
 
 
 def find_masks(source: Path) -> dict[str, Path]:
@@ -168,16 +177,13 @@ def readers_of(
     cases = _labelled_cases(source, layout, channels) if scans is None or said else []
     if not cases:
         return sources_of(find_masks(source), scans, lesion.stored)
+    return {case.id: partial(_mask_of_case, case) for case in with_lesion_values(cases, lesion)}
 
-    def reader(case: Case) -> MaskReader:
-        def read() -> tuple[Segmentation, Scan | None]:
-            scan, truth = read_case(case)
-            assert truth is not None
-            return truth, scan
 
-        return read
-
-    return {case.id: reader(case) for case in with_lesion_values(cases, lesion)}
+def _mask_of_case(case: Case) -> tuple[Segmentation, Scan | None]:
+    scan, truth = read_case(case)
+    assert truth is not None
+    return truth, scan
 
 
 def _labelled_cases(source: Path, layout: str | None, channels: str) -> list[Case]:
@@ -211,21 +217,20 @@ def sources_of(
             scan there are measured without one.
         labels: what the values of the masks mean, lesion or not by default.
     """
+    known = _scans_in(scans) if scans is not None else {}
+    return {id: partial(_mask_and_scan, path, known.get(id), labels) for id, path in masks.items()}
+
+
+def _mask_and_scan(
+    path: Path, read: Callable[[], Scan] | None, labels: Mapping[int, str]
+) -> tuple[Segmentation, Scan | None]:
     from glioseg.io import read_scan, read_segmentation
 
-    known = _scans_in(scans) if scans is not None else {}
-
-    def source(id: str, path: Path) -> MaskReader:
-        def read() -> tuple[Segmentation, Scan | None]:
-            if id in known:
-                scan: Scan | None = known[id]()
-            else:
-                scan = read_scan(path) if path.is_dir() and _has_images(path) else None
-            return read_segmentation(path, scan, labels), scan
-
-        return read
-
-    return {id: source(id, path) for id, path in masks.items()}
+    if read is not None:
+        scan: Scan | None = read()
+    else:
+        scan = read_scan(path) if path.is_dir() and _has_images(path) else None
+    return read_segmentation(path, scan, labels), scan
 
 
 def _scans_in(folder: Path) -> dict[str, Callable[[], Scan]]:

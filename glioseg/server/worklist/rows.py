@@ -14,6 +14,7 @@ from typing import Any
 
 from glioseg.errors import Fault, InputError
 from glioseg.io import find_scans
+from glioseg.io.archive import is_archive, laid_out
 from glioseg.io.source import Source
 from glioseg.results.record import content_of, key_of, origin_of
 from glioseg.server import promises
@@ -112,7 +113,13 @@ class WorkList:
     def _find(self, path: Path, root: Path) -> None:
         """Add what is behind one path; whatever is wrong with it, the others are found."""
         try:
+            if is_archive(path):
+                path = laid_out(path)
+                root = path.parent
             self.add([path], root)
+        except InputError as error:
+            with self.change:
+                self.faults += without_folder(error.faults, root)
         except Exception as error:  # whatever a library runs into in a damaged file
             with self.change:
                 self.faults.append(unforeseen(error).at(path.name))

@@ -1,5 +1,5 @@
 // Sliders, buttons, wheel and keys: whatever changes how the scan is looked at.
-export const TOOL_KEYS = { w: "window", m: "pan", b: "brush", e: "eraser", g: "grow", a: "ask", r: "remove", k: "keep", l: "ruler", v: "angle" };
+export const TOOL_KEYS = { w: "window", m: "pan", b: "brush", e: "eraser", g: "grow", a: "ask", r: "remove", k: "keep", l: "ruler", d: "angle" };
 
 const $ = (id) => document.getElementById(id);
 

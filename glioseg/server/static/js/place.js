@@ -11,12 +11,14 @@ export function placesOf(nv, plane, [across, down]) {
   (nv.screenSlices || []).forEach((tile, index) => {
     if (tile.axCorSag !== plane) return;
     const [left, top, wide, high] = tile.leftTopWidthHeight;
-    const first = nv.screenXY2TextureFrac(left, top, index, false);
-    const last = nv.screenXY2TextureFrac(left + wide, top + high, index, false);
+    // Well within the tile: at its very corners NiiVue may find itself outside.
+    const inner = [left + wide / 4, top + high / 4];
+    const first = nv.screenXY2TextureFrac(...inner, index, false);
+    const last = nv.screenXY2TextureFrac(inner[0] + wide / 2, inner[1] + high / 2, index, false);
     const [u, v] = PLANE_AXES[plane];
-    const scaleX = wide / ((last[u] - first[u]) * across);
-    const scaleY = high / ((last[v] - first[v]) * down);
-    const matrix = new DOMMatrix([scaleX, 0, 0, scaleY, left - first[u] * across * scaleX, top - first[v] * down * scaleY]);
+    const scaleX = wide / 2 / ((last[u] - first[u]) * across);
+    const scaleY = high / 2 / ((last[v] - first[v]) * down);
+    const matrix = new DOMMatrix([scaleX, 0, 0, scaleY, inner[0] - first[u] * across * scaleX, inner[1] - first[v] * down * scaleY]);
     places.push({ index, box: tile.leftTopWidthHeight, matrix });
   });
   return places;

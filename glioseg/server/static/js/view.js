@@ -97,6 +97,8 @@ export class View {
       clipPlaneHotKey: "",
       cycleClipPlaneHotKey: "",
       isColorbar: false,
+      showAllOrientationMarkers: true,
+      fontColor: [0.85, 0.85, 0.75, 1],
     });
     const draw = nv.drawScene.bind(nv);
     nv.drawScene = () => {
@@ -120,7 +122,6 @@ export class View {
     // here. Without a graphics card that takes longer than all the rest; a shader of one colour takes nothing.
     nv.blurShader = nv.sobelFirstOrderShader = { use: (gl) => nv.rectShader.use(gl), uniforms: {} };
     nv.drawOpacity = 0;
-    nv.opts.showAllOrientationMarkers = true;
     nv.onLocationChange = () => this._followCrosshair();
     nv.onIntensityChange = () => this.tellWindow();
     // NiiVue uploads the whole drawing whenever it changes; here it is the slices that changed.
