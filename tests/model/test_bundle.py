@@ -29,6 +29,7 @@ from glioseg.model.description import KEY, describe, read_description  # noqa: E
 from glioseg.model.predictor import Predictor  # noqa: E402
 from glioseg.recipe import Recipe, load_recipe  # noqa: E402
 from glioseg.samples import SAMPLES  # noqa: E402
+from glioseg.scan import CHANNELS  # noqa: E402
 from glioseg.training.train import Hardware, train  # noqa: E402
 
 SETTINGS = [
@@ -139,8 +140,13 @@ def test_scans_are_named_in_three_ways_and_what_is_wrong_is_said(
     files = {"flair": str(scans / "p1_flair.nii.gz"), "post": str(scans / "p1_t1c.nii.gz")}
     (source,) = scans_in(scans, tmp_path / "missing")
     assert "missing" in capsys.readouterr().err
-    np.testing.assert_array_equal(read(source).voxels, read(files).voxels)
-    assert read(files["flair"]).filled == ("pre", "post")
+    np.testing.assert_array_equal(read(source, CHANNELS).voxels, read(files, CHANNELS).voxels)
+    assert read(files["flair"], CHANNELS).filled == ("pre", "post")
+    with_t2 = {**files, "t2": files["post"]}
+    assert read(with_t2, ("flair",)).channels == CHANNELS
+    assert read(with_t2, ("flair", "t2")).filled == ("pre",)
+    with pytest.raises(InputError, match="FLAIR"):
+        read({"post": files["post"]}, CHANNELS)
     with pytest.raises(InputError, match="missing"):
         scans_in(tmp_path / "missing")
 

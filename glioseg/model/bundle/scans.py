@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from glioseg.errors import InputError
-from glioseg.io import Source, find_scans, read_scan
-from glioseg.io.sequences import read_sequences, with_all_channels
+from glioseg.io import Source, find_scans, read_scan, with_all_channels
 from glioseg.scan import Scan, channels_for
 
 ScanPlace = Source | str | Path | Mapping[str, str]
@@ -39,8 +38,9 @@ def read(place: ScanPlace, sequences: Sequence[str]) -> Scan:
     if isinstance(place, Source):
         return place.with_sequences(sequences).read()
     if isinstance(place, Mapping):
-        files = {name: Path(path) for name, path in place.items()}
-        return with_all_channels(read_sequences(files), channels_for((*sequences, *files)))
+        flair, pre, post, t2 = (place.get(name) for name in ("flair", "pre", "post", "t2"))
+        scan = read_scan(flair=flair, pre=pre, post=post, t2=t2, sequences=sequences)
+        return with_all_channels(scan, channels_for(sequences))  # without a T2 that nothing asks for
     return read_scan(place, sequences=sequences)
 
 
