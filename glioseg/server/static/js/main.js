@@ -189,7 +189,7 @@ async function showResult({ scan, source, mask, numbers }) {
   view.hold();
   view.setMask(mask);
   $("panel").inert = false;
-  $("close-scan").hidden = false;
+  $("close-scan").hidden = session.listed; // the way from there is the list
   $("channel-flair").checked = $("tool-window").checked = true;
   $("pen-row").hidden = true;
   $("show-true").closest("label").hidden = !scan.truth;
