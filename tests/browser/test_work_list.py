@@ -73,7 +73,7 @@ def zip_masks(content: bytes, folder: Path) -> dict[str, np.ndarray[Any, Any]]:
     return {path.name: read_segmentation(path).voxels > 0 for path in folder.iterdir() if path.is_dir()}
 
 
-@pytest.mark.parametrize("count", [3, pytest.param(12, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [2, pytest.param(12, marks=pytest.mark.slow)])
 def test_patients_are_read_to_the_end_by_keys_alone(make_page: Any, tmp_path: Path, count: int) -> None:
     """Every second one gets a stroke, the others are checked; table, archive and a restart say the same."""
     sample_patients(tmp_path / "study", count)

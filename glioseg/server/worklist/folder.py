@@ -27,6 +27,7 @@ from glioseg.files import (
     private_folder,
     sweep,
     sync,
+    synced_later,
     write_json,
     written_whole,
 )
@@ -146,8 +147,8 @@ class WorkFolder:
         return self.rows / key / "thumbnail.png"
 
     def store_thumbnail(self, key: str, content: bytes) -> None:
-        """Keep the small picture of a row."""
-        with written_whole(self.thumbnail(key)) as part:
+        """Keep the small picture of a row; nobody waits for the disk, since it can be drawn again."""
+        with synced_later(), written_whole(self.thumbnail(key)) as part:
             part.write_bytes(content)
 
     # ------------------------------------------------------------ scans

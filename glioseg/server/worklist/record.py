@@ -134,9 +134,10 @@ def _damaged(path: Path) -> Fault:
 
 def _window(array: npt.NDArray[np.uint8]) -> tuple[slice, ...]:
     """The smallest box that holds everything that is not 0."""
-    window = []
+    window: tuple[slice, ...] = ()
     for axis in range(array.ndim):
         across = tuple(other for other in range(array.ndim) if other != axis)
-        where = np.flatnonzero(array.any(axis=across))
-        window.append(slice(int(where[0]), int(where[-1]) + 1) if len(where) else slice(0, 0))
-    return tuple(window)
+        # Within what is known of the axes before: masks are large, and this is done after every stroke.
+        where = np.flatnonzero(array[window].any(axis=across))
+        window += (slice(int(where[0]), int(where[-1]) + 1) if len(where) else slice(0, 0),)
+    return window

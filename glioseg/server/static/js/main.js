@@ -200,7 +200,7 @@ async function showResult({ scan, source, mask, numbers }) {
   view.hold();
   view.setMask(mask);
   $("panel").inert = false;
-  $("close-scan").hidden = false;
+  $("close-scan").hidden = session.listed; // the way from there is the list
   $("channel-flair").checked = $("tool-window").checked = true;
   tools.choose("window");
   rulers.clear();

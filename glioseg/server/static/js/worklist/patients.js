@@ -28,7 +28,6 @@ export class Patients {
   show(opened) {
     const key = opened?.listed ? opened.source.row : null;
     $("patient-bar").hidden = !key;
-    $("close-scan").hidden = !opened || Boolean(key);
     if (this.row?.key !== key) this.row = null;
     if (!key) return;
     this.at = key;
