@@ -1,4 +1,4 @@
-"""Two masks of one patient: what the expected DSC says of their difference, and what became of each lesion."""
+"""Two masks of one patient: what the expected DSC says of their difference, what became of each lesion."""
 
 from __future__ import annotations
 
