@@ -117,11 +117,21 @@ def read_record(path: Path) -> ScanResult | None:
         content["notes"] = tuple(content.get("notes", ()))
         files = content.get("files", {})
         content["files"] = {name: (int(size), int(at), str(sum)) for name, (size, at, sum) in files.items()}
+        content["made_with"] = _shared(dict(content.get("made_with", {})))
         record = ScanResult(**content)
-        dict(record.made_with), dict(record.label_voxels)
+        dict(record.label_voxels)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     return record if path.stem == record.id else None
+
+
+def _shared(made_with: dict[str, Any]) -> dict[str, Any]:
+    """The same object for all records that were made with the same, for there may be 100,000."""
+    known = _made_with.setdefault(str(made_with.get("settings", "")), made_with)
+    return known if known == made_with else made_with
+
+
+_made_with: dict[str, dict[str, Any]] = {}
 
 
 def digest_of(path: Path) -> str:
