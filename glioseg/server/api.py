@@ -18,12 +18,13 @@ from glioseg.errors import Fault, InputError
 from glioseg.scan import LESION, Segmentation
 from glioseg.server import display, downloads, schemas
 from glioseg.server.corrections import check_revision, decode_slices, replace_mask, replace_slices
-from glioseg.server.faults import Refused, UnfitError, without_folder
-from glioseg.server.jobs import Choice, Job
+from glioseg.server.faults import Refused, UnfitError
+from glioseg.server.jobs import Choice
 from glioseg.server.numbers import as_csv, numbers_of
 from glioseg.server.scans import Entry
 from glioseg.server.schemas import BAD, BINARY, FULL, NO_MASK, NO_SCAN, NUMBERS, REFUSALS
 from glioseg.server.schemas_worklist import Added
+from glioseg.server.segmented import segmented
 from glioseg.server.service import Serving, info, read_sample
 from glioseg.server.uploads import SERIES_CHOICE, keep_files, read_upload
 from glioseg.server.worklist.adding import Listed
@@ -202,34 +203,10 @@ async def segment(
 ) -> dict[str, Any]:
     """Segment a scan and give its numbers. Waits for its turn; hanging up cancels it."""
     body = body or schemas.SegmentBody.model_validate({})
-    if body.model not in service.worker.models:
-        known = ", ".join(service.worker.models)
-        raise Refused(404, Fault("server.unknown_model", known=known))
     if entry.job is not None and entry.job.state in ("queued", "running") and not entry.job.cancelled:
         raise Refused(409, Fault("server.being_segmented", ""))
-    job = service.worker.submit(entry, Choice(body.model, body.flips, body.threshold))
-    await _finished(job, request)
-    service.store.settle()
-    if job.faults:
-        raise UnfitError(*without_folder(job.faults, entry.folder))
-    if job.error is not None:
-        raise job.error
-    if job.state != "done":
-        raise Refused(409, Fault("server.cancelled", ""))
+    await segmented(request, entry, service, Choice(body.model, body.flips, body.threshold))
     return await asyncio.to_thread(service.worklist.keep, entry, service.worker.name_of(body.model))
-
-
-async def _finished(job: Job, request: Request) -> None:
-    """Wait for a job; cancel it when the client has gone."""
-    try:
-        while not job.finished.is_set():
-            if await request.is_disconnected():
-                job.cancel()
-                return
-            await asyncio.sleep(0.05)
-    except asyncio.CancelledError:
-        job.cancel()
-        raise
 
 
 @router.get("/scans/{id}/numbers", response_model=None, responses={**NUMBERS, **NO_MASK})
@@ -379,6 +356,19 @@ def outlines(
     """The outlines over the slices, red predicted and green true: an animation, or a zip of PNG slices."""
     _masked(entry)
     return _file(downloads.outlines_file(entry, format, channel))
+
+
+@router.get("/scans/{id}/report", response_class=Response, responses={**BINARY, **NO_MASK})
+def report(
+    entry: DrawnEntry, service: Serving, language: Annotated[str, Query(pattern="^(en|zh)$")] = "en"
+) -> Response:
+    """One page about the case, as PDF: key slices, numbers, lesions, warnings."""
+    _masked(entry)
+    row = service.worklist.rows.get(entry.row or "")
+    made = row.record.model if row is not None and row.record is not None else None
+    if made is None:
+        made = service.worker.name_of("default" if entry.job is None else entry.job.choice.model)
+    return _file(downloads.report_file(entry, made, language))
 
 
 def _probability(entry: Entry) -> Any:

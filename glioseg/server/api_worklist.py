@@ -162,6 +162,16 @@ async def open_row(row: OneRow, service: Serving) -> schemas.ScanInfo:
 
     Corrections of it are kept by the list at once. It is closed by itself when others need the room.
     """
+    return info(await opened(row, service), service)
+
+
+async def opened(row: PatientRow, service: Service) -> Entry:
+    """The scan of a row with the masks that are kept of it, read if it is not open.
+
+    Raises:
+        InputError: it cannot be read.
+        StoreFull: others need all the room.
+    """
     async with row.opening:  # whoever opens it at the same time gets the same scan
         entry = service.worklist.opened(row)
         if entry is None:
@@ -172,7 +182,7 @@ async def open_row(row: OneRow, service: Serving) -> schemas.ScanInfo:
                     raise
                 entry = await _read(row, service)
             row.entry = entry.id
-    return info(entry, service)
+    return entry
 
 
 async def _read(row: PatientRow, service: Service) -> Entry:

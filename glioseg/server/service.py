@@ -164,6 +164,7 @@ def info(entry: Entry, service: Service) -> schemas.ScanInfo:
         ahead=service.worker.position(job) if job is not None else 0,
         progress=1.0 if state == "done" else min(1.0, job.slices_done / len(scan.voxels)) if job else 0.0,
         probability=entry.probability is not None,
+        threshold=entry.threshold,
         truth_labels=_truth_labels(entry),
         corrected=entry.corrected is not None,
         revision=entry.revision,

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import InputError
+from glioseg.io.sequences import with_all_channels
 from glioseg.server.jobs import Choice, Job, QueueFull, Stopped
 from glioseg.server.memory import give_back
 from glioseg.server.scans import Entry
@@ -177,12 +178,14 @@ class Worker(threading.Thread):
             own = description.postprocess.model_copy(update={"threshold": choice.threshold})
             description = description.model_copy(update={"postprocess": own})
         predictor = Predictor(Watched(loaded.runtime, job), description, choice.flips, loaded.batch)
-        sample = entry.sample
+        sample, scan = entry.sample, entry.scan
+        if scan.channels != predictor.channels:  # T2, which is not uploaded
+            scan = with_all_channels(scan, predictor.channels)
         if sample is None:
-            return predictor(entry.scan), description.postprocess
+            return predictor(scan), description.postprocess
         # The bundled scans never change: their masks are kept, so that the demo stands at once.
         if (sample, choice) not in self._samples:
-            self._samples[sample, choice] = predictor(entry.scan), description.postprocess
+            self._samples[sample, choice] = predictor(scan), description.postprocess
         return self._samples[sample, choice]
 
 

@@ -90,7 +90,7 @@ class Segmenter(threading.Thread):
         store, id = self.rows.store, secrets.token_urlsafe(18)
         try:
             entry = self.rows.read(row, id, store.folder, partial(store.reserve, id, spared=SPARED_SECONDS))
-            if row.record is not None:
+            if row.record is not None or time.monotonic() < self._aside_until:
                 return
             store.reserve(id, entry.bytes)  # reading took more
             row.job = job = self.worker.submit_later(entry, Choice())

@@ -116,11 +116,11 @@ export class Session {
     this._keepFiles();
   }
 
-  // A stroke, or what another tool did to the mask, becomes a step.
-  commit(kind) {
+  // A stroke, or what another tool did to the mask, becomes a step. facts: what else the step should know.
+  commit(kind, facts = {}) {
     const step = this.mask.commit(kind);
     if (!step) return false;
-    const made = this.history.push(step);
+    const made = this.history.push({ ...facts, ...step });
     this._changed(step.slices.map(({ z }) => z), (store) => store.addStep(this._record(), this.history.position - 1, made));
     return true;
   }
