@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glioseg.batch.on_cluster import ClusterWork
 from glioseg.batch.processes import helpers
 from glioseg.batch.work import Outputs, Work
 from glioseg.errors import Fault
@@ -23,6 +24,7 @@ from glioseg.results.folder import BESIDE_BIDS, ResultsFolder
 from glioseg.results.record import ScanResult, write_summary
 
 if TYPE_CHECKING:
+    from glioseg.cluster import Cluster
     from glioseg.io.source import Source
 
 __all__ = ["Outcome", "Outputs", "ScanResult", "predict_many", "write_summary"]
@@ -54,6 +56,7 @@ def predict_many(
     progress: Callable[[ScanResult, bool], None] | None = None,
     tell_fault: Callable[[Fault], None] | None = None,
     workers: int = 1,
+    cluster: Cluster | None = None,
 ) -> Outcome:
     """Segment scans one after the other while the next is read and the last is written.
 
@@ -70,6 +73,8 @@ def predict_many(
         tell_fault: called for each fault as soon as it happens.
         workers: processes that do so together, this one among them; each with its own copy of the network,
             which therefore has to come from :func:`glioseg.load_model`.
+        cluster: whose workers do it instead, entered; scans, results and network have to be there under the
+            same paths, which are given in full.
 
     Returns:
         The results in the order of the sources, how many had been done before, and the faults of the rest.
@@ -79,6 +84,7 @@ def predict_many(
         InputError: ``out`` cannot be written, or another process writes to it with other settings.
     """
     outputs = outputs or Outputs()
+    sources = [source.with_sequences(predictor.description.sequences) for source in sources]
     model = predictor.description.model_dump(mode="json", exclude={"appearance"})
     facts = {"model": model, "weights": predictor.fingerprint, "flips": predictor.flips}
     prepared = predictor.description.prepare.fingerprint
@@ -92,12 +98,19 @@ def predict_many(
         **asdict(outputs),
     }
     own = BESIDE_BIDS if outputs.bids else ""
-    with ResultsFolder(out, json.loads(json.dumps(made_with)), own) as folder:
+    job = "" if cluster is None else cluster.job
+    with ResultsFolder(out, json.loads(json.dumps(made_with)), own, job) as folder:
         if outputs.bids:
             start_derivatives(folder.path, sources)
         named = [folder.named(source) for source in sources]
-        work = Work(folder, predictor, outputs, progress, tell_fault, helped=workers > 1)
-        with helpers(workers - 1, folder, own, named, predictor, outputs):
+        work: Work
+        if cluster is None:
+            work = Work(folder, predictor, outputs, progress, tell_fault, helped=workers > 1)
+            with helpers(workers - 1, folder, own, named, predictor, outputs):
+                work.do(named)
+        else:
+            work = ClusterWork(cluster, folder, predictor, outputs, progress, tell_fault)
+            work.check_workers()
             work.do(named)
         incomplete = work.conclude({**(manifest or {}), **facts})
     results = [result for result in work.results if result is not None]

@@ -12,6 +12,7 @@ from glioseg.cli.crossval import crossval
 from glioseg.cli.demo import demo
 from glioseg.cli.evaluate import evaluate
 from glioseg.cli.export_dataset import export_dataset
+from glioseg.cli.export_model import export_model
 from glioseg.cli.features import features
 from glioseg.cli.pack import pack
 from glioseg.cli.predict import predict
@@ -21,6 +22,7 @@ from glioseg.cli.report import report
 from glioseg.cli.serve import serve
 from glioseg.cli.streams import Output
 from glioseg.cli.study import study
+from glioseg.cli.summary import summary
 from glioseg.cli.train import train
 from glioseg.errors import GliosegError, InputError
 from glioseg.unexpected import exit_code, faults_of
@@ -38,10 +40,12 @@ app = typer.Typer(
 VERBS = (
     demo,
     predict,
+    summary,
     serve,
     check,
     pack,
     export_dataset,
+    export_model,
     train,
     evaluate,
     compare,

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glioseg.cli.streams import AsJson, Output, paths_given
+from glioseg.cli.clusters import DaskOption, cluster_at
+from glioseg.cli.labelled import ChannelsOption
+from glioseg.cli.streams import AsJson, FilesFrom, Output, paths_given, paths_in
 
 if TYPE_CHECKING:
     from glioseg.batch import ScanResult
@@ -32,6 +34,7 @@ def predict(
             help="Scans or folders of scans: TIFF, PNG, JPEG, NIfTI, DICOM; - reads paths from input."
         ),
     ] = None,
+    files_from: FilesFrom = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for masks and pictures.")] = Path(
         "glioseg-out"
     ),
@@ -50,13 +53,7 @@ def predict(
             help="DICOM: which series is flair, pre or post (its SeriesDescription or UID, or none).",
         ),
     ] = None,
-    channels: Annotated[
-        str,
-        typer.Option(
-            metavar="NAMES",
-            help="What lies along a fourth axis, in order: flair,t1,t1c,t2. Default: pre,flair,post.",
-        ),
-    ] = "",
+    channels: ChannelsOption = "",
     anonymise: Annotated[
         bool, typer.Option("--anonymise", help="DICOM masks without patient, dates and original UIDs.")
     ] = False,
@@ -74,6 +71,9 @@ def predict(
     gif: Annotated[bool, typer.Option(help="Draw one GIF for each scan.")] = True,
     probability: Annotated[
         bool, typer.Option("--probability", help="Keep probability maps: .nii.gz, of slices .npy.")
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="One PDF page for each scan: key slices, numbers, warnings.")
     ] = False,
     bids: Annotated[
         bool, typer.Option("--bids", help="Write BIDS derivatives, with the names of the scans in BIDS.")
@@ -100,6 +100,7 @@ def predict(
             metavar="I/N", help="Only every N-th of the scans, from the I-th: for jobs in an array."
         ),
     ] = None,
+    dask: DaskOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Segment scans: masks, outlines, GIFs and numbers. Masks in the kind read; skips what is finished."""
@@ -116,7 +117,13 @@ def predict(
     output = Output(as_json)
     if level is BidsLevel.GROUP and not bids:
         raise InputError(Fault("cli.level_without_bids", "--level"))
-    sources, faults = _sources(paths_given(scans or []), flair, pre, post, series or [], channels)
+    if dask is not None and workers > 1:
+        raise InputError(Fault("cli.dask_and_workers", "--dask"))
+    paths = [*paths_given(scans or []), *paths_in(files_from)]
+    if dask is not None:  # the workers have other current folders
+        paths, out = [path.absolute() for path in paths], out.absolute()
+        flair, pre, post = (path and path.absolute() for path in (flair, pre, post))
+    sources, faults = _sources(paths, flair, pre, post, series or [], channels)
     labels = re.findall(r"[^\s,]+", " ".join(participant_label or []))
     if bids or labels:
         sources, unnamed = named_as_bids(sources, labels)
@@ -131,18 +138,21 @@ def predict(
     for source in sources:
         if source.note:
             output.say(str(source))
-    threads = threads or max(1, usable_cores() // workers)
+    # A worker of a cluster has as many scans at a time as it was given threads.
+    threads = threads or (max(1, usable_cores() // workers) if dask is None else 1)
     predictor = load_model(model, flips, threads, threshold, fast, best, device)
-    outcome = predict_many(
-        sources,
-        out,
-        predictor,
-        Outputs(outlines, gif, probability, anonymise, bids),
-        {"model_name": model, **environment()},
-        _Progress(output, out, len(sources)),
-        output.tell,
-        min(workers, len(sources)),
-    )
+    with cluster_at(dask, output) as cluster:
+        outcome = predict_many(
+            sources,
+            out,
+            predictor,
+            Outputs(outlines, gif, probability, anonymise, report, bids),
+            {"model_name": model, **environment()},
+            _Progress(output, out, len(sources)),
+            output.tell,
+            min(workers, len(sources)),
+            cluster,
+        )
     if outcome.incomplete:
         names = listed(outcome.incomplete)
         typer.echo(sentence("sentences", "results.incomplete", folder=out, scans=names), err=True)

@@ -19,6 +19,10 @@ AsJson = Annotated[
     bool,
     typer.Option("--json", help="Print JSON records, one a line; everything else goes to standard error."),
 ]
+FilesFrom = Annotated[
+    Path | None,
+    typer.Option("--files-from", metavar="LIST", help="File with more paths, one in each line."),
+]
 FROM_INPUT = Path("-")
 """Stands for the paths that standard input names."""
 
@@ -79,13 +83,34 @@ def path_given(path: Path) -> Path:
     return first
 
 
-def _paths_of_input() -> list[Path]:
+def paths_in(file: Path | None) -> list[Path]:
+    """The paths that a file names, one a line (or between zero bytes); none without a file.
+
+    Raises:
+        InputError: it cannot be read, or names none.
+    """
     from glioseg.errors import Fault, InputError
 
-    text = sys.stdin.read()
+    if file is None:
+        return []
+    try:
+        text = file.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    except OSError as error:
+        raise InputError(Fault("cli.files_from", file, reason=error.strerror or error)) from error
+    return _paths_of(text, file)
+
+
+def _paths_of_input() -> list[Path]:
+    return _paths_of(sys.stdin.read(), FROM_INPUT)
+
+
+def _paths_of(text: str, where: Path) -> list[Path]:
+    from glioseg.errors import Fault, InputError
+
     lines = text.split("\0") if "\0" in text else text.splitlines()
     if not any(lines):
-        raise InputError(Fault("cli.no_paths", FROM_INPUT))
+        code = "cli.no_paths" if where == FROM_INPUT else "cli.empty_list"
+        raise InputError(Fault(code, where))
     return [Path(line) for line in lines if line]
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from glioseg.cluster import Cluster, over
 from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, sweep_all, write_fault, write_json, write_text
@@ -56,6 +57,7 @@ def evaluate(
     pictures: bool = True,
     gif_seconds: float = GIF_SECONDS,
     progress: Callable[[str, float], None] | None = None,
+    cluster: Cluster | None = None,
 ) -> Evaluation:
     """Predict each case and score it.
 
@@ -72,6 +74,8 @@ def evaluate(
         pictures: draw a PNG of each slice and a GIF of each patient.
         gif_seconds: how long each slice stands in the GIF.
         progress: called with each patient and its DSC on its own grid.
+        cluster: whose workers do it, entered; the files, ``out`` and the model have to be there under the
+            same paths.
 
     Raises:
         InputError: a case has no mask, or cannot be read.
@@ -92,35 +96,24 @@ def evaluate(
     if out is not None:
         make_folder(out)
         sweep_all(out)
-    values: dict[str, dict[str, float]] = {name: {} for name in OWN_METRICS}
-    reference: dict[str, float] = {}
-    slices: dict[str, tuple[int, int]] = {}
-    evidence: dict[str, Evidence | None] = {}
-    expected: dict[str, float | None] = {}
-    labels = predictor.description.labels
-    classes: dict[str, dict[str, float]] = {title: {} for title in labels.titles}
-    for case in cases:
-        scan, truth = _truth(case, labels)
-        if flair_alone:
-            flair = scan.channel("flair")[..., None]
-            scan = with_all_channels(replace(scan, voxels=flair, channels=("flair",), filled=()))
-        prediction = predictor(scan)
-        for title, label in zip(labels.titles, labels.values, strict=True):
-            classes[title][case.id] = dice(prediction.segmentation.label(label), truth.label(label))
-        found, there = prediction.segmentation.mask, truth.mask
-        measured = measure(found, there, names=OWN_METRICS)
-        for name, value in measured.items():
-            values[name][case.id] = value
-        evidence[case.id], expected[case.id] = prediction.evidence, prediction.expected_dice
-        reference[case.id] = reference_dice(prediction, scan, truth, predictor)
-        free = ~there.any(axis=(1, 2))
-        hits = found.any(axis=(1, 2)) & free
-        slices[case.id] = (int(hits.sum()), int(free.sum()))
-        if out is not None:
-            _forget_record(out)
-            _write_case(out, scan, prediction, truth, pictures, gif_seconds)
+    judging = _Judging(predictor, flair_alone, out and out.absolute(), pictures, gif_seconds)
+    by_number: dict[int, _Judged] = {}
+    for number, found in over(cluster, judging, cases, lambda case: case.images[0].parent):
+        if isinstance(found, Exception):
+            raise found
+        by_number[number] = found
         if progress is not None:
-            progress(case.id, values["dice"][case.id])
+            progress(cases[number].id, found.own["dice"])
+    judged = {case.id: by_number[number] for number, case in enumerate(cases)}
+    values = {name: {id: each.own[name] for id, each in judged.items()} for name in OWN_METRICS}
+    reference = {id: each.reference for id, each in judged.items()}
+    slices = {id: each.slices for id, each in judged.items()}
+    evidence = {id: each.evidence for id, each in judged.items()}
+    expected = {id: each.expected for id, each in judged.items()}
+    classes = {
+        title: {id: each.classes[title] for id, each in judged.items()}
+        for title in predictor.description.labels.titles
+    }
     facts = partial(
         Protocol,
         patients=tuple(reference),
@@ -143,6 +136,56 @@ def evaluate(
     if out is not None:
         write_evaluation(evaluation, out)
     return evaluation
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What is kept of a case: scores on its own grid and under the reference protocol, DSC of each class,
+    lesion-free slices (with a false positive, and all), and what the model said of its mask."""
+
+    own: dict[str, float]
+    reference: float
+    classes: dict[str, float]
+    slices: tuple[int, int]
+    evidence: Evidence | None
+    expected: float | None
+
+
+@dataclass(frozen=True)
+class _Judging:
+    """Predicts a case, scores it and writes its mask and pictures; the arguments of :func:`evaluate`."""
+
+    predictor: Predictor
+    flair_alone: bool
+    out: Path | None
+    pictures: bool
+    gif_seconds: float
+
+    def __call__(self, case: Case) -> _Judged:
+        labels = self.predictor.description.labels
+        scan, truth = _truth(case.with_sequences(self.predictor.description.sequences), labels)
+        if self.flair_alone:
+            flair = scan.channel("flair")[..., None]
+            alone = replace(scan, voxels=flair, channels=("flair",), filled=())
+            scan = with_all_channels(alone, self.predictor.channels)
+        prediction = self.predictor(scan)
+        found, there = prediction.segmentation.mask, truth.mask
+        free = ~there.any(axis=(1, 2))
+        hits = found.any(axis=(1, 2)) & free
+        if self.out is not None:
+            _forget_record(self.out)
+            _write_case(self.out, scan, prediction, truth, self.pictures, self.gif_seconds)
+        return _Judged(
+            own=dict(measure(found, there, names=OWN_METRICS)),
+            reference=reference_dice(prediction, scan, truth, self.predictor),
+            classes={
+                title: dice(prediction.segmentation.label(label), truth.label(label))
+                for title, label in zip(labels.titles, labels.values, strict=True)
+            },
+            slices=(int(hits.sum()), int(free.sum())),
+            evidence=prediction.evidence,
+            expected=prediction.expected_dice,
+        )
 
 
 def choose_patients(cases: Sequence[Case], patients: str, model: ModelDescription) -> list[Case]:

@@ -43,14 +43,16 @@ class Claims:
 
     Args:
         folder: made with the first claim and removed with the last.
+        job: of an engine that gives each item to one worker at a time. A claim of the same job is that of a
+            worker which the engine has given up, on whatever machine, and is taken over at once.
 
     Attributes:
         mine: what this object holds.
         ended: tokens of owners on other machines that were silent for too long.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, job: str = "") -> None:
+        self.folder, self.job = folder, job
         self.mine: dict[str, Holder] = {}
         self.ended: set[str] = set()
         self.id = os.urandom(6).hex()
@@ -77,6 +79,7 @@ class Claims:
             "pid": os.getpid(),
             "since": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "taker": self.id,
+            "job": self.job,
             **facts,
         }
         path = self._path(name)
@@ -92,9 +95,15 @@ class Claims:
             holder = _read(path)
             if holder is None:
                 continue  # it was given back meanwhile
-            if not self.is_abandoned(path, holder):
+            given_up = self.job != "" and holder.get("job") == self.job
+            if not given_up and not self.is_abandoned(path, holder):
                 return holder
+            content["deaths"] = int(holder.get("deaths", 0)) + 1 if given_up else 0
             self._remove(path, holder)
+
+    def deaths(self, name: str) -> int:
+        """How many workers of the same job had a claim of this process before, and were given up."""
+        return int(self.mine.get(name, {}).get("deaths", 0))
 
     def holds(self, name: str) -> bool:
         """Whether this process still has a claim; no longer if it was silent too long, or the folder went."""

@@ -53,7 +53,7 @@ from glioseg.results.record import (
 if TYPE_CHECKING:
     from glioseg.io.source import Source
 
-KINDS = ("masks", "outlines", "gifs", "probability")
+KINDS = ("masks", "outlines", "gifs", "probability", "reports")
 """Folders of a folder of results that hold what records name."""
 BESIDE_BIDS = "code"
 """Where all that is no derivative stands in a folder of BIDS derivatives: validators do not look there."""
@@ -61,6 +61,9 @@ _OUTPUT = re.compile(
     rf"(?:{BESIDE_BIDS}/)?(?:{'|'.join(KINDS)})/[^/\\]+"
     r"|sub-[0-9A-Za-z]+/(?:ses-[0-9A-Za-z]+/)?anat/[^/\\]+"
 )
+DEATHS = 3
+"""So many workers of a cluster may die while they work on a scan; then it is taken to be the cause."""
+_identity = id
 PENDING = "pending.json"
 SUMMARY, MANIFEST = "summary.csv", "manifest.json"
 PARTICIPANTS = "participants.tsv"
@@ -74,20 +77,22 @@ class ResultsFolder:
         path: made if it is not there.
         made_with: the model and the settings in short; ``settings`` among them is a digest of all.
         own: folder within it for the records, the tables and what else only this package knows.
+        job: see :class:`~glioseg.results.claims.Claims`; workers of a job need not enter the folder.
 
     Raises:
         InputError: on entering, if the folder cannot be written, or another process writes to it with other
             settings.
     """
 
-    def __init__(self, path: Path, made_with: dict[str, Any], own: str = "") -> None:
+    def __init__(self, path: Path, made_with: dict[str, Any], own: str = "", job: str = "") -> None:
         self.path, self.made_with = Path(path), made_with
         self.own = self.path / own
         self.settings = str(made_with["settings"])
-        self.claims = Claims(self.own / ".claims")
+        self.claims = Claims(self.own / ".claims", job)
         self._was_there = True
         self._by_origin: dict[str, str] = {}
         self._reserved: dict[str, Source] = {}
+        self._name_held: dict[int, str] = {}
         self._contents: dict[str, str] = {}
 
     def __enter__(self) -> ResultsFolder:
@@ -149,6 +154,9 @@ class ResultsFolder:
         Returns:
             The scan, with another name if its own has gone to another scan meanwhile; ``None`` while another
             process is at work on it.
+
+        Raises:
+            InputError: so many workers of the job died of it that no other is to try.
         """
         origin = origin_of(source)
         for id in chain([source.id], self._names(source)):
@@ -157,6 +165,9 @@ class ResultsFolder:
                 if holder.get("origin", origin) == origin:
                     return None
                 continue
+            if self.claims.deaths(f"scan {id}") >= DEATHS:
+                self.claims.give_back(f"scan {id}")
+                raise InputError(Fault("results.deadly", source.place, workers=DEATHS))
             record = read_record(self._record_file(id))
             if record is None or self._is_of(record, source):
                 return self._reserve(source, id)
@@ -183,9 +194,9 @@ class ResultsFolder:
 
     def _reserve(self, source: Source, id: str) -> Source:
         chosen = source if id == source.id else replace(source, id=id)
-        for name in [name for name, other in self._reserved.items() if other is source]:
-            del self._reserved[name]
+        self._reserved.pop(self._name_held.pop(_identity(source), ""), None)
         self._reserved[id.casefold()] = chosen
+        self._name_held[_identity(chosen)] = id.casefold()
         return chosen
 
     def _is_of(self, record: ScanResult, source: Source) -> bool:
@@ -303,7 +314,7 @@ class ResultsFolder:
             for path in self._record_files():
                 record = read_record(path)
                 if record is not None and record.holds(self.path, every_byte=False):
-                    records[record.id] = record
+                    records[record.id] = record.without_files
                 else:
                     incomplete.append(path.stem)
             if records or (self.own / SUMMARY).exists():

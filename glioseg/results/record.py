@@ -7,12 +7,13 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glioseg.files import natural_key, write_text
 from glioseg.io.names import stem_of
+from glioseg.io.nifti_file import with_other_parts
 from glioseg.io.numbering import numbered
 
 if TYPE_CHECKING:
@@ -70,6 +71,11 @@ class ScanResult:
     def settings(self) -> str:
         """Digest of the model and of all settings that it was made with."""
         return str(self.made_with.get("settings", ""))
+
+    @property
+    def without_files(self) -> ScanResult:
+        """The record without what each file holds: of 100,000 scans that would not fit into memory."""
+        return replace(self, files={})
 
     @property
     def told(self) -> dict[str, Any]:
@@ -135,7 +141,7 @@ def digest_of(path: Path) -> str:
 def content_of(source: Source) -> str:
     """SHA-256 of all files of a scan and of what they are taken for, wherever they lie."""
     digest = hashlib.sha256(f"{source.format}{_taken_for(source)}\n".encode())
-    for path in source.files:
+    for path in with_other_parts(source.files):
         try:
             digest.update(digest_of(path).encode())
         except OSError:
@@ -157,7 +163,7 @@ def origin_of(source: Source) -> str:
 def key_of(source: Source, settings: str) -> str:
     """Hash of the input files' names, sizes and times, of what they are taken for, and of all settings."""
     digest = hashlib.sha256(f"{settings}\n{_taken_for(source)}\n".encode())
-    for path in source.files:
+    for path in with_other_parts(source.files):
         try:
             state = path.stat()
         except OSError:
@@ -173,7 +179,8 @@ def _taken_for(source: Source) -> str:
 
 def in_order(results: Mapping[str, ScanResult], first: Sequence[str] = ()) -> list[ScanResult]:
     """Records in the order of the ids given, then all others in the order that people count in."""
-    others = sorted((id for id in results if id not in set(first)), key=natural_key)
+    named = set(first)
+    others = sorted((id for id in results if id not in named), key=natural_key)
     return [results[id] for id in (*first, *others) if id in results]
 
 
@@ -192,7 +199,7 @@ def write_summary(results: Sequence[ScanResult], path: Path) -> Path:
     table = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     table.writeheader()
     for result in results:
-        row = asdict(result)
+        row = {name: getattr(result, name) for name in columns}
         row["filled"], row["doubts"] = " ".join(result.filled), " ".join(result.doubts)
         row["label_voxels"] = " ".join(f"{label}:{count}" for label, count in result.label_voxels.items())
         row["made_with"] = f"{result.made_with.get('model', '')} {result.settings}".strip()

@@ -54,6 +54,7 @@ class Entry:
         labelled: that mask with its labels, if there are several; ``truth`` holds those that were chosen.
         series: of a DICOM study, all there are.
         sample: name of the bundled scan that it is.
+        row: key of its row in the work list, which keeps its masks.
         predicted: the mask that the network made.
         probability: float32 in 0..1 on the scan's grid, behind that mask; missing for masks that were stored.
         expected_dice, doubts: what the model says of that mask.
@@ -72,6 +73,7 @@ class Entry:
     truth: Segmentation | None = None
     series: tuple[FoundSeries, ...] = ()
     sample: str | None = None
+    row: str | None = None
     predicted: Segmentation | None = None
     probability: npt.NDArray[np.float32] | None = None
     expected_dice: float | None = None
@@ -102,10 +104,8 @@ class Entry:
         """Until when, on the monotonic clock, no other scan may take its place."""
         if self.busy:
             return math.inf
-        seconds = PROTECTED[
-            "corrected" if self.corrected is not None else "segmented" if self.predicted else "new"
-        ]
-        return self.used + seconds
+        lost = self.corrected is not None and self.row is None  # the work list keeps its corrections
+        return self.used + PROTECTED["corrected" if lost else "segmented" if self.predicted else "new"]
 
     @property
     def mask(self) -> Segmentation | None:

@@ -13,6 +13,7 @@ import { Reading } from "./reading.js";
 import { Rulers } from "./rulers.js";
 import { SeriesForm } from "./series.js";
 import { Session, sourceOf } from "./session.js";
+import { Patients } from "./worklist/patients.js";
 import { openStore } from "./store.js";
 import { Strip } from "./strip.js";
 import { ThresholdSlider } from "./threshold.js";
@@ -30,6 +31,7 @@ let last = null; // the last whose mask was there: whatever cannot be opened lea
 let stopping = null;
 let dropped = []; // another choice of series sends them again
 const editing = new Editing(view, { fail, session: () => last });
+const patients = new Patients({ open: openRow, session: () => last, fail });
 const rulers = new Rulers(view);
 const reading = new Reading(view);
 const lesions = new LesionList(view);
@@ -68,10 +70,11 @@ async function begin() {
     store = await openStore();
     await sweep(store);
     const wanted = new URLSearchParams(location.search);
-    const id = wanted.get("scan");
+    const [id, row] = [wanted.get("scan"), wanted.get("row")];
     const { demo } = document.documentElement.dataset;
     const record = await store?.get(currentKey() ?? "").catch(() => null);
-    if (record && record.link === id) resume(record);
+    if (record && record.link === (id ?? (row && rowLink(row)))) resume(record);
+    else if (row) openRow(row);
     else if (id) {
       const [run, patient] = [wanted.get("run"), wanted.get("patient")];
       open(run && patient ? { kind: "run", run, patient } : { kind: "id", id }, { id, link: id });
@@ -89,6 +92,13 @@ async function begin() {
 
 function openSample(name) {
   open({ kind: "sample", name });
+}
+
+const rowLink = (row) => `row ${row}`;
+
+// A patient of the work list.
+async function openRow(row) {
+  await open({ kind: "row", row }, { link: rowLink(row) });
 }
 
 // A scan that this browser kept.
@@ -117,6 +127,7 @@ async function open(source, { id = null, link = null, record = null } = {}) {
     const scan = await (id ? again(id, source, options) : create(source, options));
     clearTimeout(starting);
     stop.signal.throwIfAborted();
+    if (!scan.id) return location.assign("/list"); // they were several
     // Only now, since what cannot be opened closes nothing.
     if (last && !(await askToLeave(last))) {
       remove(`/api/scans/${scan.id}`).catch(() => {});
@@ -131,6 +142,7 @@ async function open(source, { id = null, link = null, record = null } = {}) {
     if (before) retire(before);
     rememberKey(opened.key);
     if (!link) history.replaceState(null, "", "/");
+    patients.show(opened);
     finish();
   } catch (error) {
     opened?.close();
@@ -188,7 +200,7 @@ async function showResult({ scan, source, mask, numbers }) {
   view.hold();
   view.setMask(mask);
   $("panel").inert = false;
-  $("close-scan").hidden = false;
+  $("close-scan").hidden = session.listed; // the way from there is the list
   $("channel-flair").checked = $("tool-window").checked = true;
   tools.choose("window");
   rulers.clear();
@@ -231,6 +243,7 @@ async function goBack() {
 
 // A scan that is left: what is not saved stays in this browser, all else goes.
 function retire(left) {
+  if (left.listed && !left.unsaved) return left.drop(); // the server keeps it in its list
   if (left.unsaved && !left.discarded) left.close();
   else left.drop();
   const mayReturn = left.source.kind === "id" && left.unsaved && !left.discarded;
@@ -263,6 +276,7 @@ function closeStage() {
   session = null;
   view.close();
   showStage(false);
+  patients.show(null);
   $("close-scan").hidden = true;
   $("saved").textContent = "";
   $("scan-name").dataset.t = "no_scan";
@@ -293,6 +307,7 @@ function refreshTexts() {
     lesions.refresh(session);
     showTruthLabels(scan, $("truth-labels"), chooseTruth);
     editing.refresh();
+    patients.refresh();
   }
   if (session) tellSlice(view.slice);
 }

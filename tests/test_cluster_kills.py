@@ -1,0 +1,93 @@
+"""200 scans of real slices while workers are killed; see tests/test_cluster.py for the short tests."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from support.results_kit import lies, rows_of
+
+from glioseg.batch import Outputs, predict_many
+from glioseg.io import find_scans
+from glioseg.model.predictor import load_model
+from glioseg.samples import SAMPLES
+
+pytest.importorskip("distributed")
+
+from support.cluster_kit import local_cluster, processes_of
+
+SCANS = 200
+
+
+def link_scans(folder: Path, count: int) -> Path:
+    """Scans of one or two real slices each, links to copies of those that ship."""
+    shutil.copytree(SAMPLES, folder.parent / "samples")
+    slices = [path for path in sorted(folder.parent.glob("samples/TCGA*/*.tif")) if "_mask" not in path.name]
+    for number in range(count):
+        scan = folder / f"scan_{number:03d}"
+        scan.mkdir(parents=True)
+        for place in range(1 + number % 2):
+            os.link(slices[(number + 7 * place) % len(slices)], scan / f"{scan.name}_{place + 1}.tif")
+    return folder
+
+
+def kill_now_and_then(cluster: Any, records: Path, ended: threading.Event, killed: list[int]) -> None:
+    """Every few seconds, but no faster than a busy machine starts workers: a few scans are done between."""
+    random, done = Random(0), 0
+    while not ended.wait(random.uniform(1.5, 4)):
+        pids = processes_of(cluster)
+        if pids and (now := len(list(records.glob("*.json")))) >= done + 12:
+            done = now
+            killed.append(random.choice(pids))
+            os.kill(killed[-1], signal.SIGKILL)
+
+
+def masks_of(out: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for path in (out / "masks").rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.slow
+def test_kills_of_workers_cost_nothing(tmp_path: Path) -> None:
+    scans, out = link_scans(tmp_path / "scans", SCANS), tmp_path / "out"
+    ended, killed = threading.Event(), []
+    with local_cluster(2, tmp_path / "dask") as local:
+        killer = threading.Thread(target=kill_now_and_then, args=(local, out / "scans", ended, killed))
+        command = [sys.executable, "-m", "glioseg", "predict", scans, "-o", out, "--no-outlines", "--no-gif"]
+        killer.start()
+        try:
+            done = subprocess.run(
+                [*map(str, command), "--dask", local.scheduler_address],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        finally:
+            ended.set()
+            killer.join()
+    assert done.returncode == 0, done.stderr
+    assert len(killed) > 4, "workers were killed"
+    told = Counter(re.findall(r"^\[\d+/200\] (\w+): lesion on", done.stdout, re.MULTILINE))
+    assert len(told) == SCANS
+    assert set(told.values()) == {1}, "each was done once"
+    assert "Dask cluster: 2 workers" in done.stdout
+
+    alone = tmp_path / "alone"
+    predict_many(find_scans([scans])[0], alone, load_model(threads=1), Outputs(outlines=False, gif=False))
+    assert masks_of(out) == masks_of(alone)
+    assert len(masks_of(out)) == SCANS * 3 // 2
+    assert len(rows_of(out)) == SCANS
+    assert lies(out) == []
