@@ -1,7 +1,7 @@
 """Count what a person does from "the lesion is missed on five slices" to a downloaded mask that is corrected.
 
 Three ways, in a real Chromium, on the bundled scans with the model that ships: a stroke on each slice; a
-stroke on the first and the last slice and *Fill between slices*; *Ask again here*. An action is a key, a click
+stroke on the first and the last one and *Fill between slices*; *Ask again here*. An action is a key, a click
 or a drag with the pointer. Each way ends with the download; the DSC of the five slices is printed.
 
 Needs Playwright for Python and a Chromium (``GLIOSEG_CHROMIUM``, or ``chromium`` on the path).

@@ -11,6 +11,7 @@ from scipy import ndimage
 from .conftest import keep, until
 from .editing_kit import changes, choose, click, go_to, line, on_server, place, taken_back
 from .test_corrections import drawn, settled
+from .test_pages import NARROW, WIDE, check, fits
 from .test_viewer import SAMPLE, open_sample
 
 
@@ -211,3 +212,26 @@ def test_a_little_more_a_little_less_and_smooth(make_page: Any, server: Any) -> 
     assert abs(int(smooth.sum()) - int(network.sum())) < 0.05 * network.sum()
     taken_back(page, server, network, smooth)
     np.testing.assert_array_equal(on_server(server, page), network)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [WIDE, NARROW], ids=["wide-light-en", "narrow-dark-zh"])
+def test_every_tool_and_the_help_are_accessible_and_fit(
+    make_page: Any, axe: str, options: dict[str, Any]
+) -> None:
+    page = make_page(**options)
+    open_sample(page)
+    page.keyboard.press("h")
+    for tool in ("brush", "grow", "ask", "remove", "keep", "ruler", "angle"):
+        choose(page, tool)
+        if tool == "brush":
+            page.select_option("#pen-limit", "brighter")
+        fits(page)
+        check(page, axe)
+        page.locator("#tools").scroll_into_view_if_needed()
+        keep(page, f"tool-{tool}-{options['viewport']['width']}")
+    page.keyboard.press("?")
+    page.wait_for_selector("#keys[open]")
+    fits(page)
+    check(page, axe)
+    keep(page, f"keys-{options['viewport']['width']}")

@@ -13,6 +13,7 @@ from support.server_kit import volume
 from .conftest import keep, ready, until, welcome
 from .editing_kit import choose, click, go_to, line, on_server, place
 from .test_corrections import drawn
+from .test_dicom import study
 from .test_viewer import open_sample
 
 
@@ -205,3 +206,21 @@ def test_three_planes_start_at_the_lesion(make_page: Any, tmp_path: Path) -> Non
         before = after
     assert place(page, 5, 5)
     assert np.count_nonzero(before)
+
+
+@pytest.mark.slow
+def test_names_are_hidden_when_asked(make_page: Any, tmp_path: Path) -> None:
+    page = make_page()
+    welcome(page)
+    page.set_input_files("#files", study(tmp_path / "study", flair="Ax T2 FLAIR", post="Ax T1 POST"))
+    ready(page)
+    name = page.inner_text("#scan-name")
+    assert "Ax T2 FLAIR" in page.inner_text("#facts")
+    page.uncheck("#show-names")
+    assert name not in page.inner_text("#scan-name")
+    assert "Ax T2" not in page.inner_text("#facts")
+    page.keyboard.press("4")  # another sequence does not bring them back
+    until(lambda: page.evaluate("gliosegView.channel") == "rgb")
+    assert "Ax" not in page.inner_text("#facts")
+    page.check("#show-names")
+    assert page.inner_text("#scan-name") == name

@@ -12,20 +12,22 @@ export class LesionList {
     onLanguage(() => this._show());
   }
 
-  // After every change of the mask; the server is asked once it has the mask.
+  // After every change of the mask: each comes with new numbers, and the server is asked when no other one follows.
   async refresh(open) {
-    if (this.shown?.open === open && this.shown.content.revision === open.revision) return;
-    this.open = open;
-    const { revision } = open;
+    const { numbers } = open;
+    if (this.asked === numbers) return;
+    this.asked = numbers;
     clearTimeout(this.timer);
     await new Promise((resolve) => (this.timer = setTimeout(resolve, this.shown?.open === open ? 250 : 0)));
+    if (this.asked !== numbers) return;
     try {
-      const content = await getJson(`/api/scans/${open.scan.id}/lesions?revision=${revision}`);
-      if (this.open !== open || open.revision !== revision) return;
+      const content = await getJson(`/api/scans/${open.scan.id}/lesions`);
+      // Of another mask: its numbers are on their way, and ask again.
+      if (this.asked !== numbers || content.revision !== numbers.revision) return;
       this.shown = { open, content };
       this._show();
     } catch {
-      // Another mask has come meanwhile, or the scan has gone: the next numbers ask again.
+      // The scan has gone: whoever brings it back gets new numbers.
     }
   }
 
