@@ -55,7 +55,7 @@ def largest_diameter(mask: Segmentation) -> tuple[float, str]:
 
 
 @dataclass(frozen=True)
-class Lesion:
+class MeasuredLesion:
     """One face-connected part of a mask.
 
     Attributes:
@@ -72,7 +72,7 @@ class Lesion:
     place: tuple[int, int, int]
 
 
-def lesions(mask: Segmentation, most: int = 50) -> tuple[list[Lesion], int]:
+def lesions(mask: Segmentation, most: int = 50) -> tuple[list[MeasuredLesion], int]:
     """The lesions of a mask, the largest first.
 
     Args:
@@ -101,7 +101,7 @@ def lesions(mask: Segmentation, most: int = 50) -> tuple[list[Lesion], int]:
         place = (corner[0] + position, corner[1] + int(deepest[0]) - 1, corner[2] + int(deepest[1]) - 1)
         voxels, each = int(sizes[label]), mask.grid.voxel_volume
         volume = None if each is None else round(voxels * each, 1)
-        found.append(Lesion(voxels, volume, (round(longest, 2), round(across, 2)), place))
+        found.append(MeasuredLesion(voxels, volume, (round(longest, 2), round(across, 2)), place))
     return found, count
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from .conftest import keep, until
+from .conftest import keep, ready, until
 from .editing_kit import changes, choose, click, go_to, line, on_server, place, taken_back
 from .test_corrections import drawn, settled
 from .test_pages import NARROW, WIDE, check, fits
@@ -212,6 +212,22 @@ def test_a_little_more_a_little_less_and_smooth(make_page: Any, server: Any) -> 
     assert abs(int(smooth.sum()) - int(network.sum())) < 0.05 * network.sum()
     taken_back(page, server, network, smooth)
     np.testing.assert_array_equal(on_server(server, page), network)
+
+    # after a reload the steps are there, and the threshold is that of the mask
+    page.click("#threshold-less")
+    less = changes(page, network)
+    page.click("#smooth")
+    smooth = changes(page, less)
+    np.testing.assert_array_equal(on_server(server, page), smooth)
+    page.reload()
+    ready(page)
+    np.testing.assert_array_equal(drawn(page), smooth)
+    assert page.inner_text("#threshold-text") == "0.60"
+    page.keyboard.press("Control+z")
+    np.testing.assert_array_equal(drawn(page), less)
+    page.keyboard.press("Control+z")
+    np.testing.assert_array_equal(on_server(server, page), network)
+    assert page.inner_text("#threshold-text") == "0.50"
 
 
 @pytest.mark.slow

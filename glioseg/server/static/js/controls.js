@@ -98,7 +98,7 @@ function connectKeys(keys, editing, session) {
     "keydown",
     (event) => {
       const { target } = event;
-      const moves = { range: /^(Arrow|Page|Home|End)/, "select-one": /^(Arrow|Page|Home|End|.$)/, radio: /^Arrow/ };
+      const moves = { range: /^(Arrow|Page|Home|End)/, "select-one": /^(Arrow|Page|Home|End|.$)/, radio: /^Arrow/, number: /^(Arrow|Home|End|Delete|[\d.+-]$)/ };
       const control = event.ctrlKey || event.metaKey;
       const own = !control && moves[target.type]?.test(event.key);
       if (!session() || own || event.altKey || document.querySelector("dialog[open]")) return;

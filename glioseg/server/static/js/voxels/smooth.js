@@ -18,14 +18,15 @@ export function smooth(mask, slices = null) {
 }
 
 function smoothed(labels, width, height) {
-  const after = labels.slice();
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
+  const after = new Uint8Array(labels.length);
+  const [left, right, top, bottom] = extent(labels, width);
+  for (let y = Math.max(0, top - 2); y <= Math.min(height - 1, bottom + 2); y++) {
+    for (let x = Math.max(0, left - 2); x <= Math.min(width - 1, right + 2); x++) {
       let marked = 0;
       let label = 0;
-      for (const [right, back] of AROUND) {
+      for (const [aside, back] of AROUND) {
         // Beyond the border it goes on as it is at the border.
-        const column = Math.max(0, Math.min(width - 1, x + right));
+        const column = Math.max(0, Math.min(width - 1, x + aside));
         const row = Math.max(0, Math.min(height - 1, y + back));
         const found = labels[row * width + column];
         if (!found) continue;
@@ -33,10 +34,24 @@ function smoothed(labels, width, height) {
         label ||= found;
       }
       const at = y * width + x;
-      after[at] = 2 * marked > AROUND.length ? labels[at] || label : 0;
+      if (2 * marked > AROUND.length) after[at] = labels[at] || label;
     }
   }
   return after;
+}
+
+// First and last column and row with a label.
+function extent(labels, width) {
+  const found = [Infinity, 0, Infinity, 0];
+  labels.forEach((label, at) => {
+    if (!label) return;
+    const [x, y] = [at % width, Math.floor(at / width)];
+    found[0] = Math.min(found[0], x);
+    found[1] = Math.max(found[1], x);
+    found[2] = Math.min(found[2], y);
+    found[3] = y;
+  });
+  return found;
 }
 
 function keepSmall(mask, z, before) {
