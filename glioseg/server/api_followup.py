@@ -30,7 +30,7 @@ router = APIRouter(prefix="/api/followup", responses=REFUSALS)
 SLICE_PIXELS = 512
 
 
-class Bounded(BaseModel):
+class BoundedVolume(BaseModel):
     """A volume or difference, and between which the true one may lie by the DSC that the model expects."""
 
     value: float
@@ -52,9 +52,9 @@ class FollowUpReply(BaseModel):
     """Two time points of one patient."""
 
     unit: Literal["mm3", "voxels"]
-    before: Bounded
-    after: Bounded
-    difference: Bounded
+    before: BoundedVolume
+    after: BoundedVolume
+    difference: BoundedVolume
     share: float | None = Field(description="of the volume before")
     certain: bool | None = Field(description="whether the bounds of the difference leave out 0")
     placed: bool = Field(description="whether headers say how the scans lie; otherwise they have one grid")
@@ -140,5 +140,5 @@ def _expected(row: PatientRow, entry: Entry) -> float | None:
     return 1.0 if looked_at or entry.corrected is not None else entry.expected_dice
 
 
-def _bounded(found: followup.Bounded) -> Bounded:
-    return Bounded(value=found.value, low=found.low, high=found.high)
+def _bounded(found: followup.Bounded) -> BoundedVolume:
+    return BoundedVolume(value=found.value, low=found.low, high=found.high)
