@@ -5,6 +5,7 @@ import { acceptDrops } from "./drop.js";
 import { Editing } from "./editing.js";
 import { onLanguage, t } from "./i18n.js";
 import { askToLeave, currentKey, rememberKey, showKept, sweep } from "./kept.js";
+import { ModelChoice } from "./learning/choice.js";
 import { LesionList } from "./lesions.js";
 import { again, create, segment } from "./obtain.js";
 import { element, header, showProblems } from "./page.js";
@@ -37,6 +38,7 @@ const reading = new Reading(view);
 const lesions = new LesionList(view);
 const tools = new Tools(view, { editing, rulers: rulers.tools, fail });
 const threshold = new ThresholdSlider(view, editing, { session: () => last, fail });
+const model = new ModelChoice({ session: () => last, again: segmentAgain, fail });
 const seriesForm = new SeriesForm($("series"), (series) => open({ kind: "files", files: dropped, series }));
 
 header("/");
@@ -87,6 +89,27 @@ async function begin() {
     document.documentElement.dataset.started = "true";
   } catch (error) {
     fail(error);
+  }
+}
+
+// The scan that is open once more, perhaps by another model; the page shows how far it is.
+async function segmentAgain() {
+  const open = last;
+  if (!open || stopping) return;
+  const stop = (stopping = new AbortController());
+  $("problems").hidden = true;
+  progress("segmenting", { percent: 0 });
+  try {
+    await open.segmentAgain(stop.signal);
+    view.forget("probability");
+    refreshTexts();
+  } catch (error) {
+    fail(error);
+  } finally {
+    if (stop === stopping) {
+      $("work").hidden = true;
+      stopping = null;
+    }
   }
 }
 
@@ -308,6 +331,7 @@ function refreshTexts() {
     showTruthLabels(scan, $("truth-labels"), chooseTruth);
     editing.refresh();
     patients.refresh();
+    model.refresh();
   }
   if (session) tellSlice(view.slice);
 }
