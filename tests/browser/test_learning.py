@@ -39,14 +39,28 @@ def look(page: Any, axe: str, name: str) -> None:
     page.click("#language")
 
 
+def to_learning(page: Any) -> None:
+    """From the list to the page that improves the model."""
+    page.click("#learn")
+    page.wait_for_url("**/learning", timeout=PATIENCE)
+    ready(page)
+    page.wait_for_selector("#begin")
+
+
+def change(page: Any) -> None:
+    """Draw here and erase there: whatever the network made, that is another mask."""
+    for key, at in (("b", 0.5), ("e", 0.7)):
+        page.keyboard.press(key)
+        stroke(page, at)
+        settled(page)
+
+
 def correct(page: Any, names: list[str]) -> None:
     """Draw a stroke on each patient, going from one to the next by keys."""
     page.keyboard.press("n")
     for name in names:
         at_patient(page, name)
-        page.keyboard.press("b")
-        stroke(page, 0.5)
-        settled(page)
+        change(page)
         page.keyboard.press("n")
 
 
@@ -64,8 +78,7 @@ def test_corrections_improve_the_model_and_one_switches_to_it(
         ready(page)
         until(lambda: cells(page, "state").count("Segmented") == 6)
         names = names_of(page)
-        page.click("#learn")
-        ready(page)
+        to_learning(page)
         assert page.is_disabled("#start")
         look(page, axe, "learning-nothing")
         page.goto("/list")
@@ -83,13 +96,10 @@ def test_corrections_improve_the_model_and_one_switches_to_it(
         for name in names:
             at_patient(page, name)
             if name in names[2:]:
-                page.keyboard.press("b")
-                stroke(page, 0.5)
-                settled(page)
+                change(page)
             page.keyboard.press("n")
         page.wait_for_url("**/list", timeout=PATIENCE)
-        page.click("#learn")
-        ready(page)
+        to_learning(page)
         assert page.inner_text("#out").startswith("2 of the corrected patients are held out")
         page.click("#start")
         page.wait_for_selector("#work-text:not(:empty)")
