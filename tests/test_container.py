@@ -125,6 +125,8 @@ def test_its_commands_run_in_a_new_environment(tmp_path: Path, extras: str) -> N
     needs = {"serve": "fastapi", "dicom": "highdicom", "cluster": "distributed"}
     modules = ", ".join(needs[extra] for extra in extras.split(",") if extra) or "glioseg"
     subprocess.run([str(home / "bin" / "python"), "-c", f"import {modules}"], check=True, **options)
-    absent = subprocess.run([*run, "predict", SCAN, "--dask", "tcp://127.0.0.1:9"], check=False, **options)
+    absent = subprocess.run(
+        [*run, "predict", str(ROOT / SCAN), "--dask", "tcp://127.0.0.1:9"], check=False, **options
+    )
     assert absent.returncode == 2
     assert ("'cluster'" in absent.stderr) == (extras == "")

@@ -19,7 +19,7 @@ LEVELS = (
     {"words", "install"},
     {"_version", "errors", "owner", "grid"},
     {"files", "settings", "scan", "environment"},
-    {"recipe", "prediction", "unexpected", "cluster"},
+    {"recipe", "prediction", "unexpected", "cluster", "remote"},
     {"io"},
     {"prepare", "augment", "postprocess", "losses", "networks"},
     {"dataset"},

@@ -7,16 +7,14 @@ The folder holds ``masks/`` (in the kind each scan was read in; of DICOM also as
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glioseg.batch.on_cluster import ClusterWork
+from glioseg.batch.outcome import Outcome
 from glioseg.batch.processes import helpers
-from glioseg.batch.work import Outputs, Work
+from glioseg.batch.work import Outputs, Work, made_with, model_facts
 from glioseg.errors import Fault
 from glioseg.model.predictor import Predictor
 from glioseg.results.bids import start_derivatives
@@ -28,23 +26,6 @@ if TYPE_CHECKING:
     from glioseg.io.source import Source
 
 __all__ = ["Outcome", "Outputs", "ScanResult", "predict_many", "write_summary"]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a folder of scans.
-
-    Attributes:
-        results: of the scans that were asked for, in their order.
-        skipped: how many of them had been done before, or were done by another process meanwhile.
-        faults: what is wrong with the rest.
-        incomplete: names of other scans in the folder whose files are no longer those of their record.
-    """
-
-    results: list[ScanResult]
-    skipped: int
-    faults: list[Fault]
-    incomplete: list[str] = field(default_factory=list)
 
 
 def predict_many(
@@ -85,21 +66,9 @@ def predict_many(
     """
     outputs = outputs or Outputs()
     sources = [source.with_sequences(predictor.description.sequences) for source in sources]
-    model = predictor.description.model_dump(mode="json", exclude={"appearance"})
-    facts = {"model": model, "weights": predictor.fingerprint, "flips": predictor.flips}
-    prepared = predictor.description.prepare.fingerprint
-    settings = json.dumps([asdict(outputs), facts, prepared], sort_keys=True)
-    made_with = {
-        "settings": hashlib.sha256(settings.encode()).hexdigest()[:16],
-        "model": predictor.description.name,
-        "weights": predictor.fingerprint,
-        "flips": predictor.flips,
-        "threshold": predictor.description.postprocess.threshold,
-        **asdict(outputs),
-    }
     own = BESIDE_BIDS if outputs.bids else ""
     job = "" if cluster is None else cluster.job
-    with ResultsFolder(out, json.loads(json.dumps(made_with)), own, job) as folder:
+    with ResultsFolder(out, made_with(predictor, outputs), own, job) as folder:
         if outputs.bids:
             start_derivatives(folder.path, sources)
         named = [folder.named(source) for source in sources]
@@ -112,6 +81,6 @@ def predict_many(
             work = ClusterWork(cluster, folder, predictor, outputs, progress, tell_fault)
             work.check_workers()
             work.do(named)
-        incomplete = work.conclude({**(manifest or {}), **facts})
+        incomplete = work.conclude({**(manifest or {}), **model_facts(predictor)})
     results = [result for result in work.results if result is not None]
     return Outcome(results, work.skipped, work.faults, incomplete)

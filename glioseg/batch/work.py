@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +56,27 @@ class Outputs:
     anonymise: bool = False
     report: bool = False
     bids: bool = False
+
+
+def model_facts(predictor: Predictor) -> dict[str, Any]:
+    """The network, for the manifest."""
+    model = predictor.description.model_dump(mode="json", exclude={"appearance"})
+    return {"model": model, "weights": predictor.fingerprint, "flips": predictor.flips}
+
+
+def made_with(predictor: Predictor, outputs: Outputs) -> dict[str, Any]:
+    """The model and the settings in short, as they are written; ``settings`` among them is a digest."""
+    prepared = predictor.description.prepare.fingerprint
+    settings = json.dumps([asdict(outputs), model_facts(predictor), prepared], sort_keys=True)
+    facts = {
+        "settings": hashlib.sha256(settings.encode()).hexdigest()[:16],
+        "model": predictor.description.name,
+        "weights": predictor.fingerprint,
+        "flips": predictor.flips,
+        "threshold": predictor.description.postprocess.threshold,
+        **asdict(outputs),
+    }
+    return dict(json.loads(json.dumps(facts)))
 
 
 class Work:

@@ -13,6 +13,7 @@ import typer
 from glioseg.cli.clusters import DaskOption, cluster_at
 from glioseg.cli.labelled import ChannelsOption
 from glioseg.cli.streams import AsJson, FilesFrom, Output, paths_given, paths_in
+from glioseg.cli.urls import has_urls, predict_urls, refuse_with_urls
 
 if TYPE_CHECKING:
     from glioseg.batch import ScanResult
@@ -105,11 +106,14 @@ def predict(
 ) -> None:
     """Segment scans: masks, outlines, GIFs and numbers. Masks in the kind read; skips what is finished."""
     from glioseg.batch import Outputs, predict_many
+    from glioseg.batch.staged import StagedSegmenting
     from glioseg.environment import environment
     from glioseg.errors import Fault, InputError
+    from glioseg.io.dicom.find import parse_series
     from glioseg.io.names import listed
     from glioseg.model.predictor import load_model
     from glioseg.model.runtime import usable_cores
+    from glioseg.remote import place_of
     from glioseg.results.bids import named_as_bids
     from glioseg.unexpected import exit_code
     from glioseg.words import sentence
@@ -120,6 +124,20 @@ def predict(
     if dask is not None and workers > 1:
         raise InputError(Fault("cli.dask_and_workers", "--dask"))
     paths = [*paths_given(scans or []), *paths_in(files_from)]
+    if has_urls([*paths, out]):
+        alone = {"--flair": flair, "--pre": pre, "--post": post, "--workers": workers > 1}
+        refuse_with_urls({**alone, "--bids": bids, "--participant-label": participant_label})
+        threads = threads or (None if dask is None else 1)
+        segmenting = StagedSegmenting(
+            place_of(out),
+            load_model(model, flips, threads, threshold, fast, best, device),
+            Outputs(outlines, gif, probability, anonymise),
+            parse_series(series or []),
+            channels,
+        )
+        told = {"model_name": model, **environment()}
+        predict_urls(paths, segmenting, _shard(shard), told, _Progress(output, out), dask, output)
+        return
     if dask is not None:  # the workers have other current folders
         paths, out = [path.absolute() for path in paths], out.absolute()
         flair, pre, post = (path and path.absolute() for path in (flair, pre, post))
@@ -184,7 +202,7 @@ class _Progress:
 
     output: Output
     folder: Path
-    scans: int
+    scans: int | None = None
     done: int = 0
 
     def __call__(self, result: ScanResult, before: bool) -> None:
@@ -193,7 +211,7 @@ class _Progress:
 
         self.done += 1
         self.output.record("scan", {**result.told, "before": before, "folder": self.folder})
-        place = f"[{self.done}/{self.scans}] {result.id}"
+        place = f"[{self.done}{f'/{self.scans}' if self.scans is not None else ''}] {result.id}"
         if before:
             self.output.say(f"{place}: done before")
             return

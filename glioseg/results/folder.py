@@ -47,7 +47,7 @@ from glioseg.results.record import (
     key_of,
     origin_of,
     read_record,
-    write_summary,
+    write_tables,
 )
 
 if TYPE_CHECKING:
@@ -318,20 +318,10 @@ class ResultsFolder:
                 else:
                     incomplete.append(path.stem)
             if records or (self.own / SUMMARY).exists():
-                ordered = in_order(records, first)
-                made_with: dict[str, dict[str, Any]] = {}
-                for record in ordered:
-                    group = made_with.setdefault(record.settings, {**record.made_with, "scans": []})
-                    group["scans"].append(record.id)
-                write_summary(ordered, self.own / SUMMARY)
                 if also is not None:
-                    also(self.path, ordered)
-                scans = [record.id for record in ordered]
-                settings_made_with = list(made_with.values())
-                write_json(
-                    self.own / MANIFEST,
-                    {**facts, "scans": scans, "incomplete": incomplete, "made_with": settings_made_with},
-                )
+                    also(self.path, in_order(records, first))
+                tables = self.own / SUMMARY, self.own / MANIFEST
+                write_tables(records, first, *tables, facts, incomplete)
         return incomplete
 
     # ------------------------------------------------------------ order in the house

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glioseg.files import natural_key, write_text
+from glioseg.files import natural_key, write_json, write_text
 from glioseg.io.names import stem_of
 from glioseg.io.nifti_file import with_other_parts
 from glioseg.io.numbering import numbered
@@ -118,11 +118,21 @@ def read_record(path: Path) -> ScanResult | None:
         content["notes"] = tuple(content.get("notes", ()))
         files = content.get("files", {})
         content["files"] = {name: (int(size), int(at), str(sum)) for name, (size, at, sum) in files.items()}
+        content["made_with"] = _shared(dict(content.get("made_with", {})))
         record = ScanResult(**content)
-        dict(record.made_with), dict(record.label_voxels)
+        dict(record.label_voxels)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     return record if path.stem == record.id else None
+
+
+def _shared(made_with: dict[str, Any]) -> dict[str, Any]:
+    """The same object for all records that were made with the same, for there may be 100,000."""
+    known = _made_with.setdefault(str(made_with.get("settings", "")), made_with)
+    return known if known == made_with else made_with
+
+
+_made_with: dict[str, dict[str, Any]] = {}
 
 
 def digest_of(path: Path) -> str:
@@ -207,3 +217,31 @@ def write_summary(results: Sequence[ScanResult], path: Path) -> Path:
             row[name] = "" if row[name] is None else row[name]
         table.writerow(row)
     return write_text(path, text.getvalue())
+
+
+def write_tables(
+    records: Mapping[str, ScanResult],
+    first: Sequence[str],
+    summary: Path,
+    manifest: Path,
+    facts: Mapping[str, Any],
+    incomplete: Sequence[str],
+) -> None:
+    """Write the summary and, last, the manifest.
+
+    Args:
+        records: of all scans, by their names.
+        first: names of the scans that stand first.
+        summary, manifest: files.
+        facts: for the manifest.
+        incomplete: names of scans that have a record and no longer all of its files.
+    """
+    ordered = in_order(records, first)
+    made_with: dict[str, dict[str, Any]] = {}
+    for record in ordered:
+        group = made_with.setdefault(record.settings, {**record.made_with, "scans": []})
+        group["scans"].append(record.id)
+    write_summary(ordered, summary)
+    scans = [record.id for record in ordered]
+    given = {"scans": scans, "incomplete": list(incomplete), "made_with": list(made_with.values())}
+    write_json(manifest, {**facts, **given})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -13,7 +15,7 @@ from glioseg.errors import Fault, InputError
 from glioseg.server import schemas
 from glioseg.server import schemas_worklist as shapes
 from glioseg.server.faults import FaultModel, Refused, UnfitError, as_dict, gathered, without_folder
-from glioseg.server.scans import Entry
+from glioseg.server.scans import Entry, StoreFull
 from glioseg.server.schemas import BAD, BINARY, FULL, REFUSALS
 from glioseg.server.service import Service, Serving, info
 from glioseg.server.worklist import export
@@ -174,16 +176,26 @@ async def opened(row: PatientRow, service: Service) -> Entry:
         entry = service.worklist.opened(row)
         if entry is None:
             try:
-                entry = await service.new_entry(
-                    lambda id, folder: service.worklist.read(
-                        row, id, folder, lambda size: service.store.reserve(id, size)
-                    )
-                )
-            except InputError as error:
-                kind = UnfitError if isinstance(error, UnfitError) else InputError
-                raise kind(*without_folder(error.faults, row.root)) from None
+                entry = await _read(row, service)
+            except StoreFull:
+                if not await asyncio.to_thread(service.segmenter.stand_aside):
+                    raise
+                entry = await _read(row, service)
             row.entry = entry.id
     return entry
+
+
+async def _read(row: PatientRow, service: Service) -> Entry:
+    """The scan of a row, newly in the store."""
+
+    def read(id: str, folder: Path) -> Entry:
+        return service.worklist.read(row, id, folder, partial(service.store.reserve, id))
+
+    try:
+        return await service.new_entry(read)
+    except InputError as error:
+        kind = UnfitError if isinstance(error, UnfitError) else InputError
+        raise kind(*without_folder(error.faults, row.root)) from None
 
 
 @router.put("/{key}", responses={**shapes.NO_ROW, **shapes.NOT_NOW})

@@ -149,11 +149,16 @@ class Store:
         folder.mkdir(mode=0o700)
         return id, folder
 
-    def reserve(self, id: str, size: int) -> None:
+    def reserve(self, id: str, size: int, spared: float = 0.0) -> None:
         """Make room for one more scan, whose reading takes ``size`` bytes; drops scans that nobody uses.
 
         The scans that were used least recently go first. What is reserved counts until :meth:`add` or
         :meth:`release`; a second call for one id replaces the first.
+
+        Args:
+            id: of the new scan.
+            size: bytes.
+            spared: seconds that scans stay longer than otherwise, if nobody waits for the new one.
 
         Raises:
             InputError: a scan of that size never has room.
@@ -168,7 +173,7 @@ class Store:
         while True:
             with self._lock:
                 self._reserved.pop(id, None)
-                dropped, room_at = self._room(size, 1)
+                dropped, room_at = self._room(size, 1, spared)
                 if room_at is None:
                     self._reserved[id] = size
             self._forget(dropped)
@@ -205,7 +210,7 @@ class Store:
             dropped, _ = self._room(0, 0)
         self._forget(dropped)
 
-    def _room(self, size: int, more: int) -> tuple[list[Entry], float | None]:
+    def _room(self, size: int, more: int, spared: float = 0.0) -> tuple[list[Entry], float | None]:
         """Take idle scans out until ``more`` scans of ``size`` bytes have room; the lock is held.
 
         Returns:
@@ -219,7 +224,7 @@ class Store:
         for entry in sorted(self._entries.values(), key=lambda each: each.used):
             if held + size <= self.settings.memory_bytes and count + more <= self.settings.scans:
                 break
-            if entry.kept_until() <= now:
+            if entry.kept_until() + spared <= now:
                 dropped.append(self._entries.pop(entry.id))
                 held, count = held - bytes[entry.id], count - 1
         if held + size <= self.settings.memory_bytes and count + more <= self.settings.scans:

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 from support.known_models import known_model
-from support.results_kit import content, lies, rows_of, write_scan
+from support.results_kit import lies, rows_of, sources_of, write_scan
 
+from glioseg.batch import Outputs, predict_many
 from glioseg.errors import InputError
+from glioseg.model.predictor import load_model
 from glioseg.results.summary import join_records
 
+MASKS_ONLY = Outputs(outlines=False, gif=False)
 NAMES = [f"p{number}" for number in range(7)]
 
 
@@ -31,28 +34,29 @@ def test_jobs_of_an_array_and_overlapping_jobs_do_each_scan_once(tmp_path: Path)
     listed.write_text("".join(f"{tmp_path / 'scans' / name}.nii.gz\n" for name in NAMES), encoding="utf-8")
     model = known_model(tmp_path / "model.onnx")
     options = ("--files-from", listed, "--model", model, "--threads", 1, "--no-outlines", "--no-gif")
-    jobs = {
-        "alone": [[]],
-        "array": [["--shard", "1/2"], ["--shard", "2/2"]],
-        "overlap": [[], []],
-    }
-    found = {}
-    for out, each in jobs.items():
-        started = [run("predict", *options, "-o", tmp_path / out, *choice) for choice in each]
+    jobs = {"array": [["--shard", "1/2"], ["--shard", "2/2"]], "overlap": [[], []]}
+    predict_many(sources_of(tmp_path / "scans"), tmp_path / "alone", load_model(model, threads=1), MASKS_ONLY)
+    wanted = masks_of(tmp_path / "alone")
+    assert len(wanted) == 7
+    for name, each in jobs.items():
+        out = tmp_path / name
+        started = [run("predict", *options, "-o", out, *choice) for choice in each]
         said = "".join(process.communicate()[0] for process in started)
         assert [process.returncode for process in started] == [0] * len(each), said
         done = Counter(re.findall(r"^\[\d+/\d+\] (\w+): lesion on", said, re.MULTILINE))
         assert done == dict.fromkeys(NAMES, 1), "each was done once"
-        joined = run("summary", tmp_path / out, "--json")
-        record = json.loads(joined.communicate()[0].splitlines()[0])
-        assert (joined.returncode, record["scans"], record["incomplete"]) == (0, 7, [])
-        assert list(rows_of(tmp_path / out)) == NAMES
-        assert lies(tmp_path / out) == []
-        found[out] = {
-            name: each for name, each in content(tmp_path / out).items() if name.startswith("masks/")
-        }
-    assert len(found["alone"]) == 7
-    assert found["alone"] == found["array"] == found["overlap"]
+        (out / "summary.csv").unlink()
+        assert join_records(out, {}) == (out / "summary.csv", [])
+        assert list(rows_of(out)) == NAMES
+        assert lies(out) == []
+        assert masks_of(out) == wanted
+    joined = run("summary", out, "--json")
+    record = json.loads(joined.communicate()[0].splitlines()[0])
+    assert (joined.returncode, record["scans"], record["incomplete"]) == (0, 7, [])
+
+
+def masks_of(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (out / "masks").iterdir()}
 
 
 def test_a_folder_without_records_has_no_summary(tmp_path: Path) -> None:

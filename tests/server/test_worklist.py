@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,10 @@ from support.server_kit import BASE, as_form, faults, quick_weights, serve, volu
 from glioseg.errors import InputError
 from glioseg.io import read_scan, read_segmentation
 from glioseg.server.app import Application
+from glioseg.server.jobs import Job
 from glioseg.server.scans import PROTECTED
+from glioseg.server.settings import Settings
+from glioseg.server.start import start_server
 from glioseg.server.worklist.rows import WorkList
 
 
@@ -355,3 +359,29 @@ def test_a_study_of_several_patients_and_a_bids_tree_are_rows(tmp_path: Path) ->
         with zipfile.ZipFile(io.BytesIO(client.get("/api/worklist/masks?anonymise=true").content)) as archive:
             names = archive.namelist()
         assert sorted(Path(name).suffix for name in names) == [".csv", ".dcm", ".dcm", ".gz", ".gz"]
+
+
+def test_a_scan_that_is_not_there_is_told_before_the_server_starts(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as refused:
+        start_server(Settings(listed=(tmp_path / "nowhere",), work=tmp_path / "work"), False, print)
+    assert refused.value.faults[0].where == str(tmp_path / "nowhere")
+    assert not (tmp_path / "work").exists()
+
+
+def test_who_opens_a_patient_gets_the_memory_of_the_background(
+    tmp_path: Path, patients: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(tmp_path, scans=1) as (client, app):
+        monkeypatch.setattr(
+            app.service.worker, "submit_later", lambda entry, choice: Job(choice, yields=True)
+        )
+        app.service.worklist.add([patients], tmp_path)
+        row = until(
+            lambda: next((row for row in app.service.worklist.rows.values() if row.job is not None), None)
+        )
+        threading.Thread(
+            target=lambda job: until(lambda: job.cancelled) and job.end("cancelled"), args=[row.job]
+        ).start()
+        other = next(each for each in app.service.worklist.rows.values() if each is not row)
+        assert client.post(f"/api/worklist/{other.key}/open").status_code == 201
+        monkeypatch.undo()
