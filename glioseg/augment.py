@@ -9,6 +9,7 @@ generator: a resumed training sees the same images, whatever machine, batch orde
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glioseg.recipe import AugmentChoice
+from glioseg.scan import CHANNELS, FLAIR, SEQUENCES
 
 CARVE_MARGIN = 0.03
 """How far around a lesion the tissue goes with it, as a share of the image's side."""
@@ -41,7 +43,7 @@ STREAMS = {
     "carve_mix_partner": 1,
 }
 """How many uniform numbers each kind has for an image, in the order in which they are drawn."""
-LATE_STREAMS = {"fade": 1}
+LATE_STREAMS = {"fade": 1, "gamma_t2": 1, "gain_t2": 1, "offset_t2": 1, "missing_t2": 1}
 """Kinds that are drawn after all else: a new kind comes here, so that old runs stay the same."""
 
 SOFT_EDGE = 0.015
@@ -96,10 +98,16 @@ class Augmentation:
 
     Missing corners are filled with background (each channel's darkest value), not with the mean; or, with
     ``fill = "nearest"``, the border is repeated.
+
+    Args:
+        choice: the table.
+        sequences: those that the network takes; images have the channels that these need, see
+            :func:`glioseg.scan.channels_for`.
     """
 
-    def __init__(self, choice: AugmentChoice) -> None:
+    def __init__(self, choice: AugmentChoice, sequences: Sequence[str] = CHANNELS) -> None:
         self.choice = choice
+        self.with_t2 = "t2" in sequences
 
     def draw(self, seed: int, epoch: int, positions: npt.ArrayLike) -> Draws:
         """Random numbers for the images at these positions of an epoch."""
@@ -123,8 +131,8 @@ class Augmentation:
         """Augment a batch.
 
         Args:
-            images: float ``(batch, channels, height, width)``; the first three channels are pre, FLAIR, post,
-                any further ones FLAIR of other slices.
+            images: float ``(batch, channels, height, width)``; the first channels are pre, FLAIR, post and,
+                if it was asked for, T2; any further ones FLAIR of other slices.
             targets: float ``(batch, 1, height, width)`` in 0..1, or one channel a class, background first.
             draws: from :meth:`draw`, one row an image.
             size: pixels a side of what comes out; as they are when not given.
@@ -190,10 +198,13 @@ class Augmentation:
         drop_pre = (chance < self.choice.missing) & (which < 2 / 3)
         drop_post = (chance < self.choice.missing) & (which > 1 / 3)
         # Chosen without looking at the numbers: a look waits for the device.
-        pre, flair, post = images[:, 0], images[:, 1], images[:, 2]
-        pre = torch.where(drop_pre[:, None, None], flair, pre)
-        post = torch.where(drop_post[:, None, None], flair, post)
-        return torch.cat((torch.stack((pre, flair, post), dim=1), images[:, 3:]), dim=1)
+        drops = {CHANNELS.index("pre"): drop_pre, CHANNELS.index("post"): drop_post}
+        if self.with_t2:
+            drops[SEQUENCES.index("t2")] = draws.of("missing_t2") < self.choice.missing
+        channels = list(images.unbind(dim=1))
+        for place, drop in drops.items():
+            channels[place] = torch.where(drop[:, None, None], channels[FLAIR], channels[place])
+        return torch.stack(channels, dim=1)
 
     def _move(
         self, images: Tensor, targets: Tensor, draws: Draws, out: tuple[int, int]
@@ -235,15 +246,18 @@ class Augmentation:
     def _shade(self, images: Tensor, draws: Draws) -> Tensor:
         """Intensity changes; FLAIR of other slices changes as FLAIR does."""
 
-        def each(three: Tensor) -> Tensor:
-            """Numbers of pre, FLAIR and post as numbers of all channels, ``(batch, channels, 1, 1)``."""
-            around = three[:, 1:2].expand(-1, max(0, images.shape[1] - 3))
-            return torch.cat((three, around), dim=1)[:, : images.shape[1], None, None]
+        def each(kind: str) -> Tensor:
+            """Numbers of a kind in -1..1 for all channels, ``(batch, channels, 1, 1)``."""
+            numbers = draws.signed(kind)
+            if self.with_t2:
+                numbers = torch.cat((numbers, draws.signed(f"{kind}_t2")[:, None]), dim=1)
+            around = numbers[:, FLAIR : FLAIR + 1].expand(-1, max(0, images.shape[1] - numbers.shape[1]))
+            return torch.cat((numbers, around), dim=1)[:, : images.shape[1], None, None]
 
         if self.choice.gamma:
             low = images.amin(dim=(2, 3), keepdim=True)
             width = (images.amax(dim=(2, 3), keepdim=True) - low).clamp_min(1e-6)
-            exponent = each(torch.exp(self.choice.gamma * draws.signed("gamma")))
+            exponent = torch.exp(self.choice.gamma * each("gamma"))
             images = ((images - low) / width).clamp_min(0).pow(exponent) * width + low
         if self.choice.bias_field:
             # A plane and a bump, smooth as coil shading is.
@@ -255,9 +269,9 @@ class Augmentation:
             low = images.amin(dim=(2, 3), keepdim=True)
             images = (images - low) * torch.exp(self.choice.bias_field / 2 * field)[:, None] + low
         if self.choice.gain:
-            images = images * each(1 + self.choice.gain * draws.signed("gain"))
+            images = images * (1 + self.choice.gain * each("gain"))
         if self.choice.offset:
-            images = images + each(self.choice.offset * draws.signed("offset"))
+            images = images + self.choice.offset * each("offset")
         if self.choice.blur:
             soft = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
             images = torch.where((draws.of("blur") < self.choice.blur)[:, None, None, None], soft, images)

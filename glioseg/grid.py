@@ -13,6 +13,9 @@ SAME_GRID = 0.1
 """How far, in voxels, corners of two grids may lie apart that count as one. Headers store single precision,
 and programs round."""
 
+THICKER = 1.5
+"""How many times as thick as the others voxels are along the axis along which a scan was made in slices."""
+
 SQUARE = 0.02
 """How much longer than wide a pixel may be that counts as square."""
 
@@ -63,6 +66,22 @@ class Grid:
             return 1.0
         aspect = self.spacing[1] / self.spacing[2]
         return 1.0 if abs(aspect - 1) <= SQUARE else aspect
+
+    @property
+    def thickest_axis(self) -> int:
+        """The axis along which the scan was made in slices; 0 unless voxels are clearly thicker elsewhere."""
+        if self.spacing is None:
+            return 0
+        axis = int(np.argmax(self.spacing))
+        return axis if self.spacing[axis] > THICKER * self.spacing[0] else 0
+
+    def turned(self, axis: int) -> Grid:
+        """The grid of the scan as :func:`glioseg.prepare.frame.turned` presents it, its place left out."""
+        first, second = (other for other in range(3) if other != axis)
+        spacing, shape = self.spacing, self.shape
+        if spacing is not None:
+            spacing = spacing[axis], spacing[first], spacing[second]
+        return Grid((shape[axis], shape[first], shape[second]), spacing)
 
     def lies_on(self, other: Grid, tolerance: float = SAME_GRID) -> bool:
         """Whether two grids have one shape and, where both know their place, the same place.

@@ -15,7 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import write_text
-from glioseg.scan import CHANNELS, LESION, lesion_of
+from glioseg.scan import CHANNELS, LESION, SEQUENCES, lesion_of
 from glioseg.settings import TomlTable, checked, find_toml, parse_value, read_toml, toml_names
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -34,9 +34,26 @@ class PrepareChoice(TomlTable):
 
     name: Literal["head", "tissue", "even_tissue", "reference"] = "even_tissue"
     size: int = Field(default=128, ge=16, le=1024)
+    pixel_mm: float | None = Field(
+        default=None,
+        gt=0,
+        le=10,
+        description="length of a prepared pixel; by default, and where a head would not fit or a scan does "
+        "not know its spacing, the square fits the head",
+    )
+    slices: Literal["axial", "thickest"] = Field(
+        default="axial",
+        description="thickest: along the axis along which a scan was made in thick slices; each scan its own",
+    )
     drop_ends: bool = Field(
         default=False, description="leave out the first and last slice, as the reference protocol does"
     )
+
+    @model_validator(mode="after")
+    def _fits(self) -> PrepareChoice:
+        if self.name == "reference" and (self.pixel_mm is not None or self.slices != "axial"):
+            raise ValueError("reference has neither pixel_mm nor slices: it prepares as published")
+        return self
 
 
 class NetworkChoice(TomlTable):
@@ -112,20 +129,23 @@ class LossChoice(TomlTable):
 class InputChoice(TomlTable):
     """What the network sees: sequences of the slice itself, and FLAIR of the slices around.
 
-    Scans are prepared with all their sequences, whichever of them the network takes.
+    ``t1`` and ``t1c`` are other words for ``pre`` and ``post``. Every scan has FLAIR: the head is found in
+    it, and it stands in for sequences that a scan lacks. Scans are prepared with pre, FLAIR and post,
+    whichever of them the network takes, and with T2 if it takes that.
     """
 
     sequences: tuple[str, ...] = Field(
-        default=CHANNELS, min_length=1, description="which of pre, flair and post, in the network's order"
+        default=CHANNELS, min_length=1, description="which of pre, flair, post and t2, in the network's order"
     )
     neighbours: int = Field(default=0, ge=0, le=3, description="slices on each side whose FLAIR is added")
 
     @field_validator("sequences")
     @classmethod
     def _known(cls, sequences: tuple[str, ...]) -> tuple[str, ...]:
-        if not set(sequences) <= set(CHANNELS) or len(set(sequences)) < len(sequences):
-            raise ValueError(f"sequences are different ones of {', '.join(CHANNELS)}")
-        return sequences
+        named = tuple({"t1": "pre", "t1c": "post"}.get(name, name) for name in sequences)
+        if not set(named) <= set(SEQUENCES) or len(set(named)) < len(named):
+            raise ValueError(f"sequences are different ones of {', '.join(SEQUENCES)}")
+        return named
 
 
 class SplitChoice(TomlTable):

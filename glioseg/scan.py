@@ -24,6 +24,22 @@ from glioseg.grid import Grid
 CHANNELS = ("pre", "flair", "post")
 """The sequences of the LGG data set in the order in which it stores them as RGB."""
 
+SEQUENCES = (*CHANNELS, "t2")
+"""All sequences that a scan can have: those, and T2 where a network asks for it."""
+
+FLAIR = CHANNELS.index("flair")
+"""Which channel is FLAIR, with T2 or without."""
+
+
+def channels_for(sequences: Iterable[str]) -> tuple[str, ...]:
+    """The channels that a scan needs for a network that takes some sequences.
+
+    >>> channels_for(("flair",)), channels_for(("flair", "t2"))
+    (('pre', 'flair', 'post'), ('pre', 'flair', 'post', 't2'))
+    """
+    return CHANNELS if set(sequences) <= set(CHANNELS) else SEQUENCES
+
+
 LESION: Mapping[int, str] = {1: "lesion"}
 """The labels of a segmentation that says lesion or not."""
 
@@ -71,7 +87,7 @@ class Scan:
         voxels: array ``(slices, height, width, channels)`` of any real dtype, in the source's own values.
         grid: where the voxels sit.
         id: name of the patient or scan, used for output names.
-        channels: name of each channel; the networks here expect :data:`CHANNELS`.
+        channels: name of each channel; networks expect :data:`CHANNELS`, or :data:`SEQUENCES`.
         filled: channels that the source lacks and that were filled with FLAIR, as the LGG data set does.
         storage: how the source stores it.
         notes: what a person should know of its voxels: keys of :data:`glioseg.model.calibration.DOUBTS`.
@@ -116,8 +132,8 @@ class Scan:
                 from the patient's right to left.
             spacing: voxel size in mm along (slice, row, column); by default that of ``affine``, if given.
             affine: 4x4 matrix from voxel indices (slice, row, column, 1) to millimetres (RAS+).
-            channels: name of each channel, of :data:`CHANNELS`; by default ``flair`` for one and all of
-                them for three.
+            channels: name of each channel, of :data:`SEQUENCES`; by default ``flair`` for one and
+                :data:`CHANNELS` for three.
             id: name of the scan.
 
         Raises:
@@ -140,8 +156,8 @@ class Scan:
         if channels is None:
             channels = {1: ("flair",), 3: CHANNELS}.get(array.shape[3], ())
         names = tuple(channels)
-        if "flair" not in names or not set(names) <= set(CHANNELS) or len(set(names)) < len(names):
-            raise ValueError(f"channels are flair and others of {', '.join(CHANNELS)}, not {names}")
+        if "flair" not in names or not set(names) <= set(SEQUENCES) or len(set(names)) < len(names):
+            raise ValueError(f"channels are flair and others of {', '.join(SEQUENCES)}, not {names}")
         matrix = None if affine is None else np.array(affine, np.float64)
         if matrix is not None and (matrix.shape != (4, 4) or not abs(np.linalg.det(matrix[:3, :3])) > 0):
             raise ValueError("an affine is a 4x4 matrix that can be inverted")

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -71,7 +72,10 @@ def fold(run: Path, data: Path, out: Path) -> None:
         if case.id in unseen:
             probability = predictor(read_case(case)[0]).probability
             probabilities[case.id] = np.rint(probability * STEPS).astype(np.uint8)
-    np.savez_compressed(out / "probability.npz", **probabilities)  # type: ignore[arg-type]
+    with zipfile.ZipFile(out / "probability.npz", "w", zipfile.ZIP_BZIP2) as packed:  # a third smaller
+        for id, probability in probabilities.items():
+            with packed.open(f"{id}.npy", "w") as file:
+                np.lib.format.write_array(file, probability)
 
 
 @app.command()

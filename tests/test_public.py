@@ -151,6 +151,20 @@ def test_segment_takes_paths_scans_arrays_and_images(model: Path, tmp_path: Path
         glioseg.segment(scan, flair=tmp_path / "flair.nii.gz")
 
 
+def test_segment_takes_the_options_of_the_command(model: Path) -> None:
+    options = {"flips": True, "threshold": 0.9, "threads": 1}
+    found = glioseg.segment(SAMPLE, model=model, **options)
+    expected = glioseg.load_model(model, **options)(glioseg.read_scan(SAMPLE))
+    np.testing.assert_array_equal(found.probability, expected.probability)
+    np.testing.assert_array_equal(found.segmentation.voxels, expected.segmentation.voxels)
+    plain = glioseg.segment(SAMPLE, model=model)
+    assert plain.segmentation.mask.sum() > found.segmentation.mask.sum()
+    with pytest.raises(InputError, match=r"fast.*loaded already"):
+        glioseg.segment(SAMPLE, model=glioseg.load_model(model), fast=True)
+    with pytest.raises(InputError, match="fast"):
+        glioseg.segment(SAMPLE, fast=True, best=True)
+
+
 def test_a_model_whose_file_has_changed_is_read_again(model: Path, tmp_path: Path) -> None:
     assert glioseg.segment(SAMPLE, model=model).segmentation.mask.any()
     os.replace(known_model(tmp_path / "other.onnx", 0, -9), model)

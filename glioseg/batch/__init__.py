@@ -65,6 +65,7 @@ def predict_many(
         InputError: ``out`` cannot be written, or another process writes to it with other settings.
     """
     outputs = outputs or Outputs()
+    sources = [source.with_sequences(predictor.description.sequences) for source in sources]
     own = BESIDE_BIDS if outputs.bids else ""
     job = "" if cluster is None else cluster.job
     with ResultsFolder(out, made_with(predictor, outputs), own, job) as folder:

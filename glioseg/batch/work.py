@@ -22,6 +22,7 @@ from glioseg.measure.size import largest_diameter
 from glioseg.model.predictor import Predictor
 from glioseg.prediction import Prediction
 from glioseg.results.bids import write_derivative, write_participants
+from glioseg.results.dicom import report_measurements
 from glioseg.results.folder import BESIDE_BIDS, ResultsFolder
 from glioseg.results.record import ScanResult, origin_of
 from glioseg.scan import Scan
@@ -44,6 +45,7 @@ class Outputs:
         gif: one animation for each scan.
         probability: the probability map.
         anonymise: masks name no patient; only DICOM could.
+        report: one page about each scan, as PDF.
         bids: BIDS derivatives, see :mod:`glioseg.results.bids`, with the probability map; the rest stands in
             their folder ``code``.
     """
@@ -52,6 +54,7 @@ class Outputs:
     gif: bool = True
     probability: bool = False
     anonymise: bool = False
+    report: bool = False
     bids: bool = False
 
 
@@ -261,6 +264,8 @@ class Work:
                 self._draw(scan, prediction, stage / BESIDE_BIDS, source.id)
             else:
                 write_both(mask, stage / "masks", source.id, anonymise=self.outputs.anonymise)
+                if scan.storage.format == "dicom" and mask.grid.spacing is not None:
+                    report_measurements(mask, stage / "masks", source.id, expected)
                 if self.outputs.probability:
                     _write_probability(source.id, prediction, stage / "probability")
                 self._draw(scan, prediction, stage, source.id)
@@ -269,13 +274,25 @@ class Work:
     def _draw(self, scan: Scan, prediction: Prediction, folder: Path, id: str) -> None:
         from glioseg.draw import draw_gif, draw_slices, grey
 
+        if self.outputs.report:
+            self._report(scan, prediction, folder / "reports" / f"{id}.pdf")
         if not (self.outputs.outlines or self.outputs.gif):
             return
         volume = grey(scan)
         if self.outputs.outlines:
-            draw_slices(scan, prediction.segmentation, None, folder / "outlines" / id, volume=volume)
+            draw_slices(
+                scan, prediction.segmentation, None, folder / "outlines" / id, size=None, volume=volume
+            )
         if self.outputs.gif:
             draw_gif(scan, prediction.segmentation, None, folder / "gifs" / f"{id}.gif", volume=volume)
+
+    def _report(self, scan: Scan, prediction: Prediction, path: Path) -> None:
+        from glioseg.draw.case_page import CaseFacts, case_page
+
+        description = self.predictor.description
+        threshold = description.postprocess.threshold
+        facts = CaseFacts(description.name, threshold, prediction.expected_dice, prediction.doubts)
+        case_page(scan, prediction.segmentation, facts, path)
 
     def _collect(self, writing: Sequence[tuple[int, Future[ScanResult]]]) -> None:
         for number, future in writing:

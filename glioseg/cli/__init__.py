@@ -12,6 +12,7 @@ from glioseg.cli.crossval import crossval
 from glioseg.cli.demo import demo
 from glioseg.cli.evaluate import evaluate
 from glioseg.cli.export_dataset import export_dataset
+from glioseg.cli.export_model import export_model
 from glioseg.cli.features import features
 from glioseg.cli.pack import pack
 from glioseg.cli.predict import predict
@@ -44,6 +45,7 @@ VERBS = (
     check,
     pack,
     export_dataset,
+    export_model,
     train,
     evaluate,
     compare,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glioseg.cli.labelled import LayoutOption, labels_in
+from glioseg.cli.labelled import ChannelsOption, LabelsOption, LayoutOption, RuleOption, labels_in
 from glioseg.cli.streams import AsJson, Output, path_given
 
 if TYPE_CHECKING:
@@ -16,14 +16,10 @@ if TYPE_CHECKING:
 
 def check(
     data: Annotated[Path, typer.Argument(help="Folder of labelled scans, or - (named by standard input).")],
-    patient_rule: Annotated[
-        str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
-    ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(help="Values of masks: lesion=1,2,4 for those that are lesion; 1,2,3 for classes."),
-    ] = None,
+    patient_rule: RuleOption = None,
+    labels: LabelsOption = None,
     layout: LayoutOption = None,
+    channels: ChannelsOption = "",
     as_json: AsJson = False,
 ) -> None:
     """List all faults of a data set with their cure; count it.
@@ -34,7 +30,8 @@ def check(
     from glioseg.errors import shared
 
     output = Output(as_json)
-    census = check_data(path_given(data), patient_rule, labels=labels_in(labels), layout=layout)
+    said = labels_in(labels)
+    census = check_data(path_given(data), patient_rule, labels=said, layout=layout, channels=channels)
     output.say(census.summary())
     _record(census, output)
     for fault in shared(census.faults):
@@ -45,6 +42,8 @@ def check(
 
 def _record(census: Census, output: Output) -> None:
     """A record a scan, one a fault and, last, one of the data set."""
+    from glioseg.words import said
+
     for case in census.cases:
         facts = {
             "id": case.id,
@@ -53,6 +52,8 @@ def _record(census: Census, output: Output) -> None:
             "files": len(case.source.files),
             "missing": [name for name, ids in census.missing.items() if case.id in ids],
             "without_lesion": case.id in census.without_lesion,
+            "doubts": census.notes_of_scans.get(case.id, ()),
+            "notes": [said(note) for note in census.notes_of_scans.get(case.id, ())],
         }
         output.record("scan", facts)
     for fault in census.faults:

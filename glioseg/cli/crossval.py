@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from glioseg.cli.labelled import LayoutOption
+from glioseg.cli.labelled import (
+    ChannelsOption,
+    LabelsOption,
+    LayoutOption,
+    RuleOption,
+    data_options,
+    labels_in,
+    settings_of,
+)
 from glioseg.cli.workers import (
     Ahead,
     Cache,
@@ -16,7 +24,6 @@ from glioseg.cli.workers import (
     Jobs,
     Language,
     Minutes,
-    PatientRule,
     Threads,
     make_workers,
     told_what_is_left,
@@ -41,14 +48,17 @@ def crossval(
     device: Device = "auto",
     language: Language = "en",
     cache: Cache = None,
-    patient_rule: PatientRule = None,
+    patient_rule: RuleOption = None,
     layout: LayoutOption = None,
+    labels: LabelsOption = None,
+    channels: ChannelsOption = "",
     minutes: Minutes = None,
     compiled: Compile = False,
     ahead: Ahead = None,
 ) -> None:
     """Score every patient with a network that never saw it."""
-    workers = make_workers(jobs, threads, device, cache, patient_rule, minutes, compiled, ahead, layout)
+    told = data_options(patient_rule, layout, channels)
+    workers = make_workers(jobs, threads, device, cache, told, minutes, compiled, ahead)
     from glioseg.environment import command_line
     from glioseg.evaluation.reliability import assess
     from glioseg.report import check_language, write_report
@@ -57,7 +67,8 @@ def crossval(
 
     check_language(language)
     folder = out if out is not None else Path("runs") / f"{Path(recipe).stem}-{folds}-fold"
-    plan = plan_folds(recipe, folds, seed, settings or [])
+    changed = [*settings_of(labels_in(labels)), *(settings or [])]
+    plan = plan_folds(recipe, folds, seed, changed)
     with told_what_is_left():
         runs = carry_out(plan, data, folder, workers, typer.echo)
     whole = gather(runs, folder, command_line())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glioseg.cli.clusters import DaskOption, cluster_at
-from glioseg.cli.labelled import LayoutOption, labels_in
+from glioseg.cli.labelled import ChannelsOption, LayoutOption, LesionOption, RuleOption, cases_in
 from glioseg.cli.streams import AsJson, Output, path_given
 
 if TYPE_CHECKING:
@@ -40,19 +40,14 @@ def evaluate(
         int, typer.Option(min=10, max=10_000, help="Milliseconds that each slice stands in a GIF.")
     ] = 150,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
-    patient_rule: Annotated[
-        str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
-    ] = None,
+    patient_rule: RuleOption = None,
     layout: LayoutOption = None,
-    labels: Annotated[
-        str | None, typer.Option(help="Values of the masks that are lesion, such as lesion=1,2,4.")
-    ] = None,
+    labels: LesionOption = None,
+    channels: ChannelsOption = "",
     dask: DaskOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a model on labelled scans. DSC per patient with its protocol, plots, outlines, GIFs."""
-    from glioseg.dataset.case import with_lesion_values
-    from glioseg.dataset.find import find_cases
     from glioseg.environment import command_line
     from glioseg.evaluation.evaluate import choose_patients, picked_by
     from glioseg.evaluation.evaluate import evaluate as run_evaluation
@@ -64,8 +59,7 @@ def evaluate(
     folder_of_data = path_given(data)
     if dask is not None:  # the workers have other current folders
         folder_of_data = folder_of_data.absolute()
-    cases_there = find_cases(folder_of_data, patient_rule, layout=layout)
-    found = with_lesion_values(cases_there, labels_in(labels))
+    found = cases_in(folder_of_data, patient_rule, layout, labels, channels)
     cases = choose_patients(found, patients, predictor.description)
     folder = out
     if folder is None:

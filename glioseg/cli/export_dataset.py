@@ -8,21 +8,17 @@ from typing import Annotated
 
 import typer
 
-from glioseg.cli.labelled import LayoutOption, labels_in
+from glioseg.cli.labelled import ChannelsOption, LabelsOption, LayoutOption, RuleOption, labels_in
 
 
 def export_dataset(
     data: Annotated[Path, typer.Argument(help="Folder of labelled scans.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to make, for instance Dataset101_Lesion.")],
     to: Annotated[str, typer.Option(help="nnunet: a raw data set of nnU-Net, version 2.")] = "nnunet",
-    labels: Annotated[
-        str | None,
-        typer.Option(help="Values of masks: lesion=1,2,4 for those that are lesion; 1,2,3 for classes."),
-    ] = None,
+    labels: LabelsOption = None,
     layout: LayoutOption = None,
-    patient_rule: Annotated[
-        str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
-    ] = None,
+    channels: ChannelsOption = "",
+    patient_rule: RuleOption = None,
 ) -> None:
     """Write labelled scans as a raw data set of nnU-Net."""
     from glioseg.dataset.export import CHANNEL_NAMES, export_nnunet
@@ -38,7 +34,7 @@ def export_dataset(
             sys.stderr.write(f"\r{done} of {number} scans" if done < number else "\r\033[K")
             sys.stderr.flush()
 
-    cases = find_cases(data, patient_rule, layout=layout)
+    cases = find_cases(data, patient_rule, layout=layout, channels=channels)
     result = export_nnunet(cases, out, labels_in(labels), tell)
     named = ", ".join(CHANNEL_NAMES[name] for name in result.channels)
     test = f", {result.test} for the test" if result.test else ""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glioseg.cli.clusters import DaskOption, cluster_at
+from glioseg.cli.labelled import ChannelsOption
 from glioseg.cli.streams import AsJson, FilesFrom, Output, paths_given, paths_in
 from glioseg.cli.urls import has_urls, predict_urls, refuse_with_urls
 
@@ -53,13 +54,7 @@ def predict(
             help="DICOM: which series is flair, pre or post (its SeriesDescription or UID, or none).",
         ),
     ] = None,
-    channels: Annotated[
-        str,
-        typer.Option(
-            metavar="NAMES",
-            help="What lies along a fourth axis, in order: flair,t1,t1c,t2. Default: pre,flair,post.",
-        ),
-    ] = "",
+    channels: ChannelsOption = "",
     anonymise: Annotated[
         bool, typer.Option("--anonymise", help="DICOM masks without patient, dates and original UIDs.")
     ] = False,
@@ -77,6 +72,9 @@ def predict(
     gif: Annotated[bool, typer.Option(help="Draw one GIF for each scan.")] = True,
     probability: Annotated[
         bool, typer.Option("--probability", help="Keep probability maps: .nii.gz, of slices .npy.")
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="One PDF page for each scan: key slices, numbers, warnings.")
     ] = False,
     bids: Annotated[
         bool, typer.Option("--bids", help="Write BIDS derivatives, with the names of the scans in BIDS.")
@@ -166,7 +164,7 @@ def predict(
             sources,
             out,
             predictor,
-            Outputs(outlines, gif, probability, anonymise, bids),
+            Outputs(outlines, gif, probability, anonymise, report, bids),
             {"model_name": model, **environment()},
             _Progress(output, out, len(sources)),
             output.tell,

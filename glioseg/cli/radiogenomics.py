@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from glioseg.cli.labelled import ChannelsOption, LayoutOption, LesionOption, lesion_in
 from glioseg.cli.workers import Language
 
 
@@ -27,6 +28,9 @@ def radiogenomics(
     key: Annotated[
         str | None, typer.Option(help="Its column that names the patient. Default: the first.")
     ] = None,
+    layout: LayoutOption = None,
+    labels: LesionOption = None,
+    channels: ChannelsOption = "",
     columns: Annotated[str, typer.Option(help="Columns to test, separated by commas.")] = "",
     resamples: Annotated[int, typer.Option(min=1, help="Random tables of each Monte Carlo test.")] = 100_000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random tables.")] = 0,
@@ -48,7 +52,18 @@ def radiogenomics(
         if not masks.is_dir():
             raise InputError(Fault("cli.run_without_masks", run))
     wanted = [name.strip() for name in columns.split(",") if name.strip()]
-    study = run_study(data, masks, clinical, wanted, key, resamples, seed)
+    study = run_study(
+        data,
+        masks,
+        clinical,
+        wanted,
+        key,
+        resamples,
+        seed,
+        layout=layout,
+        lesion=lesion_in(labels),
+        channels=channels,
+    )
     write_report(study, out, language)
     typer.echo(summary(study).text(language))
     files = "index.html, report.md, features.csv, associations.csv, auc.csv, study.json"

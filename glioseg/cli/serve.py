@@ -9,6 +9,14 @@ import typer
 
 
 def serve(
+    scans: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Scans or folders of scans for the work list; - reads paths from input."),
+    ] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps the work list: masks, corrections and what was checked."),
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on. Any but this machine's own asks clients for a token.")
     ] = "127.0.0.1",
@@ -41,6 +49,7 @@ def serve(
     from glioseg.errors import require_extra
 
     require_extra("serve", "fastapi", "uvicorn", "python_multipart")
+    from glioseg.cli.streams import paths_given
     from glioseg.server.settings import Settings
     from glioseg.server.start import start_server
 
@@ -54,6 +63,8 @@ def serve(
         runs=runs,
         corrected=corrected,
         demo=demo,
+        listed=tuple(paths_given(scans or [])),
+        work=work,
         upload_bytes=max_upload << 20,
         unpacked_bytes=max_upload << 21,
         memory_bytes=max_memory << 20,

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from glioseg.cli.labelled import LayoutOption
+from glioseg.cli.labelled import (
+    ChannelsOption,
+    LabelsOption,
+    LayoutOption,
+    RuleOption,
+    data_options,
+    labels_in,
+    settings_of,
+)
 from glioseg.cli.workers import (
     Ahead,
     Cache,
@@ -16,7 +24,6 @@ from glioseg.cli.workers import (
     Jobs,
     Language,
     Minutes,
-    PatientRule,
     Threads,
     make_workers,
     told_what_is_left,
@@ -39,8 +46,10 @@ def study(
     device: Device = "auto",
     language: Language = "en",
     cache: Cache = None,
-    patient_rule: PatientRule = None,
+    patient_rule: RuleOption = None,
     layout: LayoutOption = None,
+    labels: LabelsOption = None,
+    channels: ChannelsOption = "",
     minutes: Minutes = None,
     compiled: Compile = False,
     ahead: Ahead = None,
@@ -65,14 +74,16 @@ def study(
     A run that is finished is not begun again: the same command goes on after a stop, after --minutes, or with
     more experiments in the file. glioseg recipes lists the recipes and their settings.
     """
-    workers = make_workers(jobs, threads, device, cache, patient_rule, minutes, compiled, ahead, layout)
+    told = data_options(patient_rule, layout, channels)
+    workers = make_workers(jobs, threads, device, cache, told, minutes, compiled, ahead)
     from glioseg.cli.headline import headline_of
     from glioseg.report import check_language, write_report
     from glioseg.studies.queue import carry_out
     from glioseg.studies.study import load_study
 
     check_language(language)
-    chosen = load_study(name).changed(tuple(settings or ()), tuple(seeds or ()))
+    changed = (*settings_of(labels_in(labels)), *(settings or ()))
+    chosen = load_study(name).changed(changed, tuple(seeds or ()))
     folder = out if out is not None else Path("runs") / Path(name).stem
     plan = chosen.plan()
     typer.echo(f"{len(plan)} runs in {folder}")

@@ -8,7 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from glioseg.cli.labelled import LayoutOption
+from glioseg.cli.labelled import (
+    ChannelsOption,
+    LabelsOption,
+    LayoutOption,
+    RuleOption,
+    labels_in,
+    settings_of,
+)
 
 
 def train(
@@ -57,10 +64,10 @@ def train(
         typer.Option(min=0, help="Processes that load ahead when the data do not fit on the GPU."),
     ] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder for prepared slices.")] = None,
-    patient_rule: Annotated[
-        str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
-    ] = None,
+    patient_rule: RuleOption = None,
     layout: LayoutOption = None,
+    labels: LabelsOption = None,
+    channels: ChannelsOption = "",
 ) -> None:
     """Train a network on labelled scans. Can be killed at any time and continued with --resume."""
     from glioseg.errors import Fault, InputError
@@ -70,16 +77,24 @@ def train(
     require_train()
     if data is None and resume is None:
         raise InputError(Fault("cli.train_nothing", "glioseg train"))
-    given = {"--set": settings, "--out": out, "--from": start, "--recipe": recipe}
+    given = {
+        "--set": settings,
+        "--out": out,
+        "--from": start,
+        "--recipe": recipe,
+        "--labels": labels,
+        "--channels": channels,
+    }
     beside = [option for option, value in given.items() if value]
     if resume is not None and beside:
         raise InputError(Fault("cli.resume_with", "glioseg train --resume", option=beside[0]))
     check_device(device)
+    changed = [*settings_of(labels_in(labels)), *(settings or [])]
     from glioseg.recipe import load_recipe
     from glioseg.runs.folder import RunFolder
 
     if resume is None and start is None:
-        chosen = load_recipe(recipe or "default", settings or [])
+        chosen = load_recipe(recipe or "default", changed)
     elif resume is not None:
         chosen = RunFolder.open(resume).recipe
     from glioseg.training.train import default_run_folder
@@ -89,7 +104,7 @@ def train(
         from glioseg.training.start import read_start
 
         weights = read_start(start)
-        chosen = load_recipe(recipe or "finetune", settings or [], weights.tables)
+        chosen = load_recipe(recipe or "finetune", changed, weights.tables)
 
     hardware = Hardware(device, devices, nodes, strategy, precision, threads, compiled, workers)
     if out is None and resume is None:
@@ -104,6 +119,7 @@ def train(
         "cache": cache,
         "minutes": minutes,
         "layout": layout,
+        "channels": channels,
         "echo": typer.echo,
     }
     if resume is not None:

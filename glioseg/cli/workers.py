@@ -20,9 +20,6 @@ Compile = Annotated[
     bool, typer.Option("--compile", help="Let PyTorch fuse kernels first: a slow start, then faster steps.")
 ]
 Cache = Annotated[Path | None, typer.Option(help="Folder for prepared slices.")]
-PatientRule = Annotated[
-    str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
-]
 Minutes = Annotated[
     float | None, typer.Option(min=0, help="Stop cleanly in this time; the same command goes on.")
 ]
@@ -41,21 +38,23 @@ def make_workers(
     threads: int | None,
     device: str,
     cache: Path | None,
-    patient_rule: str | None,
+    data: tuple[str, ...] = (),
     minutes: float | None = None,
     compiled: bool = False,
     ahead: int | None = None,
-    layout: str | None = None,
 ) -> Workers:
-    """What the options say, after the extra that training needs was found."""
+    """What the options say, after the extra that training needs was found.
+
+    Args:
+        jobs, threads, device, cache, minutes, compiled, ahead: as the options are.
+        data: what :func:`glioseg.cli.labelled.data_options` gives.
+    """
     from glioseg.cli.train import require_train
     from glioseg.studies.queue import Workers
     from glioseg.training.hardware import check_device
 
     require_train()
     check_device(device)
-    data: tuple[str, ...] = ("--patient-rule", patient_rule) if patient_rule is not None else ()
-    data += ("--layout", layout) if layout is not None else ()
     kept = ("--cache", str(cache)) if cache is not None else ()
     faster = ("--compile",) if compiled else ()
     loading = ("--workers", str(ahead)) if ahead is not None else ()

@@ -26,8 +26,10 @@ import numpy.typing as npt
 from glioseg.dataset.find import Case, read_case
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import default_cache, folder_written_whole, make_folder, sweep, write_text
+from glioseg.io.nifti_file import with_other_parts
 from glioseg.prepare import Preparation
 from glioseg.recipe import Labels, PrepareChoice
+from glioseg.scan import CHANNELS
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,15 +137,16 @@ def _open_or_make(case: Case, preparation: Preparation, labels: Labels, root: Pa
 
 def _kind(case: Case, labels: Labels) -> str:
     """What the prepared arrays of a case depend on besides the preparation and the bytes of its files."""
-    if labels.given:
-        return "-".join(["-labels", *map(str, labels.values)])
+    classes = "-".join(["-labels", *map(str, labels.values)]) if labels.given else ""
     said: dict[str, Any] = {"lesion": labels.lesion}
-    if case.source.layout:
+    if case.source.layout or case.source.channels:
         said |= {"labels": sorted(case.source.labels.items()), "channels": case.source.channels}
         said |= {"sequences": case.source.sequences}
+    if case.source.wanted != CHANNELS:
+        said |= {"wanted": case.source.wanted, "sequences": case.source.sequences}
     if not any(said.values()):
-        return ""
-    return "-" + hashlib.sha256(json.dumps(said).encode()).hexdigest()[:8]
+        return classes
+    return f"{classes}-" + hashlib.sha256(json.dumps(said).encode()).hexdigest()[:8]
 
 
 def _make(case: Case, preparation: Preparation, labels: Labels) -> dict[str, Any]:
@@ -201,7 +204,7 @@ def _content_hash(case: Case, root: Path) -> str:
     Remembered by path, size and modification time, as git's index does, so that the next start reads
     directory entries and not a gigabyte.
     """
-    files = [path for path in (*case.images, *case.masks) if path is not None]
+    files = with_other_parts((*case.images, *case.masks))
     seen = hashlib.sha256()
     for path in files:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,6 +40,10 @@ class Case:
     def id(self) -> str:
         """Name of the patient."""
         return self.source.id
+
+    def with_sequences(self, sequences: Iterable[str]) -> Case:
+        """The case, its scan to be read with the sequences that a network takes."""
+        return replace(self, source=self.source.with_sequences(sequences))
 
     @property
     def images(self) -> tuple[Path, ...]:

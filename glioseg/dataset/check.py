@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,7 +22,7 @@ from glioseg.io.names import listed, suffix_of
 from glioseg.io.slices import read_masks_alone
 from glioseg.recipe import Labels
 from glioseg.scan import Scan
-from glioseg.words import Phrase, sentence
+from glioseg.words import Note, Phrase, said, sentence
 
 _MOST_LESION = 0.5
 """Share of all voxels that no lesion has: the whole brain fills less than half of a scan."""
@@ -50,6 +50,7 @@ class Census:
         without_lesion: ids of the patients whose masks are all empty.
         counts: number of slices of each patient, as far as it is known.
         why: what the folder was taken for, and by what.
+        notes_of_scans: ids of the patients whose scan has notes, see :attr:`glioseg.scan.Scan.notes`.
     """
 
     folder: Path
@@ -66,6 +67,7 @@ class Census:
     without_lesion: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()
     why: str = ""
+    notes_of_scans: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def patients(self) -> int:
@@ -105,6 +107,7 @@ def check(
     *,
     labels: Labels = Labels(),
     layout: str | None = None,
+    channels: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> Census:
     """Read every image and mask of a data set once, and report all faults together.
@@ -119,20 +122,22 @@ def check(
         rule: patient rule for ``images-masks``, as there.
         labels: classes that the masks hold instead of lesion or not.
         layout: the data set's layout, as there; recognised by default.
+        channels: what lies along the fourth axis of volumes, as there.
         progress: called with the number of patients done and their total.
 
     Returns:
         The census, with its faults; a data set can be trained on when ``faults`` is empty.
 
     Raises:
-        InputError: the folder cannot be listed, or ``rule`` is not a patient rule.
+        InputError: the folder cannot be listed, ``rule`` is not a patient rule, or the channels are none of
+            volumes.
 
     >>> import glioseg
     >>> census = glioseg.check(glioseg.sample_folder())
     >>> census.patients, census.slices, census.faults
     (3, 60, ())
     """
-    found = survey(folder, rule, layout=layout)
+    found = survey(folder, rule, layout=layout, channels=channels)
     results: list[_Findings] = []
     with ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 2)) as pool:
         for result in pool.map(partial(_examine, labels=labels), found.cases):
@@ -140,12 +145,18 @@ def check(
             if progress is not None:
                 progress(len(results), len(found.cases))
     faults = [*found.faults, *(fault for result in results for fault in result.faults), *_duplicates(results)]
+    notes_of_scans = {result.case.id: result.notes for result in results if result.notes}
     return Census(
         folder=Path(folder),
         layout=found.layout,
         cases=found.cases,
         faults=tuple(faults),
-        notes=(*found.notes, *_odd_masks(results), *_jpeg_masks(found.cases)),
+        notes=(
+            *found.notes,
+            *_grouped(notes_of_scans),
+            *_odd_masks(results),
+            *_jpeg_masks(found.cases),
+        ),
         slices=sum(result.slices for result in results),
         lesion_slices=sum(result.lesion_slices for result in results),
         lesion_voxels=sum(result.lesion_voxels for result in results),
@@ -160,6 +171,7 @@ def check(
         ),
         counts=tuple(count for result in results if (count := _slices_of(result))),
         why=found.why,
+        notes_of_scans=notes_of_scans,
     )
 
 
@@ -177,6 +189,7 @@ class _Findings:
     lesion_slices: int = 0
     lesion_voxels: int = 0
     mask_voxels: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def _odd_masks(results: Sequence[_Findings]) -> list[Phrase]:
@@ -188,6 +201,24 @@ def _odd_masks(results: Sequence[_Findings]) -> list[Phrase]:
         Phrase("dataset.nearly_all_lesion", patient=result.case.id, share=f"{share:.0%}")
         for result in read
         if (share := result.lesion_voxels / max(1, result.mask_voxels)) > _MOST_LESION
+    ]
+
+
+def _grouped(notes: Mapping[str, Sequence[str]]) -> list[Phrase]:
+    """What is to be known of the voxels of scans, by patient; once where several scans share it."""
+    alike: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    for id, each in notes.items():
+        for note in each:
+            sequence = note.parameters.get("sequence", "") if isinstance(note, Note) else ""
+            alike[str(note), str(sequence)][id] = said(note)
+    return [
+        Phrase(
+            "dataset.note" if len(set(texts.values())) == 1 else "dataset.note_of_first",
+            patients=listed(texts, 3),
+            first=next(iter(texts)),
+            note=next(iter(texts.values())),
+        )
+        for texts in alike.values()
     ]
 
 
@@ -230,6 +261,7 @@ def _examine(case: Case, labels: Labels) -> _Findings:
         int(lesion.any(axis=(1, 2)).sum()) if lesion is not None else 0,
         int(np.count_nonzero(lesion)) if lesion is not None else 0,
         lesion.size if lesion is not None else 0,
+        scan.notes if scan else (),
     )
 
 
@@ -281,8 +313,8 @@ def _duplicates(results: Iterable[_Findings]) -> list[Fault]:
             continue
         same = len(_whole(one.case) & _whole(other.case))
         if 2 * same >= min(len(set(one.sampled)), len(set(other.sampled))):
-            where = other.case.source.place
-            faults.append(Fault("dataset.same_patient", where, count=same, other=one.case.id))
+            named = {"patient": other.case.id, "other": one.case.id}
+            faults.append(Fault("dataset.same_patient", other.case.source.place, count=same, **named))
     return faults
 
 

@@ -22,7 +22,7 @@ from glioseg.grid import Grid
 from glioseg.recipe import Labels
 from glioseg.scan import Scan
 
-CHANNEL_NAMES = {"flair": "FLAIR", "pre": "T1w", "post": "T1w_ce"}
+CHANNEL_NAMES = {"flair": "FLAIR", "pre": "T1w", "post": "T1w_ce", "t2": "T2w"}
 """What ``dataset.json`` calls the sequences, in the order of the channels."""
 
 
@@ -91,7 +91,7 @@ def _numbered(labels: Labels) -> dict[str, int]:
 
 def _write_case(out: Path, case: Case, labels: Labels) -> set[str]:
     """Write all sequences of a case, and its mask; the sequences that it has not are returned."""
-    scan, truth = read_case(case, labels.stored)
+    scan, truth = read_case(case.with_sequences(CHANNEL_NAMES), labels.stored)
     if truth is None:
         raise InputError(Fault("dataset.not_labelled", case.source.place))
     side = "Ts" if case.side == "test" else "Tr"

@@ -22,7 +22,7 @@ from glioseg.io.find import find_all
 from glioseg.io.layouts import recognised
 from glioseg.io.names import holds_images, holds_masks, is_hidden, is_volume, listed, suffix_of
 from glioseg.io.pack import opened
-from glioseg.io.source import Source, without_image, without_mask
+from glioseg.io.source import Source, with_channels, without_image, without_mask
 from glioseg.words import Joined, Phrase
 
 __all__ = ["Case", "Survey", "find_cases", "read_case", "site_of", "survey"]
@@ -46,7 +46,11 @@ _LEVELS_DOWN = 3
 
 
 def find_cases(
-    folder: str | Path, rule: str | None = None, cache: Path | None = None, layout: str | None = None
+    folder: str | Path,
+    rule: str | None = None,
+    cache: Path | None = None,
+    layout: str | None = None,
+    channels: str = "",
 ) -> list[Case]:
     """Find the labelled scans in a folder.
 
@@ -65,6 +69,7 @@ def find_cases(
             number is a patient of its own.
         cache: where the files of a pack are laid out, :func:`glioseg.files.default_cache` if not given.
         layout: one of these names, instead of what would be recognised.
+        channels: what lies along the fourth axis of volumes, see :func:`glioseg.io.with_channels`.
 
     Returns:
         The cases sorted by id; every image has its mask.
@@ -73,19 +78,23 @@ def find_cases(
         InputError: all that is wrong with the names: nothing there, images without mask, masks without
             image, slice numbers that are missing or occur twice, names that do not parse.
     """
-    found = survey(folder, rule, cache, layout)
+    found = survey(folder, rule, cache, layout, channels)
     raise_all(found.faults)
     return list(found.cases)
 
 
 def survey(
-    folder: str | Path, rule: str | None = None, cache: Path | None = None, layout: str | None = None
+    folder: str | Path,
+    rule: str | None = None,
+    cache: Path | None = None,
+    layout: str | None = None,
+    channels: str = "",
 ) -> Survey:
     """Look at all names in a data set's folder, once, and report everything; see :func:`find_cases`.
 
     Raises:
-        InputError: the folder cannot be read, parts of a pack are missing or damaged, or there is no such
-            layout.
+        InputError: the folder cannot be read, parts of a pack are missing or damaged, there is no such
+            layout, or the channels are none of volumes.
     """
     if layout is not None and layout not in LAYOUTS:
         raise InputError(Fault("dataset.layout", "--layout", layout=layout, known=Joined(LAYOUTS)))
@@ -94,7 +103,9 @@ def survey(
     found = _survey(root, pattern, layout, _LEVELS_DOWN)
     if rule is not None and found.layout != IMAGES_MASKS and not found.faults:
         return Survey("", (), (Fault("dataset.rule_without_folders", root),))
-    return found
+    sources = with_channels([case.source for case in found.cases], channels)
+    cases = tuple(replace(case, source=source) for case, source in zip(found.cases, sources, strict=True))
+    return replace(found, cases=cases)
 
 
 def _survey(folder: Path, pattern: re.Pattern[str], layout: str | None, levels: int) -> Survey:
@@ -190,7 +201,9 @@ def _of_truth(source: Source) -> list[Fault]:
     truth = [file for file in source.truth if file is not None]
     faults = [without_image(mask) for mask in source.strays]
     if not truth:
-        return [Fault("dataset.scan_without_mask", source.place), *faults]
+        # A folder may hold many scans; only that of a study names one.
+        where = source.place if source.format == "dicom" else source.files[0]
+        return [Fault("dataset.scan_without_mask", where), *faults]
     if source.format == "slices":
         pairs = zip(source.files, source.truth, strict=True)
         return [*(without_mask(image) for image, mask in pairs if mask is None), *faults]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from glioseg.dataset.find import find_cases
 from glioseg.errors import Fault, InputError
+from glioseg.io.nifti_file import with_other_parts
 from glioseg.io.pack import opened, write_pack
 
 TABLE = "data.csv"
@@ -56,12 +57,9 @@ def pack(
     """
     cases = find_cases(data, rule)
     root = opened(data)
-    files = [
-        file
-        for case in cases
-        for file in (*case.images, *case.masks, *case.source.strays)
-        if file is not None
-    ]
+    files = with_other_parts(
+        file for case in cases for file in (*case.images, *case.masks, *case.source.strays)
+    )
     if (root / TABLE).is_file():
         files.append(root / TABLE)
     index = write_pack(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from glioseg.dataset.case import IMAGES_MASKS, KAGGLE, Case, Survey
 from glioseg.errors import Fault, InputError
-from glioseg.io.names import is_hidden, is_picture, listed, split_number, stem_of
+from glioseg.io.names import is_hidden, is_mask, is_picture, listed, split_number, stem_of, unpacked_masks
 from glioseg.io.pack import SUFFIX
 from glioseg.io.refuse import reading
 from glioseg.io.source import Source, without_image, without_mask
@@ -79,12 +79,25 @@ def _patient(folder: Path) -> tuple[Case | None, list[Fault]]:
             faults.append(Fault("dataset.name_of_slice", file, patient=id, name=file.name))
             continue
         _put(masks if slice_stem != stem else images, number, file, faults)
+    if not masks:
+        masks = _unpacked(folder, faults)
     faults += [without_mask(images[number]) for number in sorted(images.keys() - masks.keys())]
     faults += [without_image(masks[number]) for number in sorted(masks.keys() - images.keys())]
     gaps = sorted(set(range(1, max(images, default=0) + 1)) - images.keys())
     if gaps:
         faults.append(Fault("dataset.gaps", folder, last=max(images), numbers=listed(gaps, 5)))
     return (_case(id, images, masks, KAGGLE) if images else None), faults
+
+
+def _unpacked(folder: Path, faults: list[Fault]) -> dict[int, Path]:
+    """The masks of a patient in a folder of their own below, as the server gives them out, by slice."""
+    masks: dict[int, Path] = {}
+    for place in unpacked_masks(folder, folder.name):
+        for file in entries(place)[1] if place.is_dir() else ():
+            prefix, number = split_number(stem_of(file).removesuffix("_mask"))
+            if is_mask(file) and prefix == folder.name and number is not None:
+                _put(masks, number, file, faults)
+    return masks
 
 
 def _put(among: dict[int, Path], number: int, file: Path, faults: list[Fault]) -> None:

@@ -31,7 +31,7 @@ def draw_slices(
     truth: Segmentation | None,
     folder: Path,
     channel: str = "flair",
-    size: int = 512,
+    size: int | None = 512,
     volume: npt.NDArray[np.uint8] | None = None,
 ) -> list[Path]:
     """Write one PNG a slice with outlines, named by the slice's number in the source.
@@ -42,7 +42,8 @@ def draw_slices(
         truth: mask to outline in green, or ``None``; yellow is where both outlines run.
         folder: where ``slice_001.png`` and so on go.
         channel: channel that is shown.
-        size: longer side of the pictures in pixels.
+        size: longer side of the pictures in pixels; ``None`` for that of the scan, see
+            :func:`glioseg.draw.views.layers`.
         volume: what :func:`glioseg.draw.grey` gave for the channel, if it is at hand.
 
     Returns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,9 @@ from glioseg.draw.outlines import Pixels, enlarge, overlay
 from glioseg.errors import Fault, InputError
 from glioseg.grid import Grid
 from glioseg.scan import BoolArray, Scan, Segmentation
+
+FEWEST_PIXELS = 192
+"""Longer side below which a picture is enlarged in whole steps."""
 
 SAMPLED_FROM = 4_000_000
 """Voxels from which every second row and column is enough to find black and white."""
@@ -120,7 +124,7 @@ def layers(
     predicted: Segmentation | None = None,
     truth: Segmentation | None = None,
     channel: str = "flair",
-    size: int = 512,
+    size: int | None = 512,
     positions: Sequence[int] | None = None,
     numbered: bool = True,
     crop: bool = False,
@@ -133,7 +137,8 @@ def layers(
         predicted: mask to outline in red, or ``None``.
         truth: mask to outline in green, or ``None``.
         channel: channel that is shown.
-        size: longer side of the pictures in pixels.
+        size: longer side of the pictures in pixels; ``None`` for a pixel of the picture a pixel of the scan,
+            or a few where the scan has fewer than :data:`FEWEST_PIXELS`.
         positions: which slices, counted from 0; all by default.
         numbered: whether the slice's number in the source stands in the corner.
         crop: whether the air that surrounds the head in all slices is cut off.
@@ -175,10 +180,15 @@ def with_text(picture: Pixels, text: str) -> Pixels:
     return np.array(image)
 
 
-def scale_of(grid: Grid, shape: tuple[int, ...], size: int) -> tuple[float, float]:
-    """Factors for rows and columns that make pixels square and the longer side ``size``."""
+def scale_of(grid: Grid, shape: tuple[int, ...], size: int | None) -> tuple[float, float]:
+    """Factors for rows and columns that make pixels square and the longer side ``size`` (:func:`layers`)."""
     row, column = (1.0, 1.0) if grid.spacing is None else grid.spacing[1:]
-    factor = size / max(shape[0] * row, shape[1] * column)
+    longer = max(shape[0] * row, shape[1] * column)
+    if size is None:
+        unit = min(row, column)
+        factor = max(1, math.ceil(FEWEST_PIXELS * unit / longer)) / unit
+    else:
+        factor = size / longer
     return row * factor, column * factor
 
 

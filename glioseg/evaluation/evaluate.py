@@ -163,10 +163,11 @@ class _Judging:
 
     def __call__(self, case: Case) -> _Judged:
         labels = self.predictor.description.labels
-        scan, truth = _truth(case, labels)
+        scan, truth = _truth(case.with_sequences(self.predictor.description.sequences), labels)
         if self.flair_alone:
             flair = scan.channel("flair")[..., None]
-            scan = with_all_channels(replace(scan, voxels=flair, channels=("flair",), filled=()))
+            alone = replace(scan, voxels=flair, channels=("flair",), filled=())
+            scan = with_all_channels(alone, self.predictor.channels)
         prediction = self.predictor(scan)
         found, there = prediction.segmentation.mask, truth.mask
         free = ~there.any(axis=(1, 2))

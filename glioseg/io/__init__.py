@@ -5,7 +5,7 @@ Every kind has a reader in :mod:`glioseg.io.registry`; nothing heavy is imported
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from glioseg.io.names import holds_slices, listed, name_of
 from glioseg.io.registry import READERS, Reader, reader_for, register
 from glioseg.io.sequences import read_sequences, with_all_channels
 from glioseg.io.source import Source, with_channels
-from glioseg.scan import CHANNELS, LESION, Scan, Segmentation
+from glioseg.scan import CHANNELS, LESION, SEQUENCES, Scan, Segmentation, channels_for
 from glioseg.words import Joined, Phrase
 
 __all__ = [
@@ -41,6 +41,8 @@ def read_scan(
     id: str | None = None,
     series: Mapping[str, str] | None = None,
     channels: str = "",
+    t2: str | Path | None = None,
+    sequences: Sequence[str] = CHANNELS,
 ) -> Scan:
     """Read a scan from one source, or from one source a sequence.
 
@@ -56,10 +58,13 @@ def read_scan(
             SeriesDescription, or ``none``); found out by default.
         channels: what the volumes along the fourth axis of a file are, in order (``flair,t1,t1c,t2``); by
             default three are pre-contrast, FLAIR and post-contrast.
+        t2: the T2 sequence, like ``pre``.
+        sequences: those that a network takes; T2 is left aside unless it is among them, or given.
 
     Returns:
-        A scan with the channels ``pre``, ``flair``, ``post``. Sequences that are not there are filled with
-        FLAIR and named in ``filled``. Voxels keep the values and the dtype of the source.
+        A scan with the channels ``pre``, ``flair``, ``post`` and, where it was asked for, ``t2``. Sequences
+        that are not there are filled with FLAIR and named in ``filled``. Voxels keep the values and the dtype
+        of the source.
 
     Raises:
         InputError: the source cannot be read, or is not a brain scan of these kinds.
@@ -68,26 +73,25 @@ def read_scan(
     >>> read_scan(SAMPLES / "TCGA_HT_7692_19960724")
     Scan('TCGA_HT_7692_19960724', pre flair post, uint8, 20 slices of 256 x 256)
     """
-    sequences = {name: Path(path) for name, path in zip(CHANNELS, (pre, flair, post), strict=True) if path}
+    files = {name: Path(path) for name, path in zip(SEQUENCES, (pre, flair, post, t2), strict=True) if path}
+    wanted = channels_for((*sequences, *files))
     if source is None:
-        return with_all_channels(read_sequences(sequences, id))
-    if sequences:
-        names = Joined(Phrase(f"sequence.{name}") for name in sequences)
+        return with_all_channels(read_sequences(files, id), wanted)
+    if files:
+        names = Joined(Phrase(f"sequence.{name}") for name in files)
         raise InputError(Fault("io.scan_and_sequences", source, sequences=names))
     path = Path(source)
     reader = reader_for(path)
     if reader.name == "dicom" or (path.is_dir() and not holds_slices(path)):
-        return _only_scan(path, id, series, channels)
-    one = [Source(id or name_of(path), reader.name, (path,))]
-    return (
-        with_channels(one, channels)[0].read()
-        if channels
-        else with_all_channels(reader.read(path, one[0].id))
-    )
+        return _only_scan(path, id, series, channels, wanted)
+    one = Source(id or name_of(path), reader.name, (path,)).with_sequences(wanted)
+    if channels:
+        return with_channels([one], channels)[0].read()
+    return with_all_channels(reader.read(path, one.id), wanted)
 
 
 def _only_scan(
-    folder: Path, id: str | None, series: Mapping[str, str] | None = None, channels: str = ""
+    folder: Path, id: str | None, series: Mapping[str, str] | None, channels: str, wanted: Sequence[str]
 ) -> Scan:
     """Read the one scan that lies in a folder without slices: a volume, or the volumes of its sequences."""
     sources, faults = find_scans([folder], series)
@@ -95,7 +99,8 @@ def _only_scan(
         names = listed(source.id for source in sources)
         faults.append(Fault("io.several_scans", folder, count=len(sources), names=names))
     raise_all(faults)
-    return replace(with_channels(sources, channels)[0], id=id or sources[0].id).read()
+    found = with_channels(sources, channels)[0].with_sequences(wanted)
+    return replace(found, id=id or found.id).read()
 
 
 def read_segmentation(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from glioseg.io.nifti_file import with_other_parts
 from glioseg.io.source import Source
 from glioseg.words import Phrase
 
@@ -38,10 +39,11 @@ def without_copies(sources: Iterable[Source]) -> list[Source]:
 
 
 def _is_copy(one: Source, other: Source) -> bool:
-    files = list(zip(one.files, other.files, strict=False))
+    own, others = with_other_parts(one.files), with_other_parts(other.files)
+    files = list(zip(own, others, strict=False))
     return (
         one.format == other.format
-        and len(one.files) == len(other.files)
+        and len(own) == len(others)
         and all(file.parent != copy.parent for file, copy in files)
         and all(file.parts[-2:] == copy.parts[-2:] for file, copy in files)
         and all(file.stat().st_size == copy.stat().st_size for file, copy in files)

@@ -250,6 +250,7 @@ def _dicom_scans(
                 series=study.series,
                 truth=study.segmentations,
                 chosen=study.chosen,
+                further={} if study.t2 is None else {"t2": study.t2},
             )
         )
     return sources, faults

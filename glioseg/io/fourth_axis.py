@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
-from glioseg.io.vocabulary import sequence_in
-from glioseg.scan import CHANNELS
+from glioseg.io.vocabulary import is_t2, sequence_in
+from glioseg.scan import CHANNELS, SEQUENCES
 from glioseg.words import Joined
 
 ONE_CONTRAST = 0.96
@@ -35,7 +35,9 @@ def channels_in(text: str) -> tuple[str, ...]:
     return words
 
 
-def places_of(path: Path, image: Any, count: int, channels: Sequence[str]) -> dict[str, int]:
+def places_of(
+    path: Path, image: Any, count: int, channels: Sequence[str], wanted: Sequence[str] = CHANNELS
+) -> dict[str, int]:
     """The place along the fourth axis of each sequence that is used.
 
     Args:
@@ -43,6 +45,7 @@ def places_of(path: Path, image: Any, count: int, channels: Sequence[str]) -> di
         image: as nibabel has it.
         count: of volumes.
         channels: what each is; by default one is FLAIR, and three are those of :data:`glioseg.scan.CHANNELS`.
+        wanted: sequences to use, if they are there.
 
     Raises:
         InputError: the order is not given and not known, or another number of volumes is there.
@@ -58,11 +61,11 @@ def places_of(path: Path, image: Any, count: int, channels: Sequence[str]) -> di
         named = Joined(channels)
         raise InputError(Fault("nifti.channels", path, count=count, named=len(channels), channels=named))
     found = _sequences(path, channels)
-    return {name: found.index(name) for name in CHANNELS if name in found}
+    return {name: found.index(name) for name in wanted if found.count(name) == 1}
 
 
 def _sequences(where: object, words: Sequence[str]) -> list[str]:
-    found = [word.lower() if word.lower() in CHANNELS else sequence_in(word) for word in words]
+    found = [_sequence(word) for word in words]
     unknown = [word for word, sequence in zip(words, found, strict=True) if sequence is None]
     if unknown:
         raise InputError(Fault("nifti.channel_unknown", where, words=Joined(map(repr, unknown))))
@@ -70,6 +73,12 @@ def _sequences(where: object, words: Sequence[str]) -> list[str]:
     if twice or "flair" not in found:
         raise InputError(Fault("nifti.channels_of_scan", where, channels=Joined(words)))
     return [str(sequence) for sequence in found]
+
+
+def _sequence(word: str) -> str | None:
+    if word.lower() in SEQUENCES:
+        return word.lower()
+    return "t2" if is_t2(word) else sequence_in(word)
 
 
 def check_no_time(path: Path, header: Any, count: int) -> None:

@@ -11,7 +11,7 @@ from glioseg.io.vocabulary import MASK_WORDS, is_mask_word, sequence_in, without
 from glioseg.words import Joined, Phrase
 
 PICTURES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
-VOLUMES = (".nii", ".nii.gz", ".mgz", ".mgh")
+VOLUMES = (".nii", ".nii.gz", ".mgz", ".mgh", ".nrrd", ".nhdr", ".mha", ".mhd")
 
 _SAYS_NO_PATIENT = re.compile(r"anat|orig|original|pre|raw|nii|nifti|preproc\w*", re.IGNORECASE)
 """Names of folders that are those of no patient."""
@@ -36,7 +36,7 @@ def is_picture(path: Path) -> bool:
 
 
 def is_volume(path: Path) -> bool:
-    """Whether the name is that of a NIfTI volume or of one of FreeSurfer.
+    """Whether the name is that of a NIfTI, FreeSurfer, NRRD or MetaImage volume.
 
     Of a pair of two files it is the ``.img``, if its ``.hdr`` stands beside it: DICOM is called ``.img`` too.
     """
@@ -82,6 +82,16 @@ def holds_images(folder: Path) -> bool:
 def holds_masks(folder: Path) -> bool:
     """Whether a folder's name says that it holds the masks of a data set."""
     return is_mask(folder) or re.fullmatch(r"labels?(tr|ts)", folder.name.casefold()) is not None
+
+
+def unpacked_masks(folder: Path, id: str) -> tuple[Path, ...]:
+    """Where the masks of slices come to lie if the zip that the server gives out is unpacked beside them.
+
+    Args:
+        folder: of the slices.
+        id: of the scan.
+    """
+    return (folder / id, folder / f"{id}_mask", folder / f"{id}_mask" / id)
 
 
 def split_number(stem: str) -> tuple[str, int | None]:

@@ -27,26 +27,28 @@ from glioseg.io.nifti_file import DAMAGED, damaged, opened
 from glioseg.io.placement import affine_of, contradictions, doubtful_sizes
 from glioseg.io.refuse import check_size, quiet
 from glioseg.io.turn import Affine, Turn, orient
-from glioseg.scan import CHANNELS, Scan, Segmentation, Storage
+from glioseg.scan import CHANNELS, SEQUENCES, Scan, Segmentation, Storage
 from glioseg.words import Note
 
 
-def read(path: Path, id: str, channels: Sequence[str] = ()) -> Scan:
+def read(path: Path, id: str, channels: Sequence[str] = (), wanted: Sequence[str] = CHANNELS) -> Scan:
     """Read a 3-D volume (FLAIR alone), or a 4-D or RGB one.
 
     Args:
-        path: ``.nii``, ``.nii.gz``, one file of a pair ``.hdr`` and ``.img``, ``.mgz`` or ``.mgh``.
+        path: ``.nii``, ``.nii.gz``, one file of a pair ``.hdr`` and ``.img``, ``.mgz``, ``.mgh``, ``.nrrd``,
+            ``.nhdr``, ``.mha`` or ``.mhd``.
         id: name of the scan.
         channels: what each volume along the fourth axis is, in words such as ``FLAIR``, ``T1w``, ``t1gd`` and
-            ``T2w``; those that are neither FLAIR nor T1 are left aside. By default three volumes are
+            ``T2w``; those that are not wanted are left aside. By default three volumes are
             pre-contrast, FLAIR and post-contrast, as the data set LGG has them, and that is noted.
+        wanted: the channels of the scan, as far as they are there.
 
     Raises:
         InputError: the file is damaged, has another number of axes or kind of values, holds labels or one
             sequence at several times, does not say where its voxels lie, or promises a size that no scan has.
     """
     with opened(path) as file:
-        return _scan(path, file.image, id, channels, (path,), file.room)
+        return _scan(path, file.image, id, channels, (path,), file.room, wanted)
 
 
 def _scan(
@@ -56,18 +58,22 @@ def _scan(
     channels: Sequence[str] = (),
     files: tuple[Path, ...] = (),
     room: int | None = None,
+    wanted: Sequence[str] = CHANNELS,
 ) -> Scan:
     grid, turn, count, notes = _grid(path, image, room)
     colour = image.get_data_dtype().names is not None
     guessed = count > 1 and not colour and not channels
     if guessed:
         check_no_time(path, image.header, count)
-    places = dict(zip(CHANNELS, range(3), strict=True)) if colour else places_of(path, image, count, channels)
+    if colour:
+        places = dict(zip(CHANNELS, range(3), strict=True))
+    else:
+        places = places_of(path, image, count, channels, wanted)
     stored = _values(path, image, turn.shape, count)
     if guessed:
         check_other_contrasts(path, stored)
         notes += (Note("fourth_axis"),)
-    names = tuple(name for name in CHANNELS if name in places)
+    names = tuple(name for name in SEQUENCES if name in places)
     order = [places[name] for name in names]
     if order != list(range(count)):
         stored = stored[..., order]
@@ -140,6 +146,12 @@ def write_probability(probability: npt.NDArray[np.float32], like: Scan | Segment
         path: the file.
     """
     return _write(probability, like.grid, like.storage, path, 1, "lesion probability")
+
+
+def write_channel(scan: Scan, name: str, path: Path) -> Path:
+    """Write one sequence of a scan in its own values, float32, as :func:`write_file` writes labels."""
+    voxels = scan.channel(name).astype(np.float32)
+    return _write(voxels, scan.grid, scan.storage, path, int(voxels.max()), name)
 
 
 def _write(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ from glioseg.io.names import other_of_pair, suffix_of
 from glioseg.io.pictures import reason_of
 from glioseg.io.pointers import check_fetched
 from glioseg.io.refuse import MAX_EXPANSION, quiet, reading
+from glioseg.io.text_header.inflated import Inflated
+from glioseg.io.text_header.opening import PARSERS, data_file_of, opened_by_text
 
 DAMAGED = (OSError, EOFError, ValueError, TypeError, OverflowError, zlib.error)
 """What nibabel and gzip raise on damaged files."""
@@ -55,12 +57,17 @@ def opened(path: Path, *, to_end: bool = True) -> Iterator[Opened]:
     """Open a volume; when all is well in the block, the rest of a compressed file is read too.
 
     Args:
-        path: ``.nii``, ``.nii.gz``, one of ``.hdr`` and ``.img``, ``.mgz`` or ``.mgh``.
+        path: ``.nii``, ``.nii.gz``, one of ``.hdr`` and ``.img``, ``.mgz`` or ``.mgh``, ``.nrrd``,
+            ``.nhdr``, ``.mha`` or ``.mhd``.
         to_end: read the rest; not where only the header is looked at.
 
     Raises:
         InputError: there is no such volume, it is damaged, or its content was not fetched.
     """
+    if suffix_of(path) in PARSERS:
+        with _opened_by_text(path, to_end) as found:
+            yield found
+        return
     header_path, voxel_path = files_of(path)
     with ExitStack() as stack:
         header_stream = stack.enter_context(_stream(header_path))
@@ -81,6 +88,21 @@ def opened(path: Path, *, to_end: bool = True) -> Iterator[Opened]:
             _read_to_end(path, stream)
 
 
+@contextmanager
+def _opened_by_text(path: Path, to_end: bool) -> Iterator[Opened]:
+    with ExitStack() as stack:
+        try:
+            with quiet("nibabel.global"):
+                image, stream, room = stack.enter_context(opened_by_text(path))
+        except InputError:
+            raise
+        except Exception as error:  # as in :func:`opened`
+            raise InputError(damaged(path, error)) from error
+        yield Opened(image, room)
+        if isinstance(stream, Inflated) and to_end:
+            _read_to_end(path, stream)
+
+
 def files_of(path: Path) -> tuple[Path, Path]:
     """The file of the header and that of the voxels; one and the same but for pairs.
 
@@ -94,6 +116,18 @@ def files_of(path: Path) -> tuple[Path, Path]:
     if other is None:
         raise InputError(Fault("nifti.half_of_pair", path, other=path.with_suffix(_OTHER[suffix]).name))
     return (path, other) if suffix == ".hdr" else (other, path)
+
+
+def with_other_parts(files: Iterable[Path | None]) -> list[Path]:
+    """Files, each followed by the other one that its volume consists of, if that stands beside it: the header
+    of a pair, the voxels of a header.
+    """
+    whole = []
+    for path in files:
+        if path is not None:
+            other = other_of_pair(path) or data_file_of(path)
+            whole += [path, other] if other is not None and other.is_file() else [path]
+    return whole
 
 
 def damaged(path: Path, why: object) -> Fault:
@@ -180,7 +214,7 @@ def _without_sizes(image: Any, unknown: Any) -> Any:
     return image
 
 
-def _read_to_end(path: Path, stream: IO[bytes] | gzip.GzipFile) -> None:
+def _read_to_end(path: Path, stream: IO[bytes] | gzip.GzipFile | Inflated) -> None:
     """Read what follows the voxels, for gzip compares its checksum there.
 
     Raises:

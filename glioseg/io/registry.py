@@ -97,7 +97,7 @@ register(Reader("image", "a TIFF, PNG or JPEG image", is_picture, "glioseg.io.im
 register(
     Reader(
         "nifti",
-        "a NIfTI or FreeSurfer volume (.nii, .nii.gz, .img with .hdr, .mgz)",
+        "a volume (.nii, .nii.gz, .img with .hdr, .mgz, .nrrd, .mha)",
         lambda path: is_volume(path) or suffix_of(path) in (".hdr", ".img"),
         "glioseg.io.nifti",
     )

@@ -18,7 +18,7 @@ from glioseg.errors import Fault
 from glioseg.grid import Grid
 from glioseg.io.placement import affine_of
 from glioseg.io.turn import Affine
-from glioseg.scan import CHANNELS, Scan
+from glioseg.scan import SEQUENCES, Scan
 from glioseg.words import Note, Phrase
 
 LEAST_OVERLAP = 0.5
@@ -34,13 +34,13 @@ def joined(scans: Mapping[str, Scan], notes: tuple[Note, ...] = ()) -> Scan:
 
     Returns:
         The scan of FLAIR with the sequences that could be used, in the order of
-        :data:`glioseg.scan.CHANNELS`. Its notes say which were interpolated and which were left out.
+        :data:`glioseg.scan.SEQUENCES`. Its notes say which were interpolated and which were left out.
     """
     flair = scans["flair"]
     voxels: dict[str, npt.NDArray[Any]] = {}
     said: list[str] = [*flair.notes]
     files = list(flair.storage.files)
-    for name in CHANNELS:
+    for name in SEQUENCES:
         if name not in scans:
             continue
         scan = scans[name]

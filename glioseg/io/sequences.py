@@ -13,7 +13,7 @@ from glioseg.io.names import scan_of_sequence
 from glioseg.io.refuse import check_exists
 from glioseg.io.registry import reader_for
 from glioseg.io.resample import joined, unread
-from glioseg.scan import CHANNELS, Scan
+from glioseg.scan import CHANNELS, SEQUENCES, Scan
 from glioseg.words import Joined, Phrase
 
 
@@ -21,14 +21,14 @@ def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan
     """Read one grey volume a sequence onto one grid, that of FLAIR.
 
     Args:
-        sequences: path of ``flair`` and, as far as they are there, ``pre`` and ``post``. Those on another
-            grid are interpolated onto the FLAIR by where their headers place them.
+        sequences: path of ``flair`` and, as far as they are there, ``pre``, ``post`` and ``t2``. Those on
+            another grid are interpolated onto the FLAIR by where their headers place them.
         id: name of the scan; by default the name of the FLAIR file without the word for the sequence, or
             the name of its folder when nothing else is left.
 
     Returns:
         A scan whose channels are FLAIR and the other sequences that can be used, in the order of
-        :data:`glioseg.scan.CHANNELS`. Its notes say what was interpolated or left out, and why.
+        :data:`glioseg.scan.SEQUENCES`. Its notes say what was interpolated or left out, and why.
 
     Raises:
         InputError: FLAIR is missing, cannot be read or holds several sequences itself, or nothing stands at
@@ -43,7 +43,7 @@ def read_sequences(sequences: Mapping[str, Path], id: str | None = None) -> Scan
     scans: dict[str, Scan] = {}
     wrong: dict[str, list[Fault]] = {}
     missing = False
-    for channel in (name for name in CHANNELS if name in sequences):
+    for channel in (name for name in SEQUENCES if name in sequences):
         path = sequences[channel]
         try:
             check_exists(path)
@@ -67,19 +67,24 @@ def _one_sequence(path: Path, channel: str, id: str) -> Scan:
     return scan
 
 
-def with_all_channels(scan: Scan) -> Scan:
-    """Fill the sequences that a scan lacks with FLAIR, and name them; also those that already equal it."""
-    if scan.channels == CHANNELS:
+def with_all_channels(scan: Scan, channels: tuple[str, ...] = CHANNELS) -> Scan:
+    """Fill the sequences that a scan lacks with FLAIR, and name them; also those that already equal it.
+
+    Args:
+        scan: with FLAIR among its channels.
+        channels: those that it is to have, in their order; others are left out.
+    """
+    if scan.channels == channels:
         flair = scan.channel("flair")
         middle = len(flair) // 2
         same = tuple(
             name
-            for name in CHANNELS
+            for name in channels
             if name != "flair"
             and np.array_equal(scan.channel(name)[middle], flair[middle])
             and np.array_equal(scan.channel(name), flair)
         )
         return replace(scan, filled=same) if same else scan
-    missing = tuple(name for name in CHANNELS if name not in scan.channels)
-    parts = [scan.channel(name if name in scan.channels else "flair") for name in CHANNELS]
-    return Scan(np.stack(parts, axis=-1), scan.grid, scan.id, CHANNELS, missing, scan.storage, scan.notes)
+    missing = tuple(name for name in channels if name not in scan.channels or name in scan.filled)
+    parts = [scan.channel(name if name in scan.channels else "flair") for name in channels]
+    return Scan(np.stack(parts, axis=-1), scan.grid, scan.id, channels, missing, scan.storage, scan.notes)

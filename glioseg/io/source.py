@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io.names import listed, stem_of
 from glioseg.io.registry import READERS, reader_for
 from glioseg.io.sequences import read_sequences, with_all_channels
 from glioseg.io.slices import read_slice_masks, read_slices
-from glioseg.scan import LESION, Scan, Segmentation
+from glioseg.scan import CHANNELS, LESION, Scan, Segmentation, channels_for
 
 if TYPE_CHECKING:
     from glioseg.io.dicom.match import FoundSeries
@@ -41,6 +41,8 @@ class Source:
         channels: of a volume, what lies along its fourth axis, where that is known; see
             :func:`glioseg.io.nifti.read`.
         chosen: of ``dicom``, the series of each sequence with their headers, so that no header is read twice.
+        further: the file, or of ``dicom`` the series, of sequences that are there and that few networks take.
+        wanted: the channels that the scan is read with.
     """
 
     id: str
@@ -57,11 +59,34 @@ class Source:
     strays: tuple[Path, ...] = ()
     channels: tuple[str, ...] = ()
     chosen: Mapping[str, Series] = field(default_factory=dict, repr=False, compare=False)
+    further: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    wanted: tuple[str, ...] = CHANNELS
 
     @property
     def place(self) -> Path:
         """Its only file, or the folder of its files."""
         return self.files[0] if len(self.files) == 1 else self.files[0].parent
+
+    def with_sequences(self, sequences: Iterable[str]) -> Source:
+        """The scan to be read with the sequences that a network takes; by default T2 is left aside."""
+        wanted = channels_for(sequences)
+        taken = {name: each for name, each in self.further.items() if name in wanted}
+        source = replace(self, wanted=wanted, further={})
+        if not taken:
+            return source
+        names = (*self.sequences, *taken)
+        if self.chosen:
+            pairs = [(file, name) for name, series in taken.items() for file in series.files]
+            files = (*self.files, *(file for file, _ in pairs))
+            names = (*self.sequences, *(name for _, name in pairs))
+            source = replace(source, chosen={**self.chosen, **taken})
+        else:
+            files = (*self.files, *taken.values())
+        also = ", ".join(
+            f"{getattr(each, 'title', None) or each.name} as {name}" for name, each in taken.items()
+        )
+        note = f"{self.note}; also {also}" if self.note else ""
+        return replace(source, files=files, sequences=names, note=note)
 
     def read(self, threads: int | None = None) -> Scan:
         """Read the scan.
@@ -72,7 +97,7 @@ class Source:
         Raises:
             InputError: see :func:`glioseg.io.read_scan`.
         """
-        return with_all_channels(self.read_as_stored(threads))
+        return with_all_channels(self.read_as_stored(threads), self.wanted)
 
     def read_as_stored(self, threads: int | None = None) -> Scan:
         """Read the scan as :meth:`read` does, with the sequences alone that it has of its own.
@@ -92,7 +117,7 @@ class Source:
         if self.channels:
             from glioseg.io.nifti import read
 
-            return read(self.files[0], self.id, self.channels)
+            return read(self.files[0], self.id, self.channels, self.wanted)
         return READERS[self.format].read(self.files[0], self.id)
 
     def read_truth(self, scan: Scan, labels: Mapping[int, str] | None = LESION) -> Segmentation | None:

@@ -15,7 +15,9 @@ from glioseg.io.names import (
     is_volume,
     scan_of_sequence,
     slice_of_mask,
+    split_number,
     stem_of,
+    unpacked_masks,
 )
 from glioseg.io.source import Source
 
@@ -24,7 +26,8 @@ def with_truths(sources: Sequence[Source], masks: Iterable[Path]) -> list[Source
     """The scans, each with the mask that belongs to it.
 
     A mask belongs to the scan or slice that has its name without the word for masks (``a_seg`` to ``a``),
-    beside it or in the folder of masks that stands beside the folder of images (``masks/a`` to ``images/a``).
+    beside it or in the folder of masks that stands beside the folder of images (``masks/a`` to ``images/a``);
+    those of slices also in a folder of their own, see :func:`glioseg.io.names.unpacked_masks`.
     Otherwise all masks that stand beside a scan are its own if there is no other scan; and if there is one
     scan alone, all masks that were found.
 
@@ -87,6 +90,8 @@ def _folders_of(source: Source, folders: Sequence[Path]) -> list[Path]:
     """Folders in which the masks of a scan may lie: its own, and those beside a folder of images above."""
     own = _absolute(source.files[0].parent)
     found = [own]
+    if source.format == "slices":
+        found += unpacked_masks(own, split_number(stem_of(source.files[0]))[0])
     below = Path()
     for above in (own, *own.parents[:2]):
         if holds_images(above):

@@ -144,6 +144,11 @@ def sequence_in(text: str) -> Sequence | None:
     return named(text).sequence
 
 
+def is_t2(text: str) -> bool:
+    """Whether a name speaks of T2, and not of T2* or FLAIR; see :func:`named`."""
+    return named(text).kind == "t2" and not _has(normal(text), "star")
+
+
 def without_sequence(text: str, *, loosely: bool = False) -> str:
     """A name without the words that speak of the sequence, to tell which names are those of one scan.
 

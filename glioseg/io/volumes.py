@@ -12,7 +12,7 @@ from pathlib import Path
 from glioseg.errors import Fault
 from glioseg.io.names import listed, patient_of, stem_of
 from glioseg.io.source import Source
-from glioseg.io.vocabulary import sequence_in, without_sequence
+from glioseg.io.vocabulary import is_t2, sequence_in, without_sequence
 from glioseg.scan import CHANNELS
 from glioseg.words import Phrase
 
@@ -187,8 +187,15 @@ def _scan(id: str, volumes: Sequence[_Volume], aside: Sequence[Path], *, noted: 
         return faults
     sequences = tuple(sequence for sequence in CHANNELS if by_sequence[sequence])
     files = tuple(by_sequence[sequence][0] for sequence in sequences)
-    source = Source(id, "nifti", files, sequences)
+    t2 = [file for file in (*by_sequence["other"], *aside) if _is_t2(file)]
+    source = Source(id, "nifti", files, sequences, further={"t2": t2[0]} if len(t2) == 1 else {})
     if noted or aside:
         left = f"; left aside: {listed((file.name for file in aside), 4)}" if aside else ""
         source = replace(source, note=source.described + left)
     return source
+
+
+def _is_t2(file: Path) -> bool:
+    """Whether a volume is T2 by its name, or by that of a folder that is named after its sequence."""
+    stem = stem_of(file)
+    return is_t2(stem if sequence_in(stem) is not None else file.parent.name)

@@ -1,10 +1,14 @@
-"""How large a lesion is: its diameters on a slice. Its volume is a property of the mask."""
+"""How large lesions are: their diameters on a slice, and each lesion of a mask by itself."""
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+from typing import Any
 
-from glioseg.scan import BoolArray, Segmentation
+import numpy as np
+import numpy.typing as npt
+
+from glioseg.scan import BoolArray, Segmentation, bounding_box
 
 
 def diameters(region: BoolArray, spacing: tuple[float, float] = (1.0, 1.0)) -> tuple[float, float]:
@@ -46,24 +50,86 @@ def largest_diameter(mask: Segmentation) -> tuple[float, str]:
 
     Regions of a slice that do not touch by the edge of a pixel are measured each by itself.
     """
+    longest, _, _ = _largest_region(mask.voxels, _in_plane(mask))
+    return round(longest, 2), "mm" if mask.grid.spacing else "pixels"
+
+
+@dataclass(frozen=True)
+class MeasuredLesion:
+    """One face-connected part of a mask.
+
+    Attributes:
+        voxels: how many.
+        volume: in mm3; ``None`` where the spacing is unknown.
+        diameters: the longest on any slice and the extent at right angles to it, see :func:`diameters`; in
+            mm, or in pixels where the spacing is unknown.
+        place: slice, row and column of a voxel in the middle of it, on the slice of the longest diameter.
+    """
+
+    voxels: int
+    volume: float | None
+    diameters: tuple[float, float]
+    place: tuple[int, int, int]
+
+
+def lesions(mask: Segmentation, most: int = 50) -> tuple[list[MeasuredLesion], int]:
+    """The lesions of a mask, the largest first.
+
+    Args:
+        mask: labels above 0 are lesion.
+        most: how many are measured.
+
+    Returns:
+        Those lesions, and how many there are in all.
+    """
     from scipy import ndimage
 
+    if not mask.voxels.any():
+        return [], 0
+    whole = bounding_box(mask.mask)
+    labels, count = ndimage.label(mask.voxels[whole] > 0)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    boxes = ndimage.find_objects(labels)
+    found = []
+    for label in sorted(range(1, count + 1), key=lambda each: -int(sizes[each]))[:most]:
+        box = boxes[label - 1]
+        region = labels[box] == label
+        longest, across, position = _largest_region(region, _in_plane(mask))
+        inside = np.pad(region[position], 1)
+        deepest = np.unravel_index(int(ndimage.distance_transform_edt(inside).argmax()), inside.shape)
+        corner = [outer.start + inner.start for outer, inner in zip(whole, box, strict=True)]
+        place = (corner[0] + position, corner[1] + int(deepest[0]) - 1, corner[2] + int(deepest[1]) - 1)
+        voxels, each = int(sizes[label]), mask.grid.voxel_volume
+        volume = None if each is None else round(voxels * each, 1)
+        found.append(MeasuredLesion(voxels, volume, (round(longest, 2), round(across, 2)), place))
+    return found, count
+
+
+def _in_plane(mask: Segmentation) -> tuple[float, float]:
     spacing = mask.grid.spacing
-    in_plane = (spacing[1], spacing[2]) if spacing else (1.0, 1.0)
+    return (spacing[1], spacing[2]) if spacing else (1.0, 1.0)
+
+
+def _largest_region(voxels: npt.NDArray[Any], in_plane: tuple[float, float]) -> tuple[float, float, int]:
+    """Diameters of the edge-connected region with the longest one, of all slices, and the slice it is on."""
+    from scipy import ndimage
+
     boxes = []
-    for voxels in mask.voxels:
-        rows = np.flatnonzero(voxels.any(axis=1))
+    for position, labels_of_slice in enumerate(voxels):
+        rows = np.flatnonzero(labels_of_slice.any(axis=1))
         if not rows.size:
             continue
         # Labelling is slow: of a large slice only the rows between which there is anything.
-        labels, _ = ndimage.label(voxels[rows[0] : rows[-1] + 1] > 0)
+        labels, _ = ndimage.label(labels_of_slice[rows[0] : rows[-1] + 1] > 0)
         for label, box in enumerate(ndimage.find_objects(labels), start=1):
             sides = [(side.stop - side.start) * size for side, size in zip(box, in_plane, strict=True)]
-            boxes.append((float(np.hypot(*sides)), labels[box], label))
-    longest = 0.0
+            boxes.append((float(np.hypot(*sides)), labels[box], label, position))
+    longest, across, found = 0.0, 0.0, 0
     # No region is longer than the diagonal of its box: once that is shorter, the others need no measuring.
-    for diagonal, labels, label in sorted(boxes, key=lambda each: -each[0]):
+    for diagonal, labels, label, position in sorted(boxes, key=lambda each: -each[0]):
         if diagonal <= longest:
             break
-        longest = max(longest, diameters(labels == label, in_plane)[0])
-    return round(longest, 2), "mm" if spacing else "pixels"
+        measured = diameters(labels == label, in_plane)
+        if measured[0] > longest:
+            (longest, across), found = measured, position
+    return longest, across, found

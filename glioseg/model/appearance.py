@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from glioseg.scan import FLAIR
+
 SIDE = 20
 """Pixels along each side of the coarse image that the tests look at."""
 RIDGE = 0.1
@@ -85,7 +87,7 @@ def learn_appearance(scans: Sequence[npt.NDArray[Any]]) -> Appearance | None:
     """Learn from prepared training scans.
 
     Args:
-        scans: each ``(slices, size, size, channels)`` with FLAIR in the middle channel; may be memory-mapped.
+        scans: each ``(slices, size, size, channels)``, FLAIR at :data:`glioseg.scan.FLAIR`; may be mapped.
 
     Returns:
         ``None`` for fewer than twenty scans of at least three slices: their limits would mean nothing.
@@ -93,14 +95,14 @@ def learn_appearance(scans: Sequence[npt.NDArray[Any]]) -> Appearance | None:
     judged = [scan for scan in scans if len(scan) >= FEWEST_SLICES]
     if len(judged) < FEWEST_SCANS:
         return None
-    middle = judged[0].shape[-1] // 2
-    flair = np.stack([coarse(scan[..., middle]) for scan in judged])
+    place = min(FLAIR, judged[0].shape[-1] - 1)
+    flair = np.stack([coarse(scan[..., place]) for scan in judged])
     others = [
         # A sequence that is FLAIR again was missing.
         [
             coarse(scan[..., channel])
             for channel in range(scan.shape[-1])
-            if channel != middle and not np.array_equal(scan[..., channel], scan[..., middle])
+            if channel != place and not np.array_equal(scan[..., channel], scan[..., place])
         ]
         for scan in judged
     ]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from glioseg.grid import Grid
 from glioseg.model.appearance import Appearance
 from glioseg.prediction import Evidence
 from glioseg.scan import CHANNELS, BoolArray, Scan
@@ -130,6 +131,7 @@ def doubts(
     appearance: Appearance | None,
     flair: npt.NDArray[Any],
     sequences: tuple[str, ...] = CHANNELS,
+    grid: Grid | None = None,
 ) -> tuple[str, ...]:
     """Keys of :data:`DOUBTS` that hold for a prediction.
 
@@ -140,13 +142,14 @@ def doubts(
         appearance: of the training scans, if the model knows it.
         flair: prepared FLAIR ``(slices, size, size)``.
         sequences: which the model takes; it is no doubt that others are missing.
+        grid: of the scan as the model looks at it, if that is not as it is shown.
     """
     found = [*scan.notes, *(["filled_sequences"] if set(scan.filled) & set(sequences) else [])]
     if not mask.any():
         found.append("no_lesion")
     elif len(mask) > 1 and (mask[0].any() or mask[-1].any()):
         found.append("cut_off")
-    if 1 / scan.grid.pixel_aspect >= LONG_PIXEL:
+    if 1 / (grid or scan.grid).pixel_aspect >= LONG_PIXEL:
         found.append("thick_slices")
     if expected_dice is not None and expected_dice < UNCERTAIN_BELOW:
         found.append("unsure")

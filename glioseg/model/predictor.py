@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
-from glioseg.model.calibration import doubts, evidence
 from glioseg.model.description import ModelDescription, read_description
 from glioseg.model.runtime import Greatest, OnnxRuntime, OpenVino, Runtime, openvino_is_there
+from glioseg.model.steps import class_maps, finished, network_input, of_any
 from glioseg.model.trial import check_model
 from glioseg.model.weights import find_model
-from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
 from glioseg.prediction import Prediction
-from glioseg.prepare import Frame, choose_sequences, stack_neighbours
-from glioseg.scan import CHANNELS, Scan
+from glioseg.prepare import Frame
+from glioseg.scan import Scan, channels_for
 
 BATCH = 8
 """Slices per call of the network; more is not faster on a CPU and costs memory."""
@@ -54,6 +53,11 @@ class Predictor:
         self.arguments: dict[str, Any] | None = None
         """What :func:`load_model` was given, if that made it."""
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels that a scan needs to have."""
+        return channels_for(self.description.sequences)
+
     def __reduce__(self) -> tuple[Any, ...]:
         if self.arguments is None:
             raise TypeError("only a Predictor that load_model() gave can be pickled")
@@ -63,35 +67,22 @@ class Predictor:
         """Segment a scan.
 
         Raises:
-            InputError: the scan has other channels than pre, flair, post, or shows no head.
+            InputError: the scan has other channels than :attr:`channels`, or
+                shows no head.
         """
-        if scan.channels != CHANNELS:
+        if scan.channels != self.channels:
             raise InputError(
                 Fault(
                     "model.channels",
                     scan.source or scan.id,
-                    wanted=", ".join(CHANNELS),
+                    wanted=", ".join(self.channels),
                     channels=", ".join(scan.channels),
                 )
             )
         started = time.perf_counter()
-        description = self.description
-        classes, flair, frame = self._prepared(scan)
-        restored = [frame.restore(one) for one in classes]
-        # Stacking copies, also one class.
-        each = restored[0][None] if len(restored) == 1 else np.stack(restored)
-        on_own_grid = partial(frame.restore, flair)
-        labels, choice = description.labels, description.postprocess
-        if labels.given:
-            voxels = to_labels(each, choice, labels.values, on_own_grid)
-            found = scan.segmentation(voxels, labels.named)
-        else:
-            found = scan.segmentation(to_mask(each[0], choice, on_own_grid))
-        probability, mask = _of_any(each), found.mask
-        clues = evidence(probability, mask)
-        expected = None if clues is None else description.calibration(clues)
-        doubted = doubts(scan, mask, expected, description.appearance, flair, description.sequences)
-        return Prediction(found, probability, time.perf_counter() - started, expected, doubted, clues)
+        prepared = self.description.prepare(scan)
+        classes = self._probability(prepared.images)
+        return finished(self.description, scan, prepared, classes, started)
 
     def prepared_probability(self, scan: Scan) -> tuple[npt.NDArray[np.float32], Frame]:
         """Probability of any label on the prepared grid, before it is carried back to the scan's own.
@@ -99,40 +90,21 @@ class Predictor:
         Returns:
             Array ``(slices, size, size)`` in 0..1, and how the two grids lie to each other.
         """
-        classes, _, frame = self._prepared(scan)
-        return _of_any(classes), frame
-
-    def _prepared(self, scan: Scan) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any], Frame]:
-        """Probabilities of each class and FLAIR on the prepared grid, and the frame."""
         prepared = self.description.prepare(scan)
-        flair = prepared.images[..., prepared.images.shape[-1] // 2]
-        return self._probability(prepared.images), flair, prepared.frame
+        return of_any(self._probability(prepared.images)), prepared.frame
 
     def _probability(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """``(classes, slices, size, size)``, background left out; lesion or not is one class."""
-        neighbours = self.description.neighbours
         result = np.empty((max(1, len(self.description.labels.values)), *images.shape[:3]), np.float32)
         for start in range(0, len(images), self.batch):
             chosen = np.arange(start, min(start + self.batch, len(images)))
-            batch = stack_neighbours(images, chosen, neighbours)
-            batch = choose_sequences(batch, self.description.sequences)
-            probability = self._classes(self.runtime(batch))
+            batch = network_input(self.description, images, chosen)
+            probability = class_maps(self.description, self.runtime(batch))
             if self.flips:
-                mirrored = self._classes(self.runtime(batch[..., ::-1]))[..., ::-1]
+                mirrored = class_maps(self.description, self.runtime(batch[..., ::-1]))[..., ::-1]
                 probability = np.float32(0.5) * (probability + mirrored)
             result[:, chosen] = probability
         return result
-
-    def _classes(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Probabilities ``(classes, slices, height, width)`` of a batch of logits."""
-        if self.description.labels.given:
-            return class_probabilities(logits).swapaxes(0, 1)[1:]
-        return probabilities(logits[:, 0])[None]
-
-
-def _of_any(classes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Probability of any label; those of classes add up."""
-    return classes[0] if len(classes) == 1 else np.minimum(classes.sum(axis=0), np.float32(1))
 
 
 def load_model(

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from glioseg.grid import Grid
 from glioseg.prepare.blas import one_blas_thread
-from glioseg.prepare.frame import Array, Frame
+from glioseg.prepare.frame import Array, Frame, turned
 from glioseg.prepare.head import head_frame, prepare_even_tissue, prepare_head, prepare_tissue
 from glioseg.prepare.neighbours import choose_sequences, neighbour_channels, stack_neighbours
 from glioseg.prepare.reference import prepare_reference, reference_frame
@@ -65,7 +66,13 @@ class Preparation(PrepareChoice):
     def fingerprint(self) -> str:
         """Text that changes whenever the prepared arrays would."""
         ends = "-inner" if self.drop_ends else ""
-        return f"{self.name}-{self.size}{ends}-v{PREPARATION_VERSION}"
+        pixel = f"-{self.pixel_mm:g}mm" if self.pixel_mm is not None else ""
+        along = f"-{self.slices}" if self.slices != "axial" else ""
+        return f"{self.name}-{self.size}{pixel}{along}{ends}-v{PREPARATION_VERSION}"
+
+    def axis(self, grid: Grid) -> int:
+        """The axis of a scan along which its slices are taken."""
+        return grid.thickest_axis if self.slices == "thickest" else 0
 
     @one_blas_thread()
     def __call__(self, scan: Scan) -> Prepared:
@@ -74,18 +81,30 @@ class Preparation(PrepareChoice):
         Raises:
             InputError: nothing in the scan stands out from its background (all black or constant).
         """
-        count = scan.voxels.shape[0]
-        first, last = self._kept(count)
-        images, frame = PREPARATIONS[self.name](scan, scan.voxels[first:last], self.size)
-        return Prepared(images, self._in_scan(frame, count, first))
+        frame, shown, kept = self._framed(scan)
+        images = PREPARATIONS[self.name](shown, shown.voxels[kept], frame)
+        return Prepared(images, self._in_scan(frame, shown, kept))
 
     def frame(self, scan: Scan) -> Frame:
         """The frame alone, without preparing any image; same errors."""
-        count = scan.voxels.shape[0]
-        first, last = self._kept(count)
-        voxels = scan.voxels[first:last]
-        find = reference_frame if self.name == "reference" else head_frame
-        return self._in_scan(find(scan, voxels, self.size), count, first)
+        return self._in_scan(*self._framed(scan))
+
+    def _framed(self, scan: Scan) -> tuple[Frame, Scan, slice]:
+        """The frame found in the slices that are kept, the scan with its slices along the chosen axis, and
+        which are kept.
+        """
+        axis = self.axis(scan.grid)
+        if axis:
+            voxels = np.ascontiguousarray(turned(scan.voxels, axis))
+            scan = replace(scan, voxels=voxels, grid=scan.grid.turned(axis))
+        count = len(scan.voxels)
+        kept = slice(1, count - 1) if self.drop_ends and count > 2 else slice(0, count)
+        inner = scan.voxels[kept]
+        if self.name == "reference":
+            frame = reference_frame(scan, inner, self.size)
+        else:
+            frame = head_frame(scan, inner, self.size, self.pixel_mm)
+        return replace(frame, axis=axis), scan, kept
 
     def target(self, mask: BoolArray, frame: Frame) -> Array:
         """What the network is to learn: ``(slices, size, size)`` float32, 0..1.
@@ -97,11 +116,8 @@ class Preparation(PrepareChoice):
         check_boolean(mask, "a mask")
         return frame.coverage(mask)
 
-    def _kept(self, count: int) -> tuple[int, int]:
-        return (1, count - 1) if self.drop_ends and count > 2 else (0, count)
-
     @staticmethod
-    def _in_scan(frame: Frame, count: int, first: int) -> Frame:
+    def _in_scan(frame: Frame, scan: Scan, kept: slice) -> Frame:
         """A frame found in the kept slices, in terms of the whole scan."""
-        shape = (count, *frame.shape[1:])
-        return replace(frame, shape=shape, first=frame.first + first, last=frame.last + first)
+        first = kept.start
+        return replace(frame, shape=scan.grid.shape, first=frame.first + first, last=frame.last + first)

@@ -37,6 +37,8 @@ class Frame:
         size: height and width of the prepared slices.
         aspect: columns that measure as much as one row: the square is one on the patient, whatever the
             shape of the scan's pixels.
+        axis: along which axis of the scan the slices lie; all else is said of the scan as :func:`turned`
+            presents it.
     """
 
     shape: tuple[int, int, int]
@@ -47,6 +49,7 @@ class Frame:
     side: float
     size: int
     aspect: float = 1.0
+    axis: int = 0
 
     @property
     def across(self) -> float:
@@ -69,6 +72,7 @@ class Frame:
             ValueError: ``mask`` is not on the scan's grid.
         """
         check_boolean(mask, "a mask")
+        mask = turned(mask, self.axis)
         if mask.shape != self.shape:
             raise ValueError(f"a mask of {mask.shape} for a scan of {self.shape}")
         rows, rows_inside = _nearest(self.shape[1], self.top, self.side, self.size)
@@ -90,6 +94,7 @@ class Frame:
         Returns:
             float32 ``(last - first, size, size)`` in 0..1.
         """
+        values = turned(values, self.axis)
         if values.shape != self.shape:
             raise ValueError(f"values of {values.shape} for a scan of {self.shape}")
         rows, columns = self.forth()
@@ -114,7 +119,22 @@ class Frame:
         for part in chunks(len(probability)):
             target = slice(self.first + part.start, self.first + part.stop)
             restored[target] = rows @ probability[part] @ columns.T
-        return restored
+        return turned_back(restored, self.axis)
+
+
+def turned(voxels: npt.NDArray[Any], axis: int) -> npt.NDArray[Any]:
+    """Voxels of a scan as slices along another of its axes, superior at the top; a view.
+
+    Args:
+        voxels: ``(slices, height, width)``, or with channels behind.
+        axis: along which the slices are to lie: 0, 1 (coronal) or 2 (sagittal).
+    """
+    return voxels if axis == 0 else np.moveaxis(voxels[::-1], axis, 0)
+
+
+def turned_back(voxels: npt.NDArray[Any], axis: int) -> npt.NDArray[Any]:
+    """What :func:`turned` was given."""
+    return voxels if axis == 0 else np.moveaxis(voxels, 0, axis)[::-1]
 
 
 def chunks(count: int) -> Iterator[slice]:

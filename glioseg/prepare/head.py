@@ -19,33 +19,30 @@ HEAD_THRESHOLD = 0.12
 """Share of the FLAIR's 99th percentile above which a pixel counts as head."""
 
 
-def prepare_head(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[Array, Frame]:
+def prepare_head(scan: Scan, voxels: npt.NDArray[Any], frame: Frame) -> Array:
     """Cut the head out of every slice and z-score each channel from its foreground."""
-    return _prepare(scan, voxels, size, _normalise)
+    return _prepare(scan, voxels, frame, _normalise)
 
 
-def prepare_tissue(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[Array, Frame]:
+def prepare_tissue(scan: Scan, voxels: npt.NDArray[Any], frame: Frame) -> Array:
     """Cut the head out of every slice and bring each channel to units of brain tissue."""
-    return _prepare(scan, voxels, size, normalise_tissue)
+    return _prepare(scan, voxels, frame, normalise_tissue)
 
 
-def prepare_even_tissue(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[Array, Frame]:
+def prepare_even_tissue(scan: Scan, voxels: npt.NDArray[Any], frame: Frame) -> Array:
     """The same, the shading of the coils taken out first."""
 
     def normalise(channel: Array) -> None:
         correct_shading(channel)
         normalise_tissue(channel)
 
-    return _prepare(scan, voxels, size, normalise)
+    return _prepare(scan, voxels, frame, normalise)
 
 
-def _prepare(
-    scan: Scan, voxels: npt.NDArray[Any], size: int, normalise: Callable[[Array], None]
-) -> tuple[Array, Frame]:
-    frame = head_frame(scan, voxels, size)
+def _prepare(scan: Scan, voxels: npt.NDArray[Any], frame: Frame, normalise: Callable[[Array], None]) -> Array:
     slices, channels = len(voxels), voxels.shape[3]
     rows, columns = frame.forth()
-    images = np.empty((slices, size, size, channels), np.float32)
+    images = np.empty((slices, frame.size, frame.size, channels), np.float32)
     filled = [scan.channels.index(name) for name in scan.filled]
     for channel in range(channels):
         if channel in filled:
@@ -63,18 +60,29 @@ def _prepare(
     for channel in filled:
         # FLAIR again: it needs no second look.
         images[..., channel] = images[..., scan.channels.index("flair")]
-    return images, frame
+    return images
 
 
-def head_frame(scan: Scan, voxels: npt.NDArray[Any], size: int) -> Frame:
+def head_frame(scan: Scan, voxels: npt.NDArray[Any], size: int, pixel_mm: float | None = None) -> Frame:
     """Find the square around the head in FLAIR: one in mm, where the scan says how long its pixels are.
+
+    Args:
+        scan: whose grid and names count.
+        voxels: its slices that are kept.
+        size: pixels a side of what is prepared.
+        pixel_mm: how long such a pixel is to be; the square fits the head by default, and where the scan does
+            not say how long its pixels are, and where the head would not fit.
 
     Raises:
         InputError: FLAIR is constant, or hardly anything stands out from its background.
     """
-    flair = voxels[..., scan.channels.index("flair") if "flair" in scan.channels else voxels.shape[3] // 2]
+    flair = voxels[..., scan.channels.index("flair")]
     top, left, side = _head_square(scan, flair, _background(flair))
-    return Frame(voxels.shape[:3], 0, len(voxels), top, left, side, size, scan.grid.pixel_aspect)
+    aspect = scan.grid.pixel_aspect
+    if pixel_mm is not None and scan.grid.spacing is not None:
+        more = max(0.0, size * pixel_mm / scan.grid.spacing[1] - side)
+        top, left, side = top - more / 2, left - more * aspect / 2, side + more
+    return Frame(voxels.shape[:3], 0, len(voxels), top, left, side, size, aspect)
 
 
 def _background(volume: npt.NDArray[Any]) -> np.float32:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.prepare.frame import Array
-from glioseg.scan import CHANNELS
+from glioseg.scan import FLAIR, channels_for
 
 Input = TypeVar("Input")
 
@@ -26,7 +26,7 @@ def stack_neighbours(images: npt.NDArray[Any], positions: npt.NDArray[np.intp], 
     Beyond the first and last slice the nearest slice is repeated.
 
     Args:
-        images: ``(slices, size, size, channels)`` with FLAIR in the middle channel.
+        images: ``(slices, size, size, channels)``, FLAIR at :data:`glioseg.scan.FLAIR`.
         positions: which slices.
         neighbours: how many slices on each side give their FLAIR.
 
@@ -34,7 +34,7 @@ def stack_neighbours(images: npt.NDArray[Any], positions: npt.NDArray[np.intp], 
         float32 ``(len(positions), channels + 2 * neighbours, size, size)``.
     """
     slices, height, width, channels = images.shape
-    flair = channels // 2
+    flair = min(FLAIR, channels - 1)
     stacked = np.empty((len(positions), channels + 2 * neighbours, height, width), np.float32)
     stacked[:, :channels] = np.moveaxis(images[positions], -1, 1)
     offsets = [o for o in range(-neighbours, neighbours + 1) if o]
@@ -48,18 +48,19 @@ def choose_sequences(stacked: Input, sequences: Sequence[str]) -> Input:
 
     Args:
         stacked: array or tensor ``(batch, channels, height, width)``; its first channels are those of
-            :data:`glioseg.scan.CHANNELS`.
+            :func:`glioseg.scan.channels_for` these sequences.
         sequences: which of these, in the order in which the network takes them.
 
     Returns:
         The same object if these are all of them in their order, otherwise a view or a copy of
         the chosen ones.
     """
-    if tuple(sequences) == CHANNELS:
+    stored = channels_for(sequences)
+    if tuple(sequences) == stored:
         return stacked
     images: Any = stacked
-    places = [CHANNELS.index(name) for name in sequences]
-    places += range(len(CHANNELS), images.shape[1])
+    places = [stored.index(name) for name in sequences]
+    places += range(len(stored), images.shape[1])
     first, last = places[0], places[-1]
     # A slice where it can be: a list of places would be copied to a tensor's device each time.
     together = places == list(range(first, last + 1))

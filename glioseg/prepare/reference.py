@@ -14,7 +14,7 @@ from glioseg.scan import BoolArray, Scan
 from glioseg.words import Phrase
 
 
-def prepare_reference(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[Array, Frame]:
+def prepare_reference(scan: Scan, voxels: npt.NDArray[Any], frame: Frame) -> Array:
     """Prepare as the original program (Buda et al. 2019, brain-segmentation-pytorch) does.
 
     Zero voxels below 10 % of the maximum; crop slices, rows and columns to what is left; zero-pad to a
@@ -22,7 +22,7 @@ def prepare_reference(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[
     rescale to 0..1; z-score each channel over the volume. ``voxels`` are those of the scan, or its inner
     slices: the original drops the first and the last one before all this.
     """
-    frame = reference_frame(scan, voxels, size)
+    size = frame.size
     peak = float(voxels.max())
     top, left, side = int(frame.top), int(frame.left), int(frame.side)
     # What of the square lies in the scan; beyond the crop all of it is below the threshold and becomes 0.
@@ -53,7 +53,7 @@ def prepare_reference(scan: Scan, voxels: npt.NDArray[Any], size: int) -> tuple[
         raise InputError(no_head(scan, Phrase("prepare.constant_channel", name=name)))
     images -= mean.astype(np.float32)
     images /= deviation.astype(np.float32)
-    return images, frame
+    return images
 
 
 def _resized(crop: npt.NDArray[Any], threshold: float, rows: Array, columns: Array) -> npt.NDArray[Any]:

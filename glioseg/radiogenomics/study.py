@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from glioseg.dataset.case import with_lesion_values
 from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io import read_segmentation
@@ -22,6 +23,7 @@ from glioseg.measure.values import NotDefined, Value
 from glioseg.radiogenomics.association import Association, Categories, Discrimination, associate, discriminate
 from glioseg.radiogenomics.clinical import ClinicalTable, read_clinical
 from glioseg.radiogenomics.statistics import RESAMPLES
+from glioseg.recipe import Labels
 from glioseg.scan import Scan, Segmentation
 
 PAPER = tuple(name for name, feature in FEATURES.items() if feature.group == "paper")
@@ -141,6 +143,10 @@ def radiogenomics(
     key: str | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    *,
+    layout: str | None = None,
+    lesion: Labels = Labels(),
+    channels: str = "",
 ) -> AssociationStudy:
     """Measure the lesions of a data set and test their shape for association with categories.
 
@@ -153,6 +159,8 @@ def radiogenomics(
         key: the column of ``clinical`` that names the patient; the first by default.
         resamples: random tables of each Monte Carlo test.
         seed: of the random tables.
+        layout, channels: of the scans, see :func:`glioseg.dataset.find.find_cases`.
+        lesion: says which values of the manual masks are lesion, if a person does.
 
     Raises:
         InputError: everything that is wrong with the scans, the masks or the table.
@@ -160,7 +168,7 @@ def radiogenomics(
     data = opened(data)
     categories, found, files = _all_of(
         lambda: read_clinical(clinical if clinical is not None else data / "data.csv", key),
-        lambda: find_cases(data),
+        lambda: with_lesion_values(find_cases(data, layout=layout, channels=channels), lesion),
         lambda: find_masks(masks) if masks is not None else {},
     )
     cases = {case.id: case for case in found}

@@ -53,7 +53,7 @@ from glioseg.results.record import (
 if TYPE_CHECKING:
     from glioseg.io.source import Source
 
-KINDS = ("masks", "outlines", "gifs", "probability")
+KINDS = ("masks", "outlines", "gifs", "probability", "reports")
 """Folders of a folder of results that hold what records name."""
 BESIDE_BIDS = "code"
 """Where all that is no derivative stands in a folder of BIDS derivatives: validators do not look there."""

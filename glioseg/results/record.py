@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from glioseg.files import natural_key, write_json, write_text
 from glioseg.io.names import stem_of
+from glioseg.io.nifti_file import with_other_parts
 from glioseg.io.numbering import numbered
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def digest_of(path: Path) -> str:
 def content_of(source: Source) -> str:
     """SHA-256 of all files of a scan and of what they are taken for, wherever they lie."""
     digest = hashlib.sha256(f"{source.format}{_taken_for(source)}\n".encode())
-    for path in source.files:
+    for path in with_other_parts(source.files):
         try:
             digest.update(digest_of(path).encode())
         except OSError:
@@ -172,7 +173,7 @@ def origin_of(source: Source) -> str:
 def key_of(source: Source, settings: str) -> str:
     """Hash of the input files' names, sizes and times, of what they are taken for, and of all settings."""
     digest = hashlib.sha256(f"{settings}\n{_taken_for(source)}\n".encode())
-    for path in source.files:
+    for path in with_other_parts(source.files):
         try:
             state = path.stat()
         except OSError:

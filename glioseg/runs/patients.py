@@ -16,7 +16,7 @@ from glioseg.model.trial import check_model
 from glioseg.recipe import PostprocessChoice
 from glioseg.runs.folder import RunFolder
 from glioseg.runs.record import read_evaluation
-from glioseg.scan import Scan, Segmentation
+from glioseg.scan import FLAIR, Scan, Segmentation
 
 
 def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Segmentation | None]:
@@ -27,7 +27,10 @@ def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Segmentation | Non
     """
     facts = run.manifest
     cases = find_cases(
-        Path(str(facts.get("data", ""))), facts.get("patient_rule"), layout=facts.get("layout")
+        Path(str(facts.get("data", ""))),
+        facts.get("patient_rule"),
+        layout=facts.get("layout"),
+        channels=facts.get("channels", ""),
     )
     case = next((case for case in cases if case.id == patient), None)
     if case is None:
@@ -69,5 +72,5 @@ def stored_trust(run: RunFolder, scan: Scan, mask: Segmentation) -> Trust | None
     check_model(run.model)
     model = read_description(run.model, OnnxRuntime(run.model, threads=1).metadata)
     images = model.prepare(scan).images
-    found = doubts(scan, mask.mask, expected, model.appearance, images[..., images.shape[-1] // 2])
+    found = doubts(scan, mask.mask, expected, model.appearance, images[..., FLAIR])
     return Trust(expected, found, model.postprocess)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 import numpy as np
@@ -16,17 +15,19 @@ from starlette.responses import JSONResponse, Response
 
 from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
-from glioseg.io.archive import safe_name
 from glioseg.scan import LESION, Segmentation
 from glioseg.server import display, downloads, schemas
 from glioseg.server.corrections import check_revision, decode_slices, replace_mask, replace_slices
-from glioseg.server.faults import Refused, UnfitError, without_folder
-from glioseg.server.jobs import Choice, Job
+from glioseg.server.faults import Refused, UnfitError
+from glioseg.server.jobs import Choice
 from glioseg.server.numbers import as_csv, numbers_of
 from glioseg.server.scans import Entry
 from glioseg.server.schemas import BAD, BINARY, FULL, NO_MASK, NO_SCAN, NUMBERS, REFUSALS
+from glioseg.server.schemas_worklist import Added
+from glioseg.server.segmented import segmented
 from glioseg.server.service import Serving, info, read_sample
-from glioseg.server.uploads import SERIES_CHOICE, read_upload
+from glioseg.server.uploads import SERIES_CHOICE, keep_files, read_upload
+from glioseg.server.worklist.adding import Listed
 
 router = APIRouter(prefix="/api", responses=REFUSALS)
 
@@ -47,12 +48,12 @@ def _drawn(
         int | None, Query(ge=0, description="refuse unless the mask is still the one of this revision")
     ] = None,
 ) -> Entry:
+    """The entry, if its mask is the one that the client has seen."""
     check_revision(entry, revision)
     return entry
 
 
 DrawnEntry = Annotated[Entry, Depends(_drawn)]
-"""The entry, if its mask is the one that the client has seen."""
 
 
 def _masked(entry: Entry) -> Segmentation:
@@ -115,7 +116,8 @@ async def open_sample(name: str, service: Serving) -> schemas.ScanInfo:
 @router.post(
     "/scans",
     status_code=201,
-    responses={**FULL, **BAD},
+    response_model=schemas.ScanInfo,
+    responses={202: {"model": Added, "description": "Several scans, now in the list."}, **FULL, **BAD},
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -144,7 +146,13 @@ async def open_sample(name: str, service: Serving) -> schemas.ScanInfo:
         }
     },
 )
-async def upload(request: Request, service: Serving) -> schemas.ScanInfo:
+async def upload(
+    request: Request,
+    service: Serving,
+    several: Annotated[
+        Literal["refuse", "list"], Query(description="what happens to the scans of several patients")
+    ] = "refuse",
+) -> schemas.ScanInfo | JSONResponse:
     """Upload one scan.
 
     Files in the field `files`: slices of one scan (TIFF, PNG or JPEG; `<slice>_mask` beside them is the
@@ -152,37 +160,28 @@ async def upload(request: Request, service: Serving) -> schemas.ScanInfo:
     DICOM files of one study (a SEG beside them is the truth), or a zip of those. Fields `series` say which
     series of a study is which: `flair=SERIES`, `pre=SERIES`, `post=SERIES`, a SeriesDescription or
     SeriesInstanceUID or `none`. A refusal that such a choice would cure lists the `series` there are.
+    With `several=list` the scans of several patients go to the work list (202) instead of being refused.
     """
     settings = service.settings
 
     def read(id: str, folder: Path) -> Entry:
-        _keep(uploads, folder)
+        keep_files(uploads, folder)
         reserve = partial(service.store.reserve, id)
-        return Entry(id, folder, *read_upload(folder, settings, named, reserve))
+        try:
+            return Entry(id, folder, *read_upload(folder, settings, named, reserve))
+        except InputError as error:
+            if several == "list" and error.faults[0].code == "server.several_scans":
+                raise Listed(service.adding.take(folder)) from None
+            raise
 
     async with request.form(max_files=settings.files, max_fields=16) as form:
         uploads = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
         named = [part for name, part in form.multi_items() if name == "series" and isinstance(part, str)]
-        return info(await service.new_entry(read), service)
-
-
-def _keep(uploads: list[UploadFile], folder: Path) -> None:
-    """Copy the parts of an upload into its folder, under harmless names."""
-    faults = [] if uploads else [Fault("server.no_files")]
-    for part in uploads:
         try:
-            target = folder / safe_name(part.filename or "")
-        except InputError as error:
-            faults += error.faults
-            continue
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("xb") as out:
-                shutil.copyfileobj(part.file, out, 1 << 20)
-        except (FileExistsError, NotADirectoryError):
-            faults.append(Fault("server.file_twice", target.name))
-    if faults:
-        raise InputError(*faults)
+            return info(await service.new_entry(read), service)
+        except Listed as listed:
+            added = Added(batch="", scans=listed.scans, total=len(service.worklist.rows))
+            return JSONResponse(added.model_dump(), 202)
 
 
 @router.get("/scans/{id}", responses=NO_SCAN)
@@ -204,34 +203,10 @@ async def segment(
 ) -> dict[str, Any]:
     """Segment a scan and give its numbers. Waits for its turn; hanging up cancels it."""
     body = body or schemas.SegmentBody.model_validate({})
-    if body.model not in service.worker.models:
-        known = ", ".join(service.worker.models)
-        raise Refused(404, Fault("server.unknown_model", known=known))
     if entry.job is not None and entry.job.state in ("queued", "running") and not entry.job.cancelled:
         raise Refused(409, Fault("server.being_segmented", ""))
-    job = service.worker.submit(entry, Choice(body.model, body.flips, body.threshold))
-    await _finished(job, request)
-    service.store.settle()
-    if job.faults:
-        raise UnfitError(*without_folder(job.faults, entry.folder))
-    if job.error is not None:
-        raise job.error
-    if job.state != "done":
-        raise Refused(409, Fault("server.cancelled", ""))
-    return await asyncio.to_thread(numbers_of, entry)
-
-
-async def _finished(job: Job, request: Request) -> None:
-    """Wait for a job; cancel it when the client has gone."""
-    try:
-        while not job.finished.is_set():
-            if await request.is_disconnected():
-                job.cancel()
-                return
-            await asyncio.sleep(0.05)
-    except asyncio.CancelledError:
-        job.cancel()
-        raise
+    await segmented(request, entry, service, Choice(body.model, body.flips, body.threshold))
+    return await asyncio.to_thread(service.worklist.keep, entry, service.worker.name_of(body.model))
 
 
 @router.get("/scans/{id}/numbers", response_model=None, responses={**NUMBERS, **NO_MASK})
@@ -293,16 +268,12 @@ BYTES_AS_BODY = {
 }
 
 
-@router.put(
-    "/scans/{id}/mask",
-    responses={**NO_MASK, **BAD},
-    openapi_extra=BYTES_AS_BODY,
-)
-async def correct(request: Request, entry: OneEntry) -> dict[str, Any]:
+@router.put("/scans/{id}/mask", responses={**NO_MASK, **BAD}, openapi_extra=BYTES_AS_BODY)
+async def correct(request: Request, entry: OneEntry, service: Serving) -> dict[str, Any]:
     """Replace the mask by a corrected one and give its numbers.
 
-    The body is one byte a voxel, 0 or not, `slices * height * width` of them in that order as the
-    view layers show them (first row at the front of the head, first column on the left of the picture).
+    The body is one byte a voxel, 0 or not, `slices * height * width` of them in the order of the view
+    layers: first row at the front of the head, first column on the left of the picture.
     """
     expected = entry.scan.voxels[..., 0].size
     body = bytearray()
@@ -317,18 +288,17 @@ async def correct(request: Request, entry: OneEntry) -> dict[str, Any]:
     def keep() -> dict[str, Any]:
         voxels = np.frombuffer(body, np.uint8) != 0
         replace_mask(entry, voxels.astype(np.uint8).reshape(entry.scan.grid.shape))
-        return numbers_of(entry)
+        return service.worklist.keep(entry)
 
     return await asyncio.to_thread(keep)
 
 
-@router.patch(
-    "/scans/{id}/mask",
-    responses={**NO_MASK, **BAD},
-    openapi_extra=BYTES_AS_BODY,
-)
+@router.patch("/scans/{id}/mask", responses={**NO_MASK, **BAD}, openapi_extra=BYTES_AS_BODY)
 async def correct_slices(
-    request: Request, entry: OneEntry, revision: Annotated[int | None, Query(ge=0)] = None
+    request: Request,
+    entry: OneEntry,
+    service: Serving,
+    revision: Annotated[int | None, Query(ge=0)] = None,
 ) -> dict[str, Any]:
     """Replace some slices of the mask by corrected ones and give the numbers of the mask.
 
@@ -341,7 +311,7 @@ async def correct_slices(
 
     def keep() -> dict[str, Any]:
         replace_slices(entry, decode_slices(body, entry.scan.grid.shape, LESION), revision)
-        return numbers_of(entry)
+        return service.worklist.keep(entry)
 
     return await asyncio.to_thread(keep)
 
@@ -386,6 +356,19 @@ def outlines(
     """The outlines over the slices, red predicted and green true: an animation, or a zip of PNG slices."""
     _masked(entry)
     return _file(downloads.outlines_file(entry, format, channel))
+
+
+@router.get("/scans/{id}/report", response_class=Response, responses={**BINARY, **NO_MASK})
+def report(
+    entry: DrawnEntry, service: Serving, language: Annotated[str, Query(pattern="^(en|zh)$")] = "en"
+) -> Response:
+    """One page about the case, as PDF: key slices, numbers, lesions, warnings."""
+    _masked(entry)
+    row = service.worklist.rows.get(entry.row or "")
+    made = row.record.model if row is not None and row.record is not None else None
+    if made is None:
+        made = service.worker.name_of("default" if entry.job is None else entry.job.choice.model)
+    return _file(downloads.report_file(entry, made, language))
 
 
 def _probability(entry: Entry) -> Any:

@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
-from glioseg.server import api, api_runs
+from glioseg.server import api, api_followup, api_lesions, api_runs, api_worklist, monai_label
 from glioseg.server.faults import Refused, UnfitError, fault_reply, unexpected
 from glioseg.server.framework import methods_of, of_framework, of_parameter
 from glioseg.server.guard import Guard
@@ -32,13 +32,23 @@ from glioseg.server.service import Service
 from glioseg.server.settings import Settings
 
 STATIC = Path(__file__).parent / "static"
-PAGES = {"/": "index.html", "/runs": "runs.html", "/compare": "compare.html", "/docs": "docs.html"}
+PAGES = {
+    "/": "index.html",
+    "/list": "list.html",
+    "/followup": "followup.html",
+    "/runs": "runs.html",
+    "/compare": "compare.html",
+    "/docs": "docs.html",
+}
 
 DESCRIPTION = """Segment brain MRI scans on this machine. Research software, **not for clinical use**.
 
 Upload a scan, segment it, fetch mask, numbers and pictures, delete it. With a full queue the reply is 429
 and `Retry-After` says when to come back. A client that hangs up cancels its segmentation. Scans are dropped
 an hour after their last use and when the server ends.
+
+The work list holds many patients: they are segmented one after the other, each can be opened as such a scan,
+and masks, corrections and what was checked are kept.
 
 Whatever is wrong comes back as
 `{"faults": [{"code", "parameters", "where", "expected", "found", "cure", "translations"}]}`:
@@ -106,7 +116,11 @@ def _fastapi(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.include_router(api.router)
+    app.include_router(api_followup.router)
+    app.include_router(api_lesions.router)
     app.include_router(api_runs.router)
+    app.include_router(api_worklist.router)
+    app.include_router(monai_label.router)
     for path, file in PAGES.items():
         page = _page(STATIC / file, service.demo if path == "/" else None)
         app.add_api_route(path, page, include_in_schema=False, methods=["GET"])

@@ -89,6 +89,10 @@ def replace_mask(entry: Entry, voxels: npt.NDArray[np.uint8]) -> None:
 
 def _keep(entry: Entry, voxels: npt.NDArray[np.uint8]) -> None:
     predicted = entry.predicted
+    if predicted is None and entry.row is not None:  # a later segmentation would replace what a person drew
+        raise Refused(409, Fault("server.no_mask", ""))
+    if entry.mask is not None and np.array_equal(voxels, entry.mask.voxels):
+        return  # a page that sends all of its mask again, to be sure: what was checked stays so
     if predicted is not None and np.array_equal(voxels, predicted.voxels):
         entry.corrected = None  # everything was taken back: it is the network's mask again
     else:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glioseg.draw import draw_gif, draw_slices
+from glioseg.draw import chinese_font, draw_gif, draw_slices
 from glioseg.errors import Fault
 from glioseg.files import written_whole
 from glioseg.io import write_segmentation
@@ -40,6 +40,7 @@ KINDS = {
     ".gif": "image/gif",
     ".tif": "image/tiff",
     ".dcm": "application/dicom",
+    ".pdf": "application/pdf",
 }
 
 
@@ -54,18 +55,28 @@ def mask_file(
         InputError: a SEG is asked for and the scan was not read from DICOM.
     """
     name = plain_name(entry.scan.id)
+    with tempfile.TemporaryDirectory(dir=entry.folder) as temporary:
+        folder = Path(temporary)
+        paths = mask_files(mask, folder, name, format, anonymise)
+        return _as_download(paths, folder, f"{name}_{what}.zip")
+
+
+def mask_files(
+    mask: Segmentation, folder: Path, name: str, format: str, anonymise: bool = False
+) -> list[Path]:
+    """Write a mask into a folder, see :func:`mask_file`; slices stand in a folder of their own.
+
+    Raises:
+        InputError: a SEG is asked for and the scan was not read from DICOM.
+    """
     if format == "dicom" and mask.storage.format != "dicom":
         raise UnfitError(Fault("server.not_dicom", format=mask.storage.format))
     if format in ("tif", "png"):
         files = tuple(Path(f"{name}_{number}.{format}") for number in mask.grid.slice_numbers)
         mask = replace(mask, storage=Storage("slices", files))
-    with tempfile.TemporaryDirectory(dir=entry.folder) as temporary:
-        folder = Path(temporary)
-        if format == "nifti":
-            paths = READERS["nifti"].write_segmentation(mask, folder, name)
-        else:
-            paths = write_segmentation(mask, folder, name, anonymise=anonymise)
-        return _as_download(paths, folder, f"{name}_{what}.zip")
+    if format == "nifti":
+        return READERS["nifti"].write_segmentation(mask, folder, name)
+    return write_segmentation(mask, folder, name, anonymise=anonymise)
 
 
 def probability_file(entry: Entry) -> Download:
@@ -87,6 +98,21 @@ def outlines_file(entry: Entry, format: str, channel: str) -> Download:
             return Download(path.name, KINDS[".gif"], path.read_bytes())
         paths = draw_slices(entry.scan, entry.mask, entry.truth, folder / name, channel)
         return _as_download(paths, folder, f"{name}_outlines.zip")
+
+
+def report_file(entry: Entry, model: str, language: str) -> Download:
+    """The page about a case, as PDF."""
+    from glioseg.draw.case_page import CaseFacts, case_page
+
+    assert entry.mask is not None
+    name, by_hand = f"{plain_name(entry.scan.id)}.pdf", entry.corrected is not None
+    expected = None if by_hand else entry.expected_dice
+    doubts = entry.scan.notes if by_hand else entry.doubts
+    facts = CaseFacts(model, entry.threshold, expected, doubts, entry.truth)
+    font = chinese_font() if language == "zh" else None
+    with tempfile.TemporaryDirectory(dir=entry.folder) as temporary:
+        path = case_page(entry.scan, entry.mask, facts, Path(temporary) / name, language, font)
+        return Download(path.name, KINDS[".pdf"], path.read_bytes())
 
 
 def save_corrected(entry: Entry, folder: Path) -> str:

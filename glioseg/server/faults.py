@@ -163,7 +163,12 @@ class _OfUpload(Fault):
 
 
 def unexpected(error: BaseException) -> JSONResponse:
-    """Reply for an error that nobody foresaw; where it happened is logged, not what it says.
+    """Reply for an error that nobody foresaw."""
+    return fault_reply(500, unforeseen(error))
+
+
+def unforeseen(error: BaseException) -> Fault:
+    """The fault of an error that nobody foresaw; where it happened is logged, not what it says.
 
     Messages of libraries quote file names, and those may be names of patients.
     """
@@ -171,4 +176,4 @@ def unexpected(error: BaseException) -> JSONResponse:
     frames = traceback.extract_tb(error.__traceback__)[-3:]
     where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
     log.error("%s: %s at %s", reference, type(error).__name__, where)
-    return fault_reply(500, Fault("server.unexpected", reference=reference))
+    return Fault("server.unexpected", reference=reference)

@@ -74,9 +74,12 @@ class Guard:
             self.answering -= 1
 
     def _body_limit(self, scope: Scope) -> int:
-        if scope["method"] == "POST" and scope["path"] == "/api/scans":
+        method, path = scope["method"], scope["path"]
+        if method == "POST" and (path in ("/api/scans", "/api/worklist") or path.startswith("/infer/")):
             return self.settings.upload_bytes
-        if scope["method"] in ("PUT", "PATCH") and scope["path"].endswith("/mask"):
+        if method == "PUT" and path in ("/datastore/", "/datastore/image", "/session/"):
+            return self.settings.upload_bytes
+        if method in ("PUT", "PATCH") and path.endswith(("/mask", "/datastore/label")):
             return self.settings.memory_bytes
         return SMALL_BODY
 

@@ -32,10 +32,15 @@ class Stopped(Exception):
 
 
 class Job:
-    """One segmentation. ``state`` is queued, running, done, failed or cancelled."""
+    """One segmentation. ``state`` is queued, running, done, failed or cancelled.
 
-    def __init__(self, choice: Choice) -> None:
-        self.choice = choice
+    Args:
+        choice: how to segment.
+        yields: it makes room for those that somebody waits for.
+    """
+
+    def __init__(self, choice: Choice, yields: bool = False) -> None:
+        self.choice, self.yields = choice, yields
         self.state = "queued"
         self.faults: tuple[Fault, ...] = ()
         self.error: BaseException | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,10 +100,16 @@ def as_csv(content: dict[str, Any]) -> str:
     for name, metric in (content["metrics"] or {}).items():
         row[name] = metric["value"]
     row["protocol"] = content["protocol"]
+    return table_of([row], list(row))
+
+
+def table_of(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """A table as CSV, with a header."""
     text = io.StringIO()
-    table = csv.DictWriter(text, list(row), lineterminator="\n")
+    table = csv.DictWriter(text, columns, lineterminator="\n")
     table.writeheader()
-    table.writerow({name: _harmless(value) for name, value in row.items()})
+    for row in rows:
+        table.writerow({name: _harmless(value) for name, value in row.items()})
     return text.getvalue()
 
 

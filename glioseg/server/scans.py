@@ -54,6 +54,7 @@ class Entry:
         labelled: that mask with its labels, if there are several; ``truth`` holds those that were chosen.
         series: of a DICOM study, all there are.
         sample: name of the bundled scan that it is.
+        row: key of its row in the work list, which keeps its masks.
         predicted: the mask that the network made.
         probability: float32 in 0..1 on the scan's grid, behind that mask; missing for masks that were stored.
         expected_dice, doubts: what the model says of that mask.
@@ -72,6 +73,7 @@ class Entry:
     truth: Segmentation | None = None
     series: tuple[FoundSeries, ...] = ()
     sample: str | None = None
+    row: str | None = None
     predicted: Segmentation | None = None
     probability: npt.NDArray[np.float32] | None = None
     expected_dice: float | None = None
@@ -102,10 +104,8 @@ class Entry:
         """Until when, on the monotonic clock, no other scan may take its place."""
         if self.busy:
             return math.inf
-        seconds = PROTECTED[
-            "corrected" if self.corrected is not None else "segmented" if self.predicted else "new"
-        ]
-        return self.used + seconds
+        lost = self.corrected is not None and self.row is None  # the work list keeps its corrections
+        return self.used + PROTECTED["corrected" if lost else "segmented" if self.predicted else "new"]
 
     @property
     def mask(self) -> Segmentation | None:
@@ -149,11 +149,16 @@ class Store:
         folder.mkdir(mode=0o700)
         return id, folder
 
-    def reserve(self, id: str, size: int) -> None:
+    def reserve(self, id: str, size: int, spared: float = 0.0) -> None:
         """Make room for one more scan, whose reading takes ``size`` bytes; drops scans that nobody uses.
 
         The scans that were used least recently go first. What is reserved counts until :meth:`add` or
         :meth:`release`; a second call for one id replaces the first.
+
+        Args:
+            id: of the new scan.
+            size: bytes.
+            spared: seconds that scans stay longer than otherwise, if nobody waits for the new one.
 
         Raises:
             InputError: a scan of that size never has room.
@@ -168,7 +173,7 @@ class Store:
         while True:
             with self._lock:
                 self._reserved.pop(id, None)
-                dropped, room_at = self._room(size, 1)
+                dropped, room_at = self._room(size, 1, spared)
                 if room_at is None:
                     self._reserved[id] = size
             self._forget(dropped)
@@ -205,7 +210,7 @@ class Store:
             dropped, _ = self._room(0, 0)
         self._forget(dropped)
 
-    def _room(self, size: int, more: int) -> tuple[list[Entry], float | None]:
+    def _room(self, size: int, more: int, spared: float = 0.0) -> tuple[list[Entry], float | None]:
         """Take idle scans out until ``more`` scans of ``size`` bytes have room; the lock is held.
 
         Returns:
@@ -219,7 +224,7 @@ class Store:
         for entry in sorted(self._entries.values(), key=lambda each: each.used):
             if held + size <= self.settings.memory_bytes and count + more <= self.settings.scans:
                 break
-            if entry.kept_until() <= now:
+            if entry.kept_until() + spared <= now:
                 dropped.append(self._entries.pop(entry.id))
                 held, count = held - bytes[entry.id], count - 1
         if held + size <= self.settings.memory_bytes and count + more <= self.settings.scans:

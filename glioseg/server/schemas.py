@@ -110,10 +110,31 @@ class ScanInfo(BaseModel):
     ahead: int = Field(description="segmentations that come first")
     progress: float = Field(ge=0, le=1)
     probability: bool = Field(description="whether there is a probability map")
+    threshold: float = Field(description="from where on the probability is lesion in the network's mask")
     truth_labels: list[TruthLabel] = Field(description="of a mask with several labels; PUT truth chooses")
     corrected: bool
     revision: int = Field(description="counts the masks that the scan has had")
     expires_in: int = Field(description="seconds until it is dropped if it is not used")
+
+
+class LesionModel(BaseModel):
+    """One lesion of a mask."""
+
+    voxels: int
+    volume: float | None = Field(description="mm3; null where the spacing is unknown")
+    diameters: tuple[float, float] = Field(
+        description="the longest on any slice, and the extent at right angles"
+    )
+    place: tuple[int, int, int] = Field(description="slice, row, column of a voxel in the middle of it")
+
+
+class Lesions(BaseModel):
+    """The lesions of a mask."""
+
+    revision: int = Field(description="of the mask, see the numbers")
+    count: int = Field(description="how many there are; the largest are listed")
+    unit: Literal["mm", "pixels"] = Field(description="of the diameters")
+    lesions: list[LesionModel]
 
 
 class Saved(BaseModel):

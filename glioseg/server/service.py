@@ -24,6 +24,9 @@ from glioseg.server.memory import give_back
 from glioseg.server.scans import Entry, Store
 from glioseg.server.settings import Settings
 from glioseg.server.worker import Worker
+from glioseg.server.worklist.adding import Adding
+from glioseg.server.worklist.rows import WorkList
+from glioseg.server.worklist.segmenting import Segmenter
 
 REHEARSAL_SECONDS = 60
 """How long a server with ``--demo`` waits for its first mask before it says where it is."""
@@ -36,6 +39,9 @@ class Service:
         self.settings = settings
         self.store = Store(settings)
         self.worker = Worker(settings, _models(settings))
+        self.worklist = WorkList(settings, self.store)
+        self.adding = Adding(self.worklist)
+        self.segmenter = Segmenter(self.worklist, self.worker)
         self.readers = ThreadPoolExecutor(2, thread_name_prefix="glioseg-reader")
         self.saving = threading.Lock()
 
@@ -49,6 +55,7 @@ class Service:
     def start(self) -> None:
         """Start the worker; with ``--demo``, first do all that its page will ask for."""
         self.worker.start()
+        self.segmenter.start()
         if self.demo is not None:
             self._rehearse(self.demo)
 
@@ -65,6 +72,8 @@ class Service:
     def close(self) -> None:
         """End the worker and remove everything."""
         self.worker.close()
+        self.segmenter.close()
+        self.worklist.close()
         self.readers.shutdown(wait=False, cancel_futures=True)
         self.store.close()
 
@@ -155,6 +164,7 @@ def info(entry: Entry, service: Service) -> schemas.ScanInfo:
         ahead=service.worker.position(job) if job is not None else 0,
         progress=1.0 if state == "done" else min(1.0, job.slices_done / len(scan.voxels)) if job else 0.0,
         probability=entry.probability is not None,
+        threshold=entry.threshold,
         truth_labels=_truth_labels(entry),
         corrected=entry.corrected is not None,
         revision=entry.revision,

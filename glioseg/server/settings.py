@@ -23,6 +23,9 @@ class Settings:
         runs: folder of run folders, for the pages about runs.
         corrected: folder that collects corrected cases.
         demo: open a bundled scan at once.
+        listed: scans and folders of scans that the work list shows.
+        work: folder that keeps the work list; without one it ends with the server.
+        work_bytes: most bytes of all that clients may add to the work list.
         upload_bytes: most bytes of one upload.
         unpacked_bytes: most bytes that an upload may unpack to.
         files: most files of an upload, packed ones included.
@@ -50,6 +53,9 @@ class Settings:
     runs: Path | None = None
     corrected: Path = field(default_factory=lambda: Path("glioseg-corrected"))
     demo: bool = False
+    listed: tuple[Path, ...] = ()
+    work: Path | None = None
+    work_bytes: int = 64 << 30
     upload_bytes: int = 1 << 30
     unpacked_bytes: int = 2 << 30
     files: int = 10_000
@@ -74,10 +80,14 @@ class Settings:
 
     @property
     def address(self) -> str:
-        """Where the page is, with the token if there is one."""
+        """Where the viewer is, with the token if there is one."""
+        return self.page()
+
+    def page(self, name: str = "") -> str:
+        """Where a page is, with the token if there is one."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
         host = f"[{host}]" if ":" in host else host
-        return f"http://{host}:{self.port}/" + (f"?token={self.token}" if self.token else "")
+        return f"http://{host}:{self.port}/{name}" + (f"?token={self.token}" if self.token else "")
 
     def serves(self, host: str) -> bool:
         """Whether a request with this Host header is meant for this server.

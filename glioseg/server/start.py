@@ -12,6 +12,7 @@ from collections.abc import Callable
 import uvicorn
 
 from glioseg.errors import Fault, InputError
+from glioseg.io.refuse import check_exists
 from glioseg.server.app import create_app
 from glioseg.server.connections import timed_protocol
 from glioseg.server.settings import Settings
@@ -25,17 +26,22 @@ def start_server(settings: Settings, open_browser: bool, echo: Callable[[str], N
     """
     if settings.runs is not None and not settings.runs.is_dir():
         raise InputError(Fault("server.no_runs_folder", settings.runs))
+    for path in settings.listed:
+        check_exists(path)
     application = create_app(settings)
     listening = _listen(settings)
 
+    page = settings.page("list" if settings.listed else "")
+
     def announce() -> None:
-        echo(f"glioseg is at {settings.address}")
+        echo(f"glioseg is at {page}")
         echo(
             "Not for clinical use. The server forgets scans when it ends; "
-            "a browser keeps those with corrections. Stop it with Ctrl+C."
+            + ("the work list is kept. " if settings.work else "a browser keeps those with corrections. ")
+            + "Stop it with Ctrl+C."
         )
         if open_browser:
-            threading.Thread(target=webbrowser.open, args=(settings.address,), daemon=True).start()
+            threading.Thread(target=webbrowser.open, args=(page,), daemon=True).start()
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     # No access log: addresses hold ids and names of scans.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from starlette.datastructures import UploadFile
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.io import find_scans, read_scan
-from glioseg.io.archive import unpack
+from glioseg.io.archive import safe_name, unpack
 from glioseg.io.dicom.detect import is_dicom
 from glioseg.io.dicom.find import parse_series
 from glioseg.io.dicom.match import FoundSeries, SeriesFault
@@ -51,6 +53,28 @@ class Upload(NamedTuple):
     series: tuple[FoundSeries, ...] = ()
 
 
+def keep_files(uploads: Sequence[UploadFile], folder: Path) -> None:
+    """Copy the parts of an upload into a folder, under harmless names.
+
+    Raises:
+        InputError: there are none, a name climbs out, or a name is there twice.
+    """
+    faults = [] if uploads else [Fault("server.no_files")]
+    for part in uploads:
+        try:
+            target = folder / safe_name(part.filename or "")
+        except InputError as error:
+            faults += error.faults
+            continue
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("xb") as out:
+                shutil.copyfileobj(part.file, out, 1 << 20)
+        except (FileExistsError, NotADirectoryError):
+            faults.append(Fault("server.file_twice", target.name))
+    raise_all(faults)
+
+
 def read_upload(
     folder: Path, settings: Settings, series: Sequence[str] = (), reserve: Callable[[int], None] = no_limit
 ) -> Upload:
@@ -87,7 +111,19 @@ def read_upload(
         code = "server.several_scans" if sources else "server.no_scan_in_upload"
         scans = listed(source.id for source in sources)
         raise InputError(Fault(code, count=len(sources), scans=scans))
-    source = replace(sources[0], id=_id(sources[0], folder))
+    return read_source(replace(sources[0], id=_id(sources[0], folder)), reserve)
+
+
+def read_source(source: Source, reserve: Callable[[int], None] = no_limit) -> Upload:
+    """Read a scan that was found, and its mask if one is beside it.
+
+    Args:
+        source: the scan.
+        reserve: see :func:`read_upload`; of what is not DICOM the caller has reserved it already.
+
+    Raises:
+        InputError: something cannot be read.
+    """
     if source.chosen:
         reserve(promises.of_series(source).reading)
     raise_all(without_image(mask) for mask in source.strays)

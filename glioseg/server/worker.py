@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import InputError
+from glioseg.io.sequences import with_all_channels
 from glioseg.server.jobs import Choice, Job, QueueFull, Stopped
 from glioseg.server.memory import give_back
 from glioseg.server.scans import Entry
@@ -46,6 +47,7 @@ class Worker(threading.Thread):
         super().__init__(name="glioseg-worker", daemon=True)
         self.settings, self.models = settings, models
         self._waiting: deque[tuple[Job, Entry]] = deque()
+        self._later: deque[tuple[Job, Entry]] = deque()
         self._running: Job | None = None
         self._change = threading.Condition()
         self._closed = False
@@ -66,8 +68,27 @@ class Worker(threading.Thread):
             job = Job(choice)
             entry.job = job
             self._waiting.append((job, entry))
+            if self._running is not None and self._running.yields:
+                self._running.cancel()
             self._change.notify()
         return job
+
+    def submit_later(self, entry: Entry, choice: Choice) -> Job:
+        """Queue a segmentation that nobody waits for: it runs while the queue is empty.
+
+        It is cancelled when somebody asks for another one meanwhile; whoever queued it does so again.
+        """
+        job = Job(choice, yields=True)
+        entry.job = job
+        with self._change:
+            self._later.append((job, entry))
+            self._change.notify()
+        return job
+
+    def name_of(self, model: str) -> str:
+        """What a model is called, where clients may ask for the server's own choice as ``default``."""
+        found = self.models[model]
+        return found.name if isinstance(found, Path) else Path(found).name
 
     def position(self, job: Job) -> int:
         """How many come before a job that waits."""
@@ -79,7 +100,7 @@ class Worker(threading.Thread):
         """End the thread once the batch that is running is done."""
         with self._change:
             self._closed = True
-            for job in (*(each for each, _ in self._waiting), self._running):
+            for job in (*(each for each, _ in (*self._waiting, *self._later)), self._running):
                 if job is not None:
                     job.cancel()
             self._change.notify()
@@ -90,13 +111,13 @@ class Worker(threading.Thread):
         """Work until closed."""
         while True:
             with self._change:
-                while not self._waiting and not self._closed:
+                while not (self._waiting or self._later or self._closed):
                     self._change.wait()
                 if self._closed:
-                    for job, _ in self._waiting:
+                    for job, _ in (*self._waiting, *self._later):
                         job.end("cancelled")
                     return
-                job, entry = self._waiting.popleft()
+                job, entry = (self._waiting or self._later).popleft()
                 self._running = job
             self._work(job, entry)
             self._running = None
@@ -157,12 +178,14 @@ class Worker(threading.Thread):
             own = description.postprocess.model_copy(update={"threshold": choice.threshold})
             description = description.model_copy(update={"postprocess": own})
         predictor = Predictor(Watched(loaded.runtime, job), description, choice.flips, loaded.batch)
-        sample = entry.sample
+        sample, scan = entry.sample, entry.scan
+        if scan.channels != predictor.channels:  # T2, which is not uploaded
+            scan = with_all_channels(scan, predictor.channels)
         if sample is None:
-            return predictor(entry.scan), description.postprocess
+            return predictor(scan), description.postprocess
         # The bundled scans never change: their masks are kept, so that the demo stands at once.
         if (sample, choice) not in self._samples:
-            self._samples[sample, choice] = predictor(entry.scan), description.postprocess
+            self._samples[sample, choice] = predictor(scan), description.postprocess
         return self._samples[sample, choice]
 
 

@@ -86,6 +86,7 @@ def finetune(
     *,
     patient_rule: str | None = None,
     layout: str | None = None,
+    channels: str = "",
     cache: Path | None = None,
     hardware: Hardware | None = None,
     echo: Callable[[str], None] = print,
@@ -94,8 +95,8 @@ def finetune(
     """Train on from a model, then compare the two on the same patients and record it in ``change.json``.
 
     Args:
-        data, recipe, out, start, patient_rule, layout, cache, hardware, echo: as :func:`glioseg.train`
-            has them.
+        data, recipe, out, start, patient_rule, layout, channels, cache, hardware, echo: as
+            :func:`glioseg.train` has them.
         options: further ones of :func:`glioseg.train`.
 
     Returns:
@@ -110,7 +111,7 @@ def finetune(
     if base is not None:
         # What a recipe does differently to a mask is nothing that was learned.
         base.description = base.description.model_copy(update={"postprocess": recipe.postprocess})
-    cases = with_lesion_values(find_cases(data, patient_rule, cache, layout), recipe.labels)
+    cases = with_lesion_values(find_cases(data, patient_rule, cache, layout, channels), recipe.labels)
     split = split_cases(recipe.split, cases)
     before: dict[str, Scores] = {}
     if base is not None:
@@ -121,7 +122,7 @@ def finetune(
         seen = set(base.description.trained_on.get("train", [])) & set(split.validation)
         if seen:
             echo(_say("seen", count=len(seen)))
-    options |= {"patient_rule": patient_rule, "layout": layout}
+    options |= {"patient_rule": patient_rule, "layout": layout, "channels": channels}
     options |= {"cache": cache, "hardware": hardware, "echo": echo}
     run = train(data, recipe, out, start=start, **options)
     if base is not None and run.manifest.get("status") == "finished":

@@ -21,6 +21,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from glioseg.files import write_text, written_whole
+from glioseg.scan import FLAIR
 from glioseg.training.module import SegmentationModule
 
 
@@ -238,7 +239,7 @@ class Pictures(Callback):
         for patient, rank, place in chosen_slices(areas, self.most):
             predicted, true = scored[patient]
             image = np.asarray(cases[pl_module.validation.index(patient)].images[place], np.float32)
-            flair = image[..., image.shape[-1] // 2]
+            flair = image[..., min(FLAIR, image.shape[-1] - 1)]
             low, high = float(flair.min()), float(np.percentile(flair, 99.8))
             grey = np.clip((flair - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
             picture = overlay(grey, predicted[place], true[place], scale=2)

@@ -47,7 +47,7 @@ class SegmentationModule(lightning.LightningModule):
         if recipe.train.channels_last:
             self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = build_loss(recipe.loss.name, **recipe.loss.arguments)
-        self.augment = Augmentation(recipe.augment)
+        self.augment = Augmentation(recipe.augment, recipe.input.sequences)
         self.channels = len(channels)
         # What calls the network in training steps instead of itself.
         self.graphed: Callable[[Tensor], Any] | None = None

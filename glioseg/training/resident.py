@@ -18,6 +18,7 @@ from torch import Tensor
 from glioseg.augment import Augmentation, Draws
 from glioseg.dataset.cache import PreparedCase
 from glioseg.recipe import Recipe
+from glioseg.scan import FLAIR
 from glioseg.training.data import EpochBatches, validation_batches
 
 SHARE_OF_MEMORY = 0.5
@@ -66,7 +67,7 @@ class ResidentSlices:
         """
         row = self.first[case] + place
         images = self.images[row].permute(0, 3, 1, 2)
-        flair = images.shape[1] // 2
+        flair = min(FLAIR, images.shape[1] - 1)
         around = [
             self.images[(row + offset).clamp(self.first[case], self.last[case]), :, :, flair][:, None]
             for offset in range(-self.neighbours, self.neighbours + 1)
@@ -160,7 +161,7 @@ class ResidentData:
         device: torch.device,
     ) -> None:
         self.recipe, self.train_cases, self.validation_cases = recipe, train_cases, validation_cases
-        self.augmentation = Augmentation(recipe.augment)
+        self.augmentation = Augmentation(recipe.augment, recipe.input.sequences)
         self.train = ResidentSlices(train_cases, recipe.input.neighbours, device)
         self.validation = (
             ResidentSlices(validation_cases, recipe.input.neighbours, device) if validation_cases else None

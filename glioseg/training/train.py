@@ -58,6 +58,7 @@ def train(
     cache: Path | None = None,
     patient_rule: str | None = None,
     layout: str | None = None,
+    channels: str = "",
     minutes: float | None = None,
     start: str | Path | Start | None = None,
     echo: Callable[[str], None] = print,
@@ -76,6 +77,7 @@ def train(
         cache: folder for prepared slices.
         patient_rule: regular expression that finds the patient in a file name (layout images/ and masks/).
         layout: the layout of the data, see :func:`glioseg.dataset.find.find_cases`; recognised by default.
+        channels: what lies along the fourth axis of volumes, see there.
         minutes: stop between two epochs in this time; the run can then be resumed.
         start: go on from these weights: what :func:`glioseg.load_model` takes, or a ``.safetensors`` file.
             Without a recipe it is ``finetune``, which takes the network and the preparation over.
@@ -119,7 +121,10 @@ def train(
         patient_rule = run.manifest.get("patient_rule")
     if resume and layout is None:
         layout = run.manifest.get("layout")
-    cases = find_cases(data, patient_rule, cache, layout)
+    if resume:
+        channels = run.manifest.get("channels", "")
+    cases = find_cases(data, patient_rule, cache, layout, channels)
+    cases = [case.with_sequences(recipe.input.sequences) for case in cases]
     split = split_cases(recipe.split, cases)
     if split.note and hardware.writes:
         echo(split.note)
@@ -133,6 +138,7 @@ def train(
         "data_fingerprint": print_hash,
         "patient_rule": patient_rule,
         "layout": layout,
+        "channels": channels,
         "split": {"name": split.name, "train": list(split.train), "validation": list(split.validation)},
         "seed": recipe.train.seed,
         "start": {"model": start.name, "fingerprint": start.fingerprint} if start else None,

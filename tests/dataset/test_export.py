@@ -55,7 +55,7 @@ def test_classes_are_numbered_and_sequences_that_some_lack_are_left_out(tmp_path
     cases = [replace(first, side="test"), *others]
     labels = Labels(values=(1, 2, 4), names=("necrosis", "oedema", "enhancing"))
     result = export_nnunet(cases, tmp_path / "out", labels)
-    assert (result.training, result.test, result.channels) == (2, 1, ("flair", "pre"))
+    assert (result.training, result.test, result.channels) == (2, 1, ("flair", "pre", "t2"))
     told = json.loads((tmp_path / "out" / "dataset.json").read_text())
     assert told["labels"] == {"background": 0, "necrosis": 1, "oedema": 2, "enhancing": 3}
     back = find_cases(tmp_path / "out")
@@ -64,4 +64,4 @@ def test_classes_are_numbered_and_sequences_that_some_lack_are_left_out(tmp_path
     assert truth is not None
     assert original is not None
     np.testing.assert_array_equal(truth.voxels == 3, original.voxels == 4)
-    assert not list(tmp_path.rglob("*_0002.nii.gz"))
+    assert not list(tmp_path.rglob("*_0003.nii.gz"))

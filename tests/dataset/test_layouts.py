@@ -1,102 +1,29 @@
-"""Labelled data of every usual layout, made of the same real slices: found, read, checked, scored."""
+"""Labelled data as people have it: values merged, a layout that is said, split beforehand, too deep."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pytest
-from support.layouts_kit import AFFINE, LAYOUTS, Layout, Piece, kaggle, pieces, write
+from support.layouts_kit import LAYOUTS, Piece, kaggle, pieces, write
 
 from glioseg.cli.labelled import labels_in
 from glioseg.dataset import find_cases, read_case
+from glioseg.dataset.cache import prepare_cases
 from glioseg.dataset.case import with_lesion_values
 from glioseg.dataset.check import check
 from glioseg.dataset.find import survey
 from glioseg.errors import InputError
 from glioseg.io import find_scans
+from glioseg.prepare import Preparation
 from glioseg.recipe import Labels, SplitChoice
 
 
 @pytest.fixture(scope="module")
 def patients() -> list[Piece]:
     return pieces()
-
-
-@pytest.fixture(params=LAYOUTS)
-def layout(request: pytest.FixtureRequest) -> Layout:
-    return LAYOUTS[request.param]
-
-
-def test_a_layout_is_found_read_and_counted(layout: Layout, patients: list[Piece], tmp_path: Path) -> None:
-    layout.make(tmp_path, patients)
-    cases = find_cases(tmp_path)
-    assert [case.id for case in cases] == [layout.id.format(piece.id) for piece in patients]
-    assert {case.layout for case in cases} == {layout.name}
-    for case, piece in zip(cases, patients, strict=True):
-        scan, truth = read_case(case)
-        assert truth is not None
-        own = ["pre", "flair", "post"].index
-        for name in layout.sequences:
-            np.testing.assert_array_equal(scan.channel(name), piece.voxels[..., own(name)])
-        assert set(scan.filled) == {"pre", "flair", "post"} - set(layout.sequences)
-        assert truth.lesion_or_not
-        np.testing.assert_array_equal(truth.mask, piece.mask > 0)
-    census = check(tmp_path)
-    assert census.faults == ()
-    assert (census.patients, census.slices) == (3, 18)
-    assert census.lesion_voxels == sum(int(piece.mask.sum()) for piece in patients)
-    assert f"layout: {layout.name} (" in census.summary()
-    # predicting finds each patient once, and no mask among them
-    sources, faults = find_scans([tmp_path])
-    assert faults == []
-    assert sorted(source.id for source in sources) == [case.id for case in cases]
-
-
-def test_planted_faults_are_named(layout: Layout, patients: list[Piece], tmp_path: Path) -> None:
-    layout.make(tmp_path, patients)
-    first, second, _ = (piece.id for piece in patients)
-    mask = tmp_path / layout.mask.format(first)
-    labels = np.asarray(nib.load(mask).dataobj)
-
-    nib.save(nib.Nifti1Image(labels, np.diag([-2.0, -1.0, 1.0, 1.0])), mask)
-    (fault,) = check(tmp_path).faults
-    assert "grid" in str(fault), "the mask lies on another grid"
-    assert mask.name in str(fault)
-
-    wrong = labels.copy()
-    wrong[0, 0, :2] = 77, 9
-    nib.save(nib.Nifti1Image(wrong, AFFINE), mask)
-    (fault,) = check(tmp_path).faults
-    assert "77" in str(fault), "a value that is not listed"
-
-    nib.save(nib.Nifti1Image(np.zeros_like(labels), AFFINE), mask)
-    census = check(tmp_path)
-    assert census.faults == ()
-    assert f"without ({layout.id.format(first)})" in census.summary(), "an empty mask"
-
-    if layout.image:
-        (tmp_path / layout.image.format(second)).unlink()
-        assert layout.id.format(second) in check(tmp_path).missing["pre"]
-        assert layout.id.format(second) in check(tmp_path).summary()
-
-
-def test_a_patient_under_two_names_is_a_fault(layout: Layout, patients: list[Piece], tmp_path: Path) -> None:
-    again = Piece("p009", patients[0].voxels, patients[0].mask)
-    layout.make(tmp_path, [*patients, again])
-    faults = check(tmp_path).faults
-    assert len(faults) == 1
-    assert f"those of {layout.id.format('p001')}, pixel for pixel" in str(faults[0])
-
-
-def test_a_scan_without_a_mask_is_a_fault(layout: Layout, patients: list[Piece], tmp_path: Path) -> None:
-    layout.make(tmp_path, patients)
-    (tmp_path / layout.mask.format("p001")).unlink()
-    with pytest.raises(InputError, match="a mask beside it") as caught:
-        find_cases(tmp_path)
-    assert len(caught.value.faults) == 1
 
 
 def test_values_can_be_merged(patients: list[Piece], tmp_path: Path) -> None:
@@ -119,6 +46,36 @@ def test_values_can_be_merged(patients: list[Piece], tmp_path: Path) -> None:
     classes = check(tmp_path, labels=Labels(values=(1, 2, 3)))
     assert classes.faults == ()
     assert whole.lesion_voxels == classes.lesion_voxels
+
+
+def test_masks_of_0_and_255_may_be_named_as_in_brats(patients: list[Piece], tmp_path: Path) -> None:
+    LAYOUTS["brats_2020"].make(tmp_path, patients)
+    for piece in patients:
+        write(tmp_path / piece.id / f"{piece.id}_seg.nii.gz", piece.mask * np.uint8(255))
+    census = check(tmp_path)
+    assert (census.layout, census.faults) == ("brats", ())
+    assert census.lesion_voxels == sum(int(piece.mask.sum()) for piece in patients)
+
+
+def test_what_lies_along_a_fourth_axis_can_be_said(patients: list[Piece], tmp_path: Path) -> None:
+    """And what was prepared of another order is not taken for it."""
+    prepared = []
+    for order in (("pre", "flair", "post"), ("post", "flair", "pre")):
+        for piece in patients:
+            whole = np.stack([piece.sequences[name] for name in ("post", "flair", "pre")], axis=-1)
+            write(tmp_path / "images" / f"{piece.id}.nii.gz", whole)
+            write(tmp_path / "masks" / f"{piece.id}.nii.gz", piece.mask)
+        said = ",".join(order)
+        assert check(tmp_path, channels=said).faults == ()
+        cases = find_cases(tmp_path, channels=said)
+        scan, _ = read_case(cases[0])
+        np.testing.assert_array_equal(scan.channel(order[0]), patients[0].sequences["post"])
+        for labels in (Labels(), Labels(values=(1,))):
+            prepared += prepare_cases(cases[:1], Preparation(size=32), tmp_path / "cache", labels=labels)
+    first, _, second, _ = (each.images for each in prepared)
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(prepared[0].images, prepared[1].images)
+    np.testing.assert_array_equal(prepared[2].images, prepared[3].images)
 
 
 def test_a_layout_that_is_said_is_taken(patients: list[Piece], tmp_path: Path) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,26 +16,20 @@ from scipy.ndimage import binary_erosion, binary_fill_holes
 from glioseg.draw import (
     Tile,
     contact_sheet,
-    curves,
     draw_gif,
     draw_slices,
-    dsc_curves_plot,
-    dsc_plot,
     enlarge,
     examples_sheet,
     frames,
     grey,
     outline,
     overlay,
-    run_curves_plot,
     short_names,
     tile,
     write_png,
 )
-from glioseg.draw.curves import band
 from glioseg.errors import InputError, WrongKindError
 from glioseg.grid import Grid
-from glioseg.measure import Protocol, Scores
 from glioseg.scan import Scan
 
 RED, GREEN, YELLOW = (255, 0, 0), (0, 255, 0), (255, 255, 0)
@@ -201,6 +192,27 @@ def test_grey_draws_what_is_not_finite_and_padding_inside_the_range_black():
 # ---------------------------------------------------------------- files
 
 
+@pytest.mark.parametrize(
+    ("shape", "spacing", "drawn"),
+    [
+        ((256, 240), None, (256, 240)),
+        ((256, 240), (5.0, 0.9, 0.9), (256, 240)),
+        ((64, 80), None, (192, 240)),  # whole steps
+        ((100, 200), (1.0, 2.0, 1.0), (200, 200)),  # square pixels
+        ((200, 100), (1.0, 0.8, 3.2), (200, 400)),
+    ],
+)
+def test_a_picture_of_a_pixel_a_pixel(shape, spacing, drawn, tmp_path):
+    voxels = np.random.default_rng(1).integers(0, 255, (1, *shape, 1), dtype=np.uint8)
+    scan = Scan(voxels, Grid((1, *shape), spacing), "p", ("flair",))
+    (path,) = draw_slices(scan, None, None, tmp_path, size=None)
+    with Image.open(path) as image:
+        assert image.size == drawn[::-1]
+        if drawn == shape:
+            shown = np.asarray(image.convert("L")).astype(int)
+            assert np.abs(shown - grey(scan)[0]).max() <= 1
+
+
 @pytest.mark.filterwarnings("error")
 def test_slices_are_named_by_number_and_show_both_outlines(tmp_path):
     scan = head(numbers=(4, 5, 9))
@@ -291,78 +303,6 @@ def test_nothing_is_left_where_writing_fails(tmp_path):
     with pytest.raises(InputError, match="a file of that name"):
         draw_gif(head(), None, None, tmp_path / "file" / "head.gif")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-# ---------------------------------------------------------------- the plot of scores
-
-
-def scores(values, metric="dice", **changes):
-    return Scores(Protocol(metric, tuple(values), "last", **changes), values, "")
-
-
-def test_the_plot_shows_bars_mean_and_median(tmp_path):
-    values = {f"TCGA_CS_{number}_20010208": 0.5 + number / 20 for number in range(9)}
-    made = scores({**values, "TCGA_DU_0001_19990101": 0.05, "TCGA_DU_0002_19990101": math.nan}, empty="skip")
-    path = dsc_plot(made, tmp_path / "dsc.png")
-    with Image.open(path) as image:
-        assert image.width == 1200
-        assert image.info["Description"] == made.protocol.describe()
-        picture = np.asarray(image.convert("RGB"))
-    assert where(picture, (135, 206, 235)).sum() > 50_000  # skyblue
-    red, green = (
-        np.flatnonzero(where(picture, colour).sum(axis=0) > 400) for colour in ((255, 99, 71), (34, 139, 34))
-    )
-    # Pixels from 0 to 1 on the axis: its frame is black from top to bottom.
-    frame = np.flatnonzero(where(picture, (0, 0, 0)).sum(axis=0) > 400)
-    assert (red.mean() - frame[0]) / (frame[-1] - frame[0]) == pytest.approx(made.mean, abs=0.003)
-    assert (green.mean() - frame[0]) / (frame[-1] - frame[0]) == pytest.approx(made.median, abs=0.003)
-
-
-def test_the_plot_takes_one_patient_or_none_that_counts(tmp_path):
-    assert dsc_plot(scores({"a": 0.7}), tmp_path / "one.png").exists()
-    assert dsc_plot(scores({"a": math.nan}, empty="skip"), tmp_path / "none.png").exists()
-    with pytest.raises(InputError, match="a metric between 0 and 1"):
-        dsc_plot(scores({"a": 3.0}, metric="hd95", measured_in="mm"), tmp_path / "distance.png")
-
-
-def test_drawing_loads_matplotlib_only_for_plots_and_never_pyplot(tmp_path):
-    code = (
-        "import sys, pathlib, glioseg.draw as d, glioseg.measure as m\n"
-        "scores = m.Scores(m.Protocol('dice', ('a',), 'last'), {'a': 0.5}, '')\n"
-        "assert not {'torch', 'matplotlib', 'scipy'} & set(sys.modules)\n"
-        "d.dsc_plot(scores, pathlib.Path(sys.argv[1]))\n"
-        "assert 'matplotlib' in sys.modules\n"
-        "assert 'matplotlib.pyplot' not in sys.modules\n"
-    )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "dsc.png")], check=True)
-
-
-# ---------------------------------------------------------------- curves
-
-
-def test_seeds_are_a_band_around_their_mean_and_gaps_do_not_count():
-    found = band([([1, 2, 3], [0.2, 0.4, math.nan]), ([1, 2], [0.4, math.nan])])
-    assert found == ([1, 2], pytest.approx([0.3, 0.4]), [0.2, 0.4], [0.4, 0.4])
-
-
-def test_each_row_has_its_curves_over_those_of_the_first(tmp_path):
-    run = {"epoch": [1.0, 2.0], "loss": [0.5, 0.4], "val_loss": [0.6, 0.5], "val_dsc": [0.1, 0.2]}
-    alone = run_curves_plot({"base": [run]}, tmp_path / "alone.png")
-    three = run_curves_plot({"base": [run], "one": [run, run], "two": [run]}, tmp_path / "three.png")
-    panels = dsc_curves_plot({"base": [run], "one": [run]}, tmp_path / "dsc.png")
-    with Image.open(alone) as one, Image.open(three) as two, Image.open(panels) as dsc:
-        assert one.width == two.width == 3 * dsc.width
-        assert two.height > 1.7 * one.height
-
-
-def test_an_epoch_is_never_halved_and_short_runs_show_their_points(tmp_path, monkeypatch):
-    kept = []
-    monkeypatch.setattr(curves, "save_figure", lambda figure, path: kept.append(figure) or path)
-    run = {"epoch": [1.0, 2.0], "loss": [0.5, 0.4]}
-    run_curves_plot({"base": [run]}, tmp_path / "none.png")
-    axes = kept[0].axes[0]
-    assert all(float(tick).is_integer() for tick in axes.get_xticks())
-    assert axes.lines[0].get_marker() == "o"
 
 
 # ---------------------------------------------------------------- sheets of examples

@@ -247,7 +247,8 @@ def test_predict_from_a_study_to_seg_and_nifti(
     assert "'Ax T2 FLAIR' as flair" in done.stdout
     assert "no pre, FLAIR instead" in done.stdout
     masks = tmp_path / "out" / "masks"
-    assert sorted(path.name for path in masks.iterdir()) == ["p1_mask.dcm", "p1_mask.nii.gz"]
+    names = ["p1_mask.dcm", "p1_mask.nii.gz", "p1_measurements.dcm"]
+    assert sorted(path.name for path in masks.iterdir()) == names
     again = read_scan(tmp_path / "p1")
     lesion = read_segmentation(masks / "p1_mask.dcm", again).voxels
     assert lesion.any()

@@ -11,6 +11,7 @@ from PIL import Image
 from support import dicom_kit
 from support.reader_contract import Made, ReaderContract, Stored
 from support.sound_scans import AFFINE, nifti, patient, save, slice_rgb, volume
+from support.text_volumes import metaimage, nrrd
 
 from glioseg.io import READERS
 from glioseg.scan import CHANNELS
@@ -215,6 +216,27 @@ class TestNifti2(NiftiContract):
         nib.save(nib.Nifti2Image(volume(), AFFINE), folder / "head.nii.gz")
         voxels = presented(volume())
         return Made({"source": folder / "head.nii.gz"}, voxels, "head", ("pre", "post"), spacing=SPACING)
+
+
+class TextHeaderContract(NiftiContract):
+    """Masks are NIfTI on the grid of the scan's file."""
+
+    def stored(self, made: Made) -> Stored:
+        return Stored([f"{made.id}_mask.nii.gz"], lesion=1, affine=AFFINE, shape=volume().shape)
+
+
+class TestNrrd(TextHeaderContract):
+    def make(self, folder: Path) -> Made:
+        path = nrrd(folder / "head.1.nrrd", volume())
+        return Made({"source": path}, presented(volume()), "head.1", ("pre", "post"), spacing=SPACING)
+
+
+class TestMetaImage(TextHeaderContract):
+    def make(self, folder: Path) -> Made:
+        path = metaimage(folder / "head.mhd", volume(dtype=np.float32))
+        return Made(
+            {"source": path}, presented(volume(dtype=np.float32)), "head", ("pre", "post"), spacing=SPACING
+        )
 
 
 class TestOneSliceOfNifti(NiftiContract):

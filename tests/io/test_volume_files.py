@@ -13,7 +13,7 @@ from support.sound_scans import AFFINE, nifti, nifti_with, volume
 
 from glioseg.errors import InputError
 from glioseg.io import find_scans, read_scan, read_segmentation, write_segmentation
-from glioseg.io.nifti_file import MOST_BEHIND
+from glioseg.io.nifti_file import MOST_BEHIND, with_other_parts
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,7 @@ def test_a_pair_is_one_scan_and_its_voxels_tell_whether_it_was_done(tmp_path: Pa
         (source,), faults = find_scans([given])
         assert not faults
         assert source.files == (tmp_path / "p1" / "a.img",)
+        assert with_other_parts(source.files) == [tmp_path / "p1" / "a.img", tmp_path / "p1" / "a.hdr"]
         assert read_scan(given).grid.shape == (6, 24, 20)
 
 

@@ -55,7 +55,7 @@ def setting(**values: Any) -> Callable[[Any], Any]:
         (setting(neighbours=-1), "neighbours"),
         (setting(neighbours=10**9), "neighbours"),
         (setting(neighbours="many"), "neighbours"),
-        (setting(sequences=["flair", "t2"]), "sequences are different ones"),
+        (setting(sequences=["flair", "dwi"]), "sequences are different ones"),
         (setting(sequences=[]), "sequences"),
         (setting(prepare={"name": "head", "size": 10**9}), "prepare.size"),
         (setting(prepare=3), "prepare"),

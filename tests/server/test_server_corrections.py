@@ -239,3 +239,29 @@ def test_compressed_files_of_the_page_are_not_sent_twice(client: TestClient) -> 
     assert int(first.headers["Content-Length"]) < 800_000
     headers = {"Accept-Encoding": "gzip", "If-None-Match": first.headers["ETag"]}
     assert client.get(path, headers=headers).status_code == 304
+
+
+def test_the_lesions_are_those_of_the_mask_of_the_revision(
+    client: TestClient, segmented: dict[str, Any]
+) -> None:
+    address, shape = segmented["address"], tuple(segmented["shape"])
+    found = client.get(f"{address}/lesions").json()
+    assert (found["count"], found["unit"]) == (1, "mm")
+    (lesion,) = found["lesions"]
+    assert lesion["volume"] == segmented["numbers"]["lesion_mm3"]
+    assert lesion["diameters"][0] == segmented["numbers"]["largest_diameter"]
+    mask = np.zeros(shape, np.uint8)
+    mask[1, 2:5, 1:6] = mask[4, 20:22, 2:4] = 1
+    revision = client.put(f"{address}/mask", content=mask.tobytes()).json()["revision"]
+    found = client.get(f"{address}/lesions", params={"revision": revision}).json()
+    assert [each["voxels"] for each in found["lesions"]] == [15, 4]
+    assert all(mask[tuple(each["place"])] for each in found["lesions"])
+    faults(client.get(f"{address}/lesions", params={"revision": revision - 1}), 409)
+    client.put(f"{address}/mask", content=bytes(mask.size))
+    assert client.get(f"{address}/lesions").json()["lesions"] == []
+
+
+def test_a_scan_without_a_mask_has_no_list_of_lesions(client: TestClient, tmp_path: Path) -> None:
+    scan = upload(client, [volume(tmp_path)])
+    faults(client.get(f"/api/scans/{scan['id']}/lesions"), 409)
+    client.delete(f"/api/scans/{scan['id']}")

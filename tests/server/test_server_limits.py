@@ -188,7 +188,7 @@ def test_a_full_disk_is_507_with_the_reason(
         client.post(f"{address}/segment")
         target = {
             "form": "starlette.datastructures.UploadFile.write",
-            "copy": "glioseg.server.api.shutil.copyfileobj",
+            "copy": "glioseg.server.uploads.shutil.copyfileobj",
             "unpack": "glioseg.io.archive.zipfile.ZipFile.open",
             "download": "glioseg.server.downloads.tempfile.TemporaryDirectory",
             "save": "glioseg.files.os.replace",

@@ -251,9 +251,10 @@ def test_a_failed_run_is_a_result_and_not_tried_again(tmp_path: Path) -> None:
 
 
 def test_every_run_is_told_how_the_data_lie() -> None:
+    from glioseg.cli.labelled import data_options
     from glioseg.cli.workers import make_workers
 
-    workers = make_workers(1, None, "cpu", None, "(.+)_", layout="nnunet")
-    said = ("--patient-rule", "(.+)_", "--layout", "nnunet")
+    workers = make_workers(1, None, "cpu", None, data_options("(.+)_", "nnunet", "flair,t1"))
+    said = ("--patient-rule", "(.+)_", "--layout", "nnunet", "--channels", "flair,t1")
     assert workers.train_options == said
     assert workers.evaluate_options == ("--no-pictures", *said)

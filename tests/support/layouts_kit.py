@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
 from glioseg.dataset import find_cases, read_case
+from glioseg.io import read_scan, write_segmentation
 from glioseg.samples import SAMPLES
+from support import dicom_kit
 from support.sound_scans import save
 
 AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -19,26 +22,45 @@ AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 CHANNELS = {"0": "FLAIR", "1": "T1w", "2": "t1gd", "3": "T2w"}
 LABELS = {"background": 0, "necrosis": 1, "oedema": 2, "enhancing": 3}
+SEQUENCES = ("flair", "pre", "post", "t2")
+"""What every layout is given, in the order of the Decathlon."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Piece:
-    """A few real slices of a patient.
+    """A few real slices of a patient, perhaps with a planted fault.
 
     Attributes:
         id: name of the patient.
         voxels: uint8 ``(slices, height, width, 3)``: pre, FLAIR, post.
-        mask: uint8 0 and 1 ``(slices, height, width)``.
+        mask: uint8 ``(slices, height, width)``: 1 is lesion.
+        mask_affine: where the voxels of the mask lie, in layouts that say it.
+        lacks: sequences that it has not. Where one file holds all of them FLAIR stands in their place.
     """
 
     id: str
     voxels: np.ndarray
     mask: np.ndarray
+    mask_affine: np.ndarray = field(default_factory=lambda: AFFINE)
+    lacks: tuple[str, ...] = ()
 
     @property
     def labels(self) -> np.ndarray:
-        """The mask in three labels, as data sets of glioma have them."""
-        return self.mask * (1 + np.indices(self.mask.shape).sum(axis=0) % 3).astype(np.uint8)
+        """The mask with the lesion in three labels, as data sets of glioma have them."""
+        three = 1 + np.indices(self.mask.shape).sum(axis=0) % 3
+        return np.where(self.mask == 1, three, self.mask).astype(np.uint8)
+
+    @property
+    def sequences(self) -> dict[str, np.ndarray]:
+        """Each of :data:`SEQUENCES` ``(slices, height, width)``; the T2 is a FLAIR turned round."""
+        pre, flair, post = np.moveaxis(self.voxels, -1, 0)
+        own = {"flair": flair, "pre": pre, "post": post, "t2": 255 - flair}
+        return {name: flair if name in self.lacks else voxels for name, voxels in own.items()}
+
+    def files(self, *words: str) -> list[tuple[str, np.ndarray]]:
+        """The sequences that it has, each with its word in the name of a file."""
+        named = dict(zip(SEQUENCES, words, strict=False))
+        return [(word, self.sequences[name]) for name, word in named.items() if name not in self.lacks]
 
 
 def pieces(count: int = 3, slices: int = 6, size: int = 64) -> list[Piece]:
@@ -68,35 +90,27 @@ def write(path: Path, voxels: np.ndarray, affine: np.ndarray = AFFINE) -> Path:
     return path
 
 
-def t2(piece: Piece) -> np.ndarray:
-    """What stands for a T2."""
-    return 255 - piece.voxels[..., 1]
-
-
-def _sequences(piece: Piece) -> list[np.ndarray]:
-    """FLAIR, T1, contrast T1 and T2: the order of the Decathlon."""
-    return [piece.voxels[..., 1], piece.voxels[..., 0], piece.voxels[..., 2], t2(piece)]
-
-
 def kaggle(root: Path, patients: Sequence[Piece]) -> None:
     for piece in patients:
-        for number, (pixels, mask) in enumerate(zip(piece.voxels, piece.mask, strict=True), start=1):
+        rgb = np.stack([piece.sequences[name] for name in ("pre", "flair", "post")], axis=-1)
+        masks = np.where(piece.mask == 1, 255, piece.mask).astype(np.uint8)
+        for number, (pixels, mask) in enumerate(zip(rgb, masks, strict=True), start=1):
             save(root / piece.id / f"{piece.id}_{number}.tif", pixels)
-            save(root / piece.id / f"{piece.id}_{number}_mask.tif", mask * np.uint8(255))
+            save(root / piece.id / f"{piece.id}_{number}_mask.tif", mask)
 
 
 def images_masks(root: Path, patients: Sequence[Piece]) -> None:
     for piece in patients:
-        for name, voxels in zip(("flair", "t1", "t1ce", "t2"), _sequences(piece), strict=True):
-            write(root / "images" / f"{piece.id}_{name}.nii.gz", voxels)
-        write(root / "masks" / f"{piece.id}_mask.nii.gz", piece.mask)
+        for word, voxels in piece.files("flair", "t1", "t1ce", "t2"):
+            write(root / "images" / f"{piece.id}_{word}.nii.gz", voxels)
+        write(root / "masks" / f"{piece.id}_mask.nii.gz", piece.mask, piece.mask_affine)
 
 
 def nnunet(root: Path, patients: Sequence[Piece]) -> None:
     for piece in patients:
-        for number, voxels in enumerate(_sequences(piece)):
-            write(root / "imagesTr" / f"{piece.id}_{number:04}.nii.gz", voxels)
-        write(root / "labelsTr" / f"{piece.id}.nii.gz", piece.labels)
+        for word, voxels in piece.files("0000", "0001", "0002", "0003"):
+            write(root / "imagesTr" / f"{piece.id}_{word}.nii.gz", voxels)
+        write(root / "labelsTr" / f"{piece.id}.nii.gz", piece.labels, piece.mask_affine)
     told = {
         "channel_names": CHANNELS,
         "labels": LABELS,
@@ -108,8 +122,9 @@ def nnunet(root: Path, patients: Sequence[Piece]) -> None:
 
 def decathlon(root: Path, patients: Sequence[Piece]) -> None:
     for piece in patients:
-        write(root / "imagesTr" / f"{piece.id}.nii.gz", np.stack(_sequences(piece), axis=-1))
-        write(root / "labelsTr" / f"{piece.id}.nii.gz", piece.labels)
+        whole = np.stack([piece.sequences[name] for name in SEQUENCES], axis=-1)
+        write(root / "imagesTr" / f"{piece.id}.nii.gz", whole)
+        write(root / "labelsTr" / f"{piece.id}.nii.gz", piece.labels, piece.mask_affine)
     told = {"modality": CHANNELS, "labels": {str(value): name for name, value in LABELS.items()}}
     (root / "dataset.json").write_text(json.dumps(told), encoding="utf-8")
 
@@ -117,33 +132,29 @@ def decathlon(root: Path, patients: Sequence[Piece]) -> None:
 def brats_2020(root: Path, patients: Sequence[Piece]) -> None:
     for piece in patients:
         folder = root / piece.id
-        for name, voxels in zip(("flair", "t1", "t1ce", "t2"), _sequences(piece), strict=True):
-            write(folder / f"{piece.id}_{name}.nii.gz", voxels)
-        write(
-            folder / f"{piece.id}_seg.nii.gz", np.where(piece.labels == 3, 4, piece.labels).astype(np.uint8)
-        )
+        for word, voxels in piece.files("flair", "t1", "t1ce", "t2"):
+            write(folder / f"{piece.id}_{word}.nii.gz", voxels)
+        labels = np.where(piece.labels == 3, 4, piece.labels).astype(np.uint8)
+        write(folder / f"{piece.id}_seg.nii.gz", labels, piece.mask_affine)
 
 
 def brats_2023(root: Path, patients: Sequence[Piece]) -> None:
     for piece in patients:
         folder = root / piece.id
-        for name, voxels in zip(("t2f", "t1n", "t1c", "t2w"), _sequences(piece), strict=True):
-            write(folder / f"{piece.id}-{name}.nii.gz", voxels)
-        write(folder / f"{piece.id}-seg.nii.gz", piece.labels)
+        for word, voxels in piece.files("t2f", "t1n", "t1c", "t2w"):
+            write(folder / f"{piece.id}-{word}.nii.gz", voxels)
+        write(folder / f"{piece.id}-seg.nii.gz", piece.labels, piece.mask_affine)
 
 
 def bids(root: Path, patients: Sequence[Piece]) -> None:
     for piece in patients:
         sub = f"sub-{piece.id}"
-        names = ("FLAIR", "T1w", "ce-gadolinium_T1w", "T2w")
-        for name, voxels in zip(names, _sequences(piece), strict=True):
-            write(root / sub / "anat" / f"{sub}_{name}.nii.gz", voxels)
-            write(
-                root / "derivatives" / "denoised" / sub / "anat" / f"{sub}_desc-denoised_{name}.nii.gz",
-                voxels,
-            )
+        denoised = root / "derivatives" / "denoised" / sub / "anat"
+        for word, voxels in piece.files("FLAIR", "T1w", "ce-gadolinium_T1w", "T2w"):
+            write(root / sub / "anat" / f"{sub}_{word}.nii.gz", voxels)
+            write(denoised / f"{sub}_desc-denoised_{word}.nii.gz", voxels)
         masks = root / "derivatives" / "manual" / sub / "anat"
-        write(masks / f"{sub}_label-lesion_mask.nii.gz", piece.mask)
+        write(masks / f"{sub}_label-lesion_mask.nii.gz", piece.mask, piece.mask_affine)
         write(masks / f"{sub}_desc-brain_mask.nii.gz", np.ones_like(piece.mask))
     told = {"Name": "test", "BIDSVersion": "1.9.0"}
     (root / "dataset_description.json").write_text(json.dumps(told), encoding="utf-8")
@@ -152,18 +163,37 @@ def bids(root: Path, patients: Sequence[Piece]) -> None:
 def wmh(root: Path, patients: Sequence[Piece]) -> None:
     for piece in patients:
         for place in ("orig", "pre"):
-            write(root / piece.id / place / "FLAIR.nii.gz", piece.voxels[..., 1])
-            write(root / piece.id / place / "T1.nii.gz", piece.voxels[..., 0])
+            for word, voxels in piece.files("FLAIR", "T1"):
+                write(root / piece.id / place / f"{word}.nii.gz", voxels)
         mask = piece.mask.copy()
         mask[0, :2, :2] = 2  # other pathology, which does not count
-        write(root / piece.id / "wmh.nii.gz", mask)
+        write(root / piece.id / "wmh.nii.gz", mask, piece.mask_affine)
 
 
 def beside(root: Path, patients: Sequence[Piece]) -> None:
     for word, piece in zip(("seg", "gt", "roi", "label", "mask"), patients, strict=False):
-        write(root / f"{piece.id}_FLAIR.nii.gz", piece.voxels[..., 1])
-        write(root / f"{piece.id}_T1.nii.gz", piece.voxels[..., 0])
-        write(root / f"{piece.id}_{word}.nii.gz", piece.mask)
+        for name, voxels in piece.files("FLAIR", "T1"):
+            write(root / f"{piece.id}_{name}.nii.gz", voxels)
+        write(root / f"{piece.id}_{word}.nii.gz", piece.mask, piece.mask_affine)
+
+
+def dicom(root: Path, patients: Sequence[Piece]) -> None:
+    for piece in patients:
+        for word, voxels in piece.files("AX FLAIR", "AX T1", "AX T1 POST", "AX T2"):
+            _series(root / piece.id, voxels, AFFINE, word, piece.id)
+        with tempfile.TemporaryDirectory() as elsewhere:
+            drawn_on = root / piece.id
+            if piece.mask_affine is not AFFINE:  # a SEG lies where the series lies that it was drawn on
+                drawn_on = Path(elsewhere)
+                _series(drawn_on, piece.sequences["flair"], piece.mask_affine, "AX FLAIR", piece.id)
+            names = {value: f"label {value}" for value in np.unique(piece.mask) if value > 1}
+            mask = read_scan(drawn_on).segmentation(piece.mask, {1: "lesion", **names}, id=piece.id)
+            write_segmentation(mask, root / piece.id)
+
+
+def _series(folder: Path, voxels: np.ndarray, affine: np.ndarray, name: str, study: str) -> None:
+    stored = voxels.astype(np.uint16).transpose(2, 1, 0)
+    dicom_kit.series(folder, stored, affine, name, study, PatientID=study)
 
 
 @dataclass(frozen=True)
@@ -173,32 +203,32 @@ class Layout:
     Attributes:
         name: what glioseg calls it.
         make: writes patients in it.
-        image, mask: of a patient, an image besides FLAIR and the mask.
+        mask: of a patient, the mask or the first of its masks.
         id: the name of a patient's scan.
         sequences: of each patient.
+        placed: whether a mask says where its voxels lie.
     """
 
     name: str
     make: Callable[[Path, Sequence[Piece]], None]
-    image: str
     mask: str
     id: str = "{}"
     sequences: tuple[str, ...] = ("pre", "flair", "post")
+    placed: bool = True
 
 
 LAYOUTS = {
-    "images_masks": Layout("images-masks", images_masks, "images/{}_t1.nii.gz", "masks/{}_mask.nii.gz"),
-    "nnunet": Layout("nnunet", nnunet, "imagesTr/{}_0001.nii.gz", "labelsTr/{}.nii.gz"),
-    "decathlon": Layout("decathlon", decathlon, "", "labelsTr/{}.nii.gz"),
-    "brats_2020": Layout("brats", brats_2020, "{0}/{0}_t1.nii.gz", "{0}/{0}_seg.nii.gz"),
-    "brats_2023": Layout("brats", brats_2023, "{0}/{0}-t1n.nii.gz", "{0}/{0}-seg.nii.gz"),
+    "kaggle_3m": Layout("kaggle_3m", kaggle, "{0}/{0}_1_mask.tif", placed=False),
+    "images_masks": Layout("images-masks", images_masks, "masks/{}_mask.nii.gz"),
+    "nnunet": Layout("nnunet", nnunet, "labelsTr/{}.nii.gz"),
+    "decathlon": Layout("decathlon", decathlon, "labelsTr/{}.nii.gz"),
+    "brats_2020": Layout("brats", brats_2020, "{0}/{0}_seg.nii.gz"),
+    "brats_2023": Layout("brats", brats_2023, "{0}/{0}-seg.nii.gz"),
     "bids": Layout(
-        "bids",
-        bids,
-        "sub-{0}/anat/sub-{0}_T1w.nii.gz",
-        "derivatives/manual/sub-{0}/anat/sub-{0}_label-lesion_mask.nii.gz",
-        "sub-{}",
+        "bids", bids, "derivatives/manual/sub-{0}/anat/sub-{0}_label-lesion_mask.nii.gz", "sub-{}"
     ),
-    "wmh": Layout("wmh", wmh, "{}/pre/T1.nii.gz", "{}/wmh.nii.gz", sequences=("pre", "flair")),
-    "beside": Layout("scans", beside, "{}_T1.nii.gz", "p001_seg.nii.gz", sequences=("pre", "flair")),
+    "dicom": Layout("dicom", dicom, "{0}/{0}_mask.dcm"),
+    "wmh": Layout("wmh", wmh, "{}/wmh.nii.gz", sequences=("pre", "flair")),
+    "beside": Layout("scans", beside, "p001_seg.nii.gz", sequences=("pre", "flair")),
 }
+"""The seven that are promised (BraTS in the names of two years), that of WMH, and masks beside scans."""

@@ -15,7 +15,7 @@ import numpy as np
 from glioseg.io import Source, find_scans, read_segmentation
 from glioseg.prediction import Prediction
 from glioseg.recipe import PostprocessChoice
-from glioseg.scan import Scan, Segmentation
+from glioseg.scan import CHANNELS, Scan, Segmentation
 
 SHAPE = (3, 16, 20)
 
@@ -29,6 +29,7 @@ class BrightNetwork:
         choice = PostprocessChoice(threshold=threshold)
         self.description = SimpleNamespace(
             name="bright",
+            sequences=CHANNELS,
             postprocess=choice,
             prepare=SimpleNamespace(fingerprint="none"),
             model_dump=lambda **_: {"name": "bright", "threshold": threshold},

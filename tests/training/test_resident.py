@@ -180,9 +180,9 @@ class TestLoadingAhead:
     def test_the_option_reaches_the_runs_of_a_study(self) -> None:
         from glioseg.cli.workers import make_workers
 
-        made = make_workers(1, None, "cpu", None, None, ahead=4)
+        made = make_workers(1, None, "cpu", None, ahead=4)
         assert made.train_options == ("--workers", "4")
-        assert make_workers(1, None, "cpu", None, None).train_options == ()
+        assert make_workers(1, None, "cpu", None).train_options == ()
 
 
 class TestPictures:

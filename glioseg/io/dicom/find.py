@@ -12,7 +12,7 @@ from pathlib import Path
 
 from glioseg.errors import Fault, InputError
 from glioseg.io.dicom.headers import DicomImage, read_frames
-from glioseg.io.dicom.match import NONE, FoundSeries, SeriesFault, choose, describe, listing, named
+from glioseg.io.dicom.match import NONE, FoundSeries, SeriesFault, choose, describe, listing, named, t2_of
 from glioseg.io.dicom.series import Series, find_series
 from glioseg.io.names import listed, name_of, scan_of_sequence, sequence_of, stem_of
 from glioseg.scan import CHANNELS
@@ -34,6 +34,7 @@ class DicomStudy:
         note: what was taken for what, and what was left aside.
         series: all of them, each with what it was taken for.
         segmentations: the DICOM SEG files of the study.
+        t2: the series that is T2, which few networks take.
     """
 
     id: str
@@ -41,6 +42,7 @@ class DicomStudy:
     note: str
     series: tuple[FoundSeries, ...]
     segmentations: tuple[Path, ...] = ()
+    t2: Series | None = None
 
 
 def find_dicom(
@@ -106,7 +108,8 @@ def find_dicom(
         note = describe(chosen, series)
         if uid not in {frame.study for frame in images if frame.file == frames[-1].file}:
             note = Phrase("dicom.own_studies", note=note)
-        found_studies.append(DicomStudy(id, in_order, note, listed_series, tuple(own)))
+        t2 = t2_of(series, chosen)
+        found_studies.append(DicomStudy(id, in_order, note, listed_series, tuple(own), t2))
     for name, value in wanted.items():
         if studies and name not in known_names and value.casefold() != NONE:
             there = [each for frames in studies.values() for each in find_series(frames)]

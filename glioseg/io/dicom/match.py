@@ -13,6 +13,7 @@ from glioseg.errors import Fault
 from glioseg.io.dicom.headers import DicomImage
 from glioseg.io.dicom.series import Series
 from glioseg.io.names import listed
+from glioseg.io.vocabulary import is_t2
 from glioseg.io.vocabulary import named as named_by
 from glioseg.scan import CHANNELS
 from glioseg.words import Phrase
@@ -97,6 +98,19 @@ def choose(
     if "flair" in chosen:
         faults += chosen["flair"].faults
     return chosen, faults
+
+
+def t2_of(series: Sequence[Series], chosen: Mapping[str, Series]) -> Series | None:
+    """The T2 of a study by its words; ``None`` if there is none, or several of which nothing tells one."""
+    free = [each for each in series if each not in chosen.values() and not each.faults]
+    found = [each for each in free if sequence_of(each) == "other" and _says_t2(each)]
+    best = _best(found, chosen.get("flair"))
+    return best[0] if len(best) == 1 else None
+
+
+def _says_t2(series: Series) -> bool:
+    texts = (text for text in (series.first.description, series.first.protocol) if named_by(text).kind)
+    return is_t2(next(texts, ""))
 
 
 def named(series: Sequence[Series], value: str) -> list[Series]:

@@ -7,6 +7,7 @@ without gaps and values need not be.
 from __future__ import annotations
 
 import hashlib
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,12 @@ def _segmentation(segmentation: Segmentation, series: Series, anonymise: bool) -
         item.DimensionOrganizationUID = organization
     for item in dataset.get("ContributingEquipmentSequence", ()):
         item.pop("ContributionDateTime", None)
+    # With one segment highdicom says it once for all frames; who refers to a segment looks at each frame.
+    shared = dataset.SharedFunctionalGroupsSequence[0]
+    if "SegmentIdentificationSequence" in shared:
+        for own in dataset.PerFrameFunctionalGroupsSequence:
+            own.SegmentIdentificationSequence = deepcopy(shared.SegmentIdentificationSequence)
+        del shared.SegmentIdentificationSequence
     for keyword, text in {**created, **about_patient(about, anonymise)}.items():
         if keyword != "StudyInstanceUID":
             setattr(dataset, keyword, text)

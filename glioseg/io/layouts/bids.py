@@ -94,6 +94,7 @@ def _scan(subject: Path, session: Path, masks: Sequence[Path]) -> Source | list[
         for name in CHANNELS
         if name in candidates
     }
+    t2 = [file for file in own if entities(file)["suffix"] == "T2w"]
     truths = [mask for mask in (*own, *masks) if is_mask(mask) and _is_of(mask, subject, session)]
     best = _best(truths)
     of_lesion = bool(best) and _rating(best[0])[0]
@@ -105,6 +106,7 @@ def _scan(subject: Path, session: Path, masks: Sequence[Path]) -> Source | list[
         truth=tuple(best),
         layout="bids",
         labels=lesion_of(_LESION_VALUES) if of_lesion else {},
+        further={"t2": min(t2, key=lambda file: len(entities(file)))} if t2 else {},
     )
     return noted(source, [file.name for file in own if file not in chosen.values() and not is_mask(file)])
 

@@ -16,23 +16,34 @@ from glioseg.io.names import stem_of
 from glioseg.io.source import Source
 from glioseg.scan import CHANNELS, lesion_of
 
-LABELS = lesion_of((1, 2, 3, 4))
+LABELS = lesion_of((1, 2, 3, 4, 255))
+"""255 too: people name their own scans so, with masks of 0 and 255."""
 
 
 def with_labels(sources: Iterable[Source], *, said: bool = False) -> list[Source]:
-    """The scans; those named as in BraTS, or all if that is said of them, with the values of its masks."""
+    """The scans; those named as in BraTS, or all if that is said of them, with the values of its masks.
+
+    Where one scan is of BraTS, so are those named alike that lack a sequence.
+    """
+    found = list(sources)
+    alike = any(_has_seg(source) and set(source.sequences) == set(CHANNELS) for source in found)
     return [
-        replace(source, layout="brats", labels=dict(LABELS)) if said or _is_of_brats(source) else source
-        for source in sources
+        replace(source, layout="brats", labels=dict(LABELS))
+        if said or _is_named_brats(source) or (alike and _has_seg(source))
+        else source
+        for source in found
     ]
 
 
-def _is_of_brats(source: Source) -> bool:
-    if source.format != "nifti" or source.layout or len(source.truth) != 1:
-        return False
-    file = source.files[0].absolute()
-    if any("brats" in name.casefold() for name in file.parts[-3:]):
-        return True
-    mask = source.truth[0]
-    by_words = mask is not None and stem_of(mask).casefold().endswith(("_seg", "-seg"))
-    return by_words and set(source.sequences) == set(CHANNELS)
+def _is_named_brats(source: Source) -> bool:
+    named = any("brats" in name.casefold() for name in source.files[0].absolute().parts[-3:])
+    return named and _is_labelled_volume(source)
+
+
+def _has_seg(source: Source) -> bool:
+    masks = [stem_of(mask).casefold() for mask in source.truth if mask is not None]
+    return _is_labelled_volume(source) and masks[0].endswith(("_seg", "-seg"))
+
+
+def _is_labelled_volume(source: Source) -> bool:
+    return source.format == "nifti" and not source.layout and len(source.truth) == 1

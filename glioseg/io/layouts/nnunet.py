@@ -20,7 +20,7 @@ from glioseg.errors import Fault, InputError
 from glioseg.io.layouts.found import Recognised, folders, noted, read_json, volumes
 from glioseg.io.names import stem_of
 from glioseg.io.source import Source
-from glioseg.io.vocabulary import sequence_in
+from glioseg.io.vocabulary import is_t2, sequence_in
 from glioseg.scan import LESION, lesion_of
 from glioseg.words import Joined, Phrase
 
@@ -119,11 +119,14 @@ def _numbered_cases(
     for case, channels in cases.items():
         chosen: dict[str, Path] = {}
         aside: list[str] = []
+        further: dict[str, Path] = {}
         for number, file in sorted(channels.items()):
             name = names[number] if number < len(names) else ""
             sequence = sequence_in(name) or ("flair" if len(names) == 1 else None)
             if sequence in (None, "other") or sequence in chosen:
                 aside.append(f"{file.name} ({name})" if name else file.name)
+                if is_t2(name):
+                    further.setdefault("t2", file)
             else:
                 chosen[str(sequence)] = file
         if "flair" not in chosen:
@@ -143,6 +146,7 @@ def _numbered_cases(
             layout="nnunet",
             labels=labels,
             lacks=tuple(lacking),
+            further=further,
         )
         sources.append(noted(source, aside))
     return sources, faults

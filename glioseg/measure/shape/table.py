@@ -15,14 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.cluster import Cluster, over
+from glioseg.dataset.case import Case, read_case, with_lesion_values
+from glioseg.dataset.find import survey
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.files import natural_key, write_text
-from glioseg.io.names import is_mask, is_picture, is_volume, listed, split_number, stem_of
+from glioseg.io.names import holds_images, is_mask, is_picture, is_volume, listed, split_number, stem_of
 from glioseg.io.pack import opened
 from glioseg.io.refuse import check_exists
-from glioseg.io.source import Source
 from glioseg.measure.shape.features import FEATURES, measure_lesion
 from glioseg.measure.values import NotDefined, Value
+from glioseg.recipe import Labels
 from glioseg.scan import LESION, Scan, Segmentation
 from glioseg.unexpected import faults_of
 
@@ -127,7 +129,7 @@ def find_masks(source: Path) -> dict[str, Path]:
     source = opened(source)
     if source.is_file():
         return {_without_mask(source): source}
-    if (source / "masks").is_dir() and not (source / "images").is_dir():
+    if _holds_results(source):
         source = source / "masks"
     beside = _masks_beside_scans(source)
     if beside:
@@ -151,20 +153,61 @@ def find_masks(source: Path) -> dict[str, Path]:
     return {id: found[id][0] for id in sorted(found, key=natural_key)}
 
 
-def labels_of_masks(source: Path) -> dict[str, Mapping[int, str]]:
-    """What the values of masks mean, for those patients of a data set of whom its layout says it.
+def readers_of(
+    source: Path,
+    scans: Path | None = None,
+    *,
+    layout: str | None = None,
+    lesion: Labels = Labels(),
+    channels: str = "",
+) -> dict[str, MaskReader]:
+    """What reads the masks in a folder of labelled scans, each with its scan, or masks alone.
 
     Args:
-        source: as :func:`find_masks` takes it.
+        source: labelled scans in any layout (:func:`glioseg.dataset.find.find_cases`), of which those with a
+            mask are measured; or masks, as :func:`find_masks` takes them.
+        scans: the folder of the scans that masks belong to, see :func:`sources_of`.
+        layout, channels: of labelled scans, see :func:`glioseg.dataset.find.find_cases`.
+        lesion: says which values of the masks are lesion, if a person does.
+
+    Raises:
+        InputError: nothing is there, the scans are in no such layout, or see :func:`find_masks`.
     """
+    said = layout is not None or bool(channels)
+    cases = _labelled_cases(source, layout, channels) if scans is None or said else []
+    if not cases:
+        return sources_of(find_masks(source), scans, lesion.stored)
+    return {case.id: partial(_mask_of_case, case) for case in with_lesion_values(cases, lesion)}
+
+
+def _mask_of_case(case: Case) -> tuple[Segmentation, Scan | None]:
+    scan, truth = read_case(case)
+    assert truth is not None
+    return truth, scan
+
+
+def _labelled_cases(source: Path, layout: str | None, channels: str) -> list[Case]:
+    """The scans with a mask in a folder; none where masks stand alone, unless a person says otherwise."""
+    said = layout is not None or bool(channels)
     folder = opened(source)
-    return {each.id: each.labels for each in _labelled(folder) if each.labels} if folder.is_dir() else {}
+    if not said and (not folder.is_dir() or _holds_results(folder)):
+        return []
+    found = survey(folder, layout=layout, channels=channels)
+    wrong = [fault for fault in found.faults if fault.code != "dataset.scan_without_mask"]
+    if said:
+        raise_all(wrong)
+    return [] if wrong else [case for case in found.cases if any(case.source.truth)]
+
+
+def _holds_results(folder: Path) -> bool:
+    """Whether it is a run, or what predicting wrote: its masks lie in one folder, and no scans beside it."""
+    return (folder / "masks").is_dir() and not any(map(holds_images, folder.iterdir()))
 
 
 def sources_of(
     masks: Mapping[str, Path],
     scans: Path | None = None,
-    labels: Mapping[str, Mapping[int, str]] | None = None,
+    labels: Mapping[int, str] = LESION,
 ) -> dict[str, MaskReader]:
     """What reads the masks that :func:`find_masks` found, and their scans where they are known.
 
@@ -172,13 +215,10 @@ def sources_of(
         masks: for each patient a mask, or a folder with masks and perhaps the slices they belong to.
         scans: folder of scans, see :func:`glioseg.io.find_scans`. Patients without a
             scan there are measured without one.
-        labels: of patients what the values of their masks mean, if not lesion or not.
+        labels: what the values of the masks mean, lesion or not by default.
     """
     known = _scans_in(scans) if scans is not None else {}
-    return {
-        id: partial(_mask_and_scan, path, known.get(id), (labels or {}).get(id, LESION))
-        for id, path in masks.items()
-    }
+    return {id: partial(_mask_and_scan, path, known.get(id), labels) for id, path in masks.items()}
 
 
 def _mask_and_scan(
@@ -203,20 +243,15 @@ def _scans_in(folder: Path) -> dict[str, Callable[[], Scan]]:
 
 def _masks_beside_scans(folder: Path) -> dict[str, Path]:
     """The masks that stand beside volumes and DICOM; those of slices are found by their folders."""
-    found = _labelled(folder)
+    from glioseg.io import find_scans
+
+    found = [each for each in find_scans([folder])[0] if each.format != "slices" and any(each.truth)]
     raise_all(
         Fault("measure.several_masks", each.place, patient=each.id, masks=listed(each.truth))
         for each in found
         if len(each.truth) > 1
     )
     return {each.id: mask for each in found for mask in each.truth if mask is not None}
-
-
-def _labelled(folder: Path) -> list[Source]:
-    """The volumes and DICOM of a folder that have a mask."""
-    from glioseg.io import find_scans
-
-    return [each for each in find_scans([folder])[0] if each.format != "slices" and any(each.truth)]
 
 
 def _mask_files(folder: Path) -> list[Path]:

@@ -76,18 +76,22 @@ export function remove(path) {
   return ask("DELETE", path);
 }
 
-// fetch cannot tell how far an upload is.
-// series: of a DICOM study, ["flair=KEY", ...].
+// series: of a DICOM study, ["flair=KEY", ...]. Gives a scan, or how many went to the work list: {scans}.
 export function upload(files, series, onProgress, signal) {
+  return uploadTo("/api/scans?several=list", files, { series, onProgress, signal });
+}
+
+// fetch cannot tell how far an upload is.
+export function uploadTo(path, files, { series = [], onProgress = () => {}, signal } = {}) {
   const form = new FormData();
   for (const choice of series) form.append("series", choice);
   for (const file of files) form.append("files", file, file.path || file.webkitRelativePath || file.name);
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", "/api/scans");
+    request.open("POST", path);
     request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
     request.onload = () => {
-      if (request.status === 201) resolve(JSON.parse(request.responseText));
+      if (request.status === 201 || request.status === 202) resolve(JSON.parse(request.responseText));
       else reject(refusal(request.status, request.responseText, request.getResponseHeader("Retry-After")));
     };
     request.onerror = () => reject(lost());

@@ -1,20 +1,17 @@
 // Sliders, buttons, wheel and keys: whatever changes how the scan is looked at.
+export const TOOL_KEYS = { w: "window", m: "pan", b: "brush", e: "eraser", g: "grow", a: "ask", r: "remove", k: "keep", l: "ruler", d: "angle" };
+
 const $ = (id) => document.getElementById(id);
 
-export function chooseTool(view, tool) {
-  view.setTool(tool);
-  $("pen-row").hidden = tool !== "brush" && tool !== "eraser";
-  view.setPenSize(Number($("pen-size").value));
-}
-
 // session(): the scan that is open, if its mask is there; channels: in the order of their keys.
-export function connectControls(view, { session, channels, editing, fail }) {
+export function connectControls(view, { session, channels, editing, tools, threshold, rulers, reading, fail }) {
   const on = (id, kind, listener) => $(id).addEventListener(kind, listener);
 
   view.onWindow = (low, high, channel) => {
     const bounds = view.scan?.windows[channel];
     if (!bounds) return;
     const range = bounds.high - bounds.low;
+    reading.tellWindow(low, high);
     $("level").value = ((low + high) / 2 - bounds.low) / range;
     $("width").value = (high - low) / range;
   };
@@ -31,7 +28,6 @@ export function connectControls(view, { session, channels, editing, fail }) {
   on("show-true", "change", (event) => view.setShown("true", event.target.checked));
   on("fill", "input", (event) => view.setFill(Number(event.target.value)));
   on("planes", "change", (event) => view.setPlanes(event.target.value));
-  on("pen-size", "input", (event) => view.setPenSize(Number(event.target.value)));
   on("zoom-in", "click", () => view.zoomBy(1.25));
   on("zoom-out", "click", () => view.zoomBy(0.8));
   on("zoom-reset", "click", () => view.reset());
@@ -58,10 +54,10 @@ export function connectControls(view, { session, channels, editing, fail }) {
     },
     { capture: true, passive: false },
   );
-  connectKeys(keysOf(view, channels, editing, session), editing, session);
+  connectKeys(keysOf(view, { channels, editing, tools, threshold, rulers, reading, session }), editing, session);
 }
 
-function keysOf(view, channels, editing, session) {
+function keysOf(view, { channels, editing, tools, threshold, rulers, reading, session }) {
   return {
     ArrowUp: () => view.setSlice(view.slice + 1),
     ArrowDown: () => view.setSlice(view.slice - 1),
@@ -72,10 +68,17 @@ function keysOf(view, channels, editing, session) {
     p: () => $("show-predicted").click(),
     t: () => session().scan.truth && $("show-true").click(),
     h: () => session().scan.probability && $("show-heat").click(),
-    w: () => $("tool-window").click(),
-    m: () => $("tool-pan").click(),
-    b: () => $("tool-brush").click(),
-    e: () => $("tool-eraser").click(),
+    ...Object.fromEntries(Object.entries(TOOL_KEYS).map(([key, tool]) => [key, () => $(`tool-${tool}`).click()])),
+    "[": () => tools.resize(-1),
+    "]": () => tools.resize(1),
+    "<": () => $("threshold-row").hidden || threshold.step(-1),
+    ">": () => $("threshold-row").hidden || threshold.step(1),
+    Delete: () => rulers.removeLast(),
+    c: () => reading.cine(),
+    i: () => reading.nextLesion(),
+    "?": () => reading.help(),
+    f: () => editing.fillBetween(),
+    s: () => editing.smooth(),
     z: () => editing.undo(),
     "+": () => view.zoomBy(1.25),
     "-": () => view.zoomBy(0.8),
@@ -95,7 +98,7 @@ function connectKeys(keys, editing, session) {
     "keydown",
     (event) => {
       const { target } = event;
-      const moves = { range: /^(Arrow|Page|Home|End)/, "select-one": /^(Arrow|Page|Home|End|.$)/, radio: /^Arrow/ };
+      const moves = { range: /^(Arrow|Page|Home|End)/, "select-one": /^(Arrow|Page|Home|End|.$)/, radio: /^Arrow/, number: /^(Arrow|Home|End|Delete|[\d.+-]$)/ };
       const control = event.ctrlKey || event.metaKey;
       const own = !control && moves[target.type]?.test(event.key);
       if (!session() || own || event.altKey || document.querySelector("dialog[open]")) return;

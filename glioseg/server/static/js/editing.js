@@ -2,6 +2,8 @@
 import { NETWORK } from "./history.js";
 import { inLanguage, t } from "./i18n.js";
 import { showDownloads } from "./panel.js";
+import { fillBetween } from "./voxels/between.js";
+import { smooth } from "./voxels/smooth.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -9,10 +11,13 @@ export class Editing {
   // session(): the scan that is open, if its mask is there.
   constructor(view, { session, fail }) {
     Object.assign(this, { view, session, fail });
-    view.onStroke = (begins) => this._stroke(begins);
+    this.onRefresh = () => {};
+    view.onStroke = (begins, step) => this._stroke(begins, step);
     $("undo").addEventListener("click", () => this.undo());
     $("redo").addEventListener("click", () => this.redo());
     $("to-network").addEventListener("click", () => this._do((open) => open.toNetwork()));
+    $("fill-between").addEventListener("click", () => this.fillBetween());
+    $("smooth").addEventListener("click", () => this.smooth());
     $("save").addEventListener("click", () => this._save());
     $("retry").addEventListener("click", () => this.session()?.sync.flush().catch(() => {})); // tell() says why
     // The browser asks whether the page may go. It is kept, but a person should know that it is not saved.
@@ -28,6 +33,29 @@ export class Editing {
 
   redo() {
     this._do((open) => open.redo());
+  }
+
+  // change(mask): touches slices of the mask and changes them. Gives whether there was a change; it is one step.
+  change(kind, change) {
+    const open = this.session();
+    if (!open?.mask || open.mask !== this.view.mask || this.view.stroking) return false;
+    change(open.mask);
+    const positions = [...open.mask.touched.keys()];
+    const changed = open.commit(kind);
+    if (changed) this.view.refresh(positions);
+    this.refresh();
+    return changed;
+  }
+
+  // Only next to slices that a person has drawn on: what the network left empty between may be empty.
+  fillBetween() {
+    const drawn = new Set(this.session()?.history.touched());
+    const done = this.change("fill", (mask) => fillBetween(mask, (z) => drawn.has(z)));
+    $("edit-said").textContent = done ? "" : t("nothing_between");
+  }
+
+  smooth() {
+    this.change("smooth", (mask) => smooth(mask));
   }
 
   // Another scan is shown.
@@ -54,6 +82,7 @@ export class Editing {
     const { history } = open;
     $("undo").disabled = !history.canUndo;
     $("redo").disabled = !history.canRedo;
+    this.onRefresh(open);
     $("to-network").disabled = $("save").disabled = history.state === NETWORK;
     // The outline is the network's until a person has changed it.
     const word = history.state === NETWORK ? "predicted" : "corrected_outline";
@@ -63,10 +92,10 @@ export class Editing {
     showDownloads(open.scan, $("downloads"), (path, name, mask) => this._download(path, name, mask));
   }
 
-  _stroke(begins) {
+  _stroke(begins, { kind, ...facts } = {}) {
     const open = this.session();
     if (!open?.mask || open.mask !== this.view.mask) return;
-    if (!begins) open.commit();
+    if (!begins) open.commit(kind, facts);
     open.sync.stroking(begins);
     this.refresh();
   }

@@ -57,7 +57,9 @@ export async function askToLeave(session) {
   document.getElementById("leave-keep").hidden = !session.kept;
   dialog.returnValue = "";
   dialog.showModal();
-  await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+  // The event comes a frame later: that of the question before may come while this one is asked.
+  do await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+  while (dialog.open);
   if (dialog.returnValue === "discard") session.discarded = true;
   return dialog.returnValue === "keep" || dialog.returnValue === "discard";
 }

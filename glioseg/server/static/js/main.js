@@ -1,18 +1,25 @@
 // The viewer page: scans are opened, kept and closed here.
 import { getJson, Refusal, remove } from "./api.js";
-import { connectControls, chooseTool } from "./controls.js";
+import { connectControls, TOOL_KEYS } from "./controls.js";
 import { acceptDrops } from "./drop.js";
 import { Editing } from "./editing.js";
 import { onLanguage, t } from "./i18n.js";
 import { askToLeave, currentKey, rememberKey, showKept, sweep } from "./kept.js";
+import { LesionList } from "./lesions.js";
 import { again, create, segment } from "./obtain.js";
 import { element, header, showProblems } from "./page.js";
 import { showNumbers, showTruthLabels } from "./panel.js";
+import { Reading } from "./reading.js";
+import { Rulers } from "./rulers.js";
 import { SeriesForm } from "./series.js";
 import { Session, sourceOf } from "./session.js";
+import { Patients } from "./worklist/patients.js";
 import { openStore } from "./store.js";
 import { Strip } from "./strip.js";
+import { ThresholdSlider } from "./threshold.js";
+import { Tools } from "./tools.js";
 import { View } from "./view.js";
+import { middleOf } from "./voxels/regions.js";
 
 const $ = (id) => document.getElementById(id);
 const CHANNELS = ["flair", "pre", "post", "rgb"];
@@ -24,12 +31,18 @@ let last = null; // the last whose mask was there: whatever cannot be opened lea
 let stopping = null;
 let dropped = []; // another choice of series sends them again
 const editing = new Editing(view, { fail, session: () => last });
+const patients = new Patients({ open: openRow, session: () => last, fail });
+const rulers = new Rulers(view);
+const reading = new Reading(view);
+const lesions = new LesionList(view);
+const tools = new Tools(view, { editing, rulers: rulers.tools, fail });
+const threshold = new ThresholdSlider(view, editing, { session: () => last, fail });
 const seriesForm = new SeriesForm($("series"), (series) => open({ kind: "files", files: dropped, series }));
 
 header("/");
 radios($("channels"), "channel", Object.fromEntries(CHANNELS.map((name) => [name, name])), chooseChannel);
-radios($("tools"), "tool", { window: "window_tool", pan: "pan_tool", brush: "brush", eraser: "eraser" }, (tool) => chooseTool(view, tool));
-connectControls(view, { session: () => last, channels: CHANNELS, editing, fail });
+radios($("tools"), "tool", Object.fromEntries(Object.values(TOOL_KEYS).map((tool) => [tool, `tool_${tool}`])), (tool) => tools.choose(tool));
+connectControls(view, { session: () => last, channels: CHANNELS, editing, tools, threshold, rulers, reading, fail });
 acceptDrops(document, (files) => {
   dropped = files;
   open({ kind: "files", files, series: [] });
@@ -57,10 +70,11 @@ async function begin() {
     store = await openStore();
     await sweep(store);
     const wanted = new URLSearchParams(location.search);
-    const id = wanted.get("scan");
+    const [id, row] = [wanted.get("scan"), wanted.get("row")];
     const { demo } = document.documentElement.dataset;
     const record = await store?.get(currentKey() ?? "").catch(() => null);
-    if (record && record.link === id) resume(record);
+    if (record && record.link === (id ?? (row && rowLink(row)))) resume(record);
+    else if (row) openRow(row);
     else if (id) {
       const [run, patient] = [wanted.get("run"), wanted.get("patient")];
       open(run && patient ? { kind: "run", run, patient } : { kind: "id", id }, { id, link: id });
@@ -78,6 +92,13 @@ async function begin() {
 
 function openSample(name) {
   open({ kind: "sample", name });
+}
+
+const rowLink = (row) => `row ${row}`;
+
+// A patient of the work list.
+async function openRow(row) {
+  await open({ kind: "row", row }, { link: rowLink(row) });
 }
 
 // A scan that this browser kept.
@@ -106,6 +127,7 @@ async function open(source, { id = null, link = null, record = null } = {}) {
     const scan = await (id ? again(id, source, options) : create(source, options));
     clearTimeout(starting);
     stop.signal.throwIfAborted();
+    if (!scan.id) return location.assign("/list"); // they were several
     // Only now, since what cannot be opened closes nothing.
     if (last && !(await askToLeave(last))) {
       remove(`/api/scans/${scan.id}`).catch(() => {});
@@ -120,6 +142,7 @@ async function open(source, { id = null, link = null, record = null } = {}) {
     if (before) retire(before);
     rememberKey(opened.key);
     if (!link) history.replaceState(null, "", "/");
+    patients.show(opened);
     finish();
   } catch (error) {
     opened?.close();
@@ -177,9 +200,11 @@ async function showResult({ scan, source, mask, numbers }) {
   view.hold();
   view.setMask(mask);
   $("panel").inert = false;
-  $("close-scan").hidden = false;
+  $("close-scan").hidden = session.listed; // the way from there is the list
   $("channel-flair").checked = $("tool-window").checked = true;
-  $("pen-row").hidden = true;
+  tools.choose("window");
+  rulers.clear();
+  reading.begin();
   $("show-true").closest("label").hidden = !scan.truth;
   $("choose-series").hidden = !(source.files?.length && scan.series.length > 1);
   $("show-heat").closest("label").hidden = !scan.probability;
@@ -189,7 +214,7 @@ async function showResult({ scan, source, mask, numbers }) {
   for (const plane of ["multi", "render"]) $("planes").querySelector(`[value=${plane}]`).disabled = !scan.spacing;
   $("planes").value = "axial";
   const counts = numbers.per_slice.predicted;
-  view.setSlice(counts.some(Boolean) ? counts.indexOf(Math.max(...counts)) : Math.floor(scan.shape[0] / 2));
+  view.goTo(middleOf(mask, counts.some(Boolean) ? counts.indexOf(Math.max(...counts)) : Math.floor(scan.shape[0] / 2)));
   view.setShown("predicted", $("show-predicted").checked);
   view.draw();
   $("kept-note").hidden = session.kept;
@@ -218,6 +243,7 @@ async function goBack() {
 
 // A scan that is left: what is not saved stays in this browser, all else goes.
 function retire(left) {
+  if (left.listed && !left.unsaved) return left.drop(); // the server keeps it in its list
   if (left.unsaved && !left.discarded) left.close();
   else left.drop();
   const mayReturn = left.source.kind === "id" && left.unsaved && !left.discarded;
@@ -250,6 +276,7 @@ function closeStage() {
   session = null;
   view.close();
   showStage(false);
+  patients.show(null);
   $("close-scan").hidden = true;
   $("saved").textContent = "";
   $("scan-name").dataset.t = "no_scan";
@@ -277,8 +304,10 @@ function refreshTexts() {
     const { numbers, scan } = session;
     showNumbers(numbers, $("numbers").tBodies[0], $("flags"), $("protocol"));
     strip.set(numbers.per_slice, scan.shape[0]);
+    lesions.refresh(session);
     showTruthLabels(scan, $("truth-labels"), chooseTruth);
     editing.refresh();
+    patients.refresh();
   }
   if (session) tellSlice(view.slice);
 }
@@ -321,6 +350,8 @@ async function chooseChannel(name) {
   try {
     await view.setChannel(name);
     for (const id of ["level", "width"]) $(id).disabled = view.wanted === "rgb";
+    tools.refresh();
+    reading.tellFacts();
   } catch (error) {
     fail(error);
   }

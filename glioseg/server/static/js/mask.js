@@ -71,6 +71,11 @@ export class Mask {
     }
   }
 
+  // Everything as it was before it was touched; it stays touched. For what is tried out before it becomes a step.
+  revert() {
+    for (const [z, { before }] of this.touched) this.voxels.set(before, z * this.size);
+  }
+
   // What changed since the last time, as one step of the history; null when nothing did.
   commit(kind = "stroke") {
     const slices = [];

@@ -1,5 +1,6 @@
 // From where a scan comes to a scan on the server with a mask. A source says enough to bring it there once more:
-// {kind: "files", files, series}, {kind: "sample", name}, {kind: "run", run, patient} or {kind: "id", id}.
+// {kind: "files", files, series}, {kind: "sample", name}, {kind: "run", run, patient}, {kind: "row", row} of the work
+// list, or {kind: "id", id}.
 import { getJson, post, Refusal, upload } from "./api.js";
 
 // onProgress(word, values, share): what is being done.
@@ -9,6 +10,7 @@ export function create(source, { signal, onProgress = () => {} } = {}) {
     const [run, patient] = [source.run, source.patient].map(encodeURIComponent);
     return post(`/api/runs/${run}/patients/${patient}`, undefined, signal);
   }
+  if (source.kind === "row") return post(`/api/worklist/${encodeURIComponent(source.row)}/open`, undefined, signal);
   if (source.kind === "id") return getJson(`/api/scans/${encodeURIComponent(source.id)}`);
   const uploading = (share) => {
     if (share < 1) onProgress("uploading", { percent: Math.round(100 * share) }, share);

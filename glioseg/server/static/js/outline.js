@@ -1,5 +1,5 @@
 // Outlines as thin lines over the picture, exact to the voxel, in the picture's own zoom and position.
-const AXIAL = 0;
+import { AXIAL, placesOf } from "./place.js";
 
 // Edges between voxels inside and outside, [x, y, x, y] each, in voxel units of the stored (RAS+) order.
 export function outlineEdges(mask, slice, width, height) {
@@ -57,14 +57,8 @@ export class Lines {
     this._empty(nv.canvas.width, nv.canvas.height);
     const context = canvas.getContext("2d");
     const ratio = nv.canvas.width / Math.max(1, nv.canvas.clientWidth);
-    (nv.screenSlices || []).forEach((tile, index) => {
-      if (tile.axCorSag !== AXIAL) return;
-      const [left, top, wide, high] = tile.leftTopWidthHeight;
-      const first = nv.screenXY2TextureFrac(left, top, index, false);
-      const last = nv.screenXY2TextureFrac(left + wide, top + high, index, false);
-      const scaleX = wide / ((last[0] - first[0]) * width);
-      const scaleY = high / ((last[1] - first[1]) * height);
-      const place = new DOMMatrix([scaleX, 0, 0, scaleY, left - first[0] * width * scaleX, top - first[1] * height * scaleY]);
+    for (const { box, matrix } of placesOf(nv, AXIAL, [width, height])) {
+      const [left, top, wide, high] = box;
       context.save();
       context.beginPath();
       context.rect(Math.min(left, left + wide), Math.min(top, top + high), Math.abs(wide), Math.abs(high));
@@ -74,14 +68,14 @@ export class Lines {
         if (!outline) continue;
         canvas.style.visibility = "";
         const path = new Path2D();
-        path.addPath(outline, place);
+        path.addPath(outline, matrix);
         context.lineWidth = layer.width * ratio;
         context.lineCap = "square";
         context.strokeStyle = layer.colour;
         context.stroke(path);
       }
       context.restore();
-    });
+    }
   }
 
   // The outline of a layer; null where the slice has none.

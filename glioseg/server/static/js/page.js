@@ -14,7 +14,7 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 export function header(current) {
-  const pages = [["/", "viewer"], ["/runs", "runs"], ["/compare", "compare"], ["/docs", "api"]];
+  const pages = [["/", "viewer"], ["/list", "list"], ["/runs", "runs"], ["/compare", "compare"], ["/docs", "api"]];
   const links = pages.map(([path, word]) =>
     element("a", { href: path, "data-t": word, "aria-current": path === current ? "page" : null }),
   );

@@ -1,5 +1,5 @@
 // Numbers, what they mean, warnings and downloads.
-import { inLanguage, t } from "./i18n.js";
+import { currentLanguage, inLanguage, t } from "./i18n.js";
 import { element, number } from "./page.js";
 
 const METRICS = ["dice", "iou", "sensitivity", "precision", "hd95", "nsd"];
@@ -53,6 +53,7 @@ export function showDownloads(scan, box, onChoice) {
     ...(scan.probability ? [["dl_prob", "probability"]] : []),
     ["dl_gif", "outlines?format=gif"],
     ["dl_pngs", "outlines?format=png"],
+    ["dl_report", "report?language="],
     ["dl_csv", "numbers?format=csv"],
     ["dl_json", "numbers"],
   ];
@@ -61,7 +62,8 @@ export function showDownloads(scan, box, onChoice) {
     box.dataset.files = words;
     box.replaceChildren(
       ...files.map(([word, path]) => {
-        const choose = () => box.choose(path, word === "dl_json" ? `${box.scanName}.json` : "", path.startsWith("mask"));
+        const place = () => (word === "dl_report" ? path + currentLanguage() : path);
+        const choose = () => box.choose(place(), word === "dl_json" ? `${box.scanName}.json` : "", path.startsWith("mask"));
         return element("button", { type: "button", "data-t": word, onclick: choose }, t(word));
       }),
     );

@@ -32,10 +32,15 @@ export class Session {
     });
   }
 
-  // Corrections that are neither saved nor downloaded.
+  // Corrections that are neither saved nor downloaded; of the work list, those that the server does not have.
   get unsaved() {
     const { state } = this.history;
-    return state !== NETWORK && state !== this.savedState;
+    return state !== this.savedState && (this.listed || state !== NETWORK);
+  }
+
+  // Whether the work list keeps its corrections.
+  get listed() {
+    return this.source.kind === "row";
   }
 
   get count() {
@@ -102,6 +107,7 @@ export class Session {
       mask.voxels.set(await this.takeMask("predicted"));
       const step = mask.commit();
       if (step) history.push(step);
+      if (this.listed) this.savedState = history.state;
     }
     this.revision = numbers.revision;
     // What this browser kept may be newer than what reached the server.
@@ -110,11 +116,11 @@ export class Session {
     this._keepFiles();
   }
 
-  // A stroke, or what another tool did to the mask, becomes a step.
-  commit(kind) {
+  // A stroke, or what another tool did to the mask, becomes a step. facts: what else the step should know.
+  commit(kind, facts = {}) {
     const step = this.mask.commit(kind);
     if (!step) return false;
-    const made = this.history.push(step);
+    const made = this.history.push({ ...facts, ...step });
     this._changed(step.slices.map(({ z }) => z), (store) => store.addStep(this._record(), this.history.position - 1, made));
     return true;
   }
@@ -236,6 +242,7 @@ export class Session {
   async _send(positions) {
     const { scan, mask, revision } = this;
     const body = encodeSlices(mask.voxels, mask.size, positions);
+    this.sentState = this.history.state;
     const query = revision == null ? "" : `?revision=${revision}`;
     try {
       return await patchSlices(`/api/scans/${scan.id}/mask${query}`, body);
@@ -255,6 +262,7 @@ export class Session {
   _numbers(numbers) {
     this.numbers = numbers;
     this.revision = numbers.revision;
+    if (this.listed) this.savedState = this.sentState ?? this.savedState;
     this._write((store) => store.put(this._record()));
     this.on.numbers(numbers);
   }

@@ -2,6 +2,7 @@
 import { Refusal } from "./api.js";
 import { t } from "./i18n.js";
 import { Lines } from "./outline.js";
+import { AXIAL, hit, screenOf } from "./place.js";
 
 const DRAG = { window: 9, pan: 3, crosshair: 8 };
 const PLANES = { axial: 0, multi: 3, render: 4 };
@@ -23,6 +24,7 @@ export class View {
     this.onSlice = () => {};
     this.onWindow = () => {};
     this.onStroke = () => {}; // (yes): a stroke is under way, or has ended
+    this.onDraw = () => {};
     this.shown = { predicted: true, true: true };
     this.tool = "window";
     this.planes = "axial";
@@ -62,6 +64,8 @@ export class View {
 
   close() {
     this.stroking = false;
+    if (this.frame) cancelAnimationFrame(this.frame);
+    this.frame = null;
     if (!this.nv) return;
     this.nv.closeDrawing();
     for (const volume of [...this.nv.volumes]) this.nv.removeVolume(volume);
@@ -93,12 +97,15 @@ export class View {
       clipPlaneHotKey: "",
       cycleClipPlaneHotKey: "",
       isColorbar: false,
+      showAllOrientationMarkers: true,
+      fontColor: [0.85, 0.85, 0.75, 1],
     });
     const draw = nv.drawScene.bind(nv);
     nv.drawScene = () => {
       if (this.quiet) return "";
       const text = draw();
       this._paintLines();
+      this.onDraw();
       return text;
     };
     this.hold(); // there is nothing to draw yet
@@ -116,38 +123,12 @@ export class View {
     nv.blurShader = nv.sobelFirstOrderShader = { use: (gl) => nv.rectShader.use(gl), uniforms: {} };
     nv.drawOpacity = 0;
     nv.onLocationChange = () => this._followCrosshair();
-    nv.onIntensityChange = () => this._tellWindow();
-    this._drawOurWay(nv);
-    this.canvas.addEventListener("pointerdown", () => this._strokeBegins());
-    for (const end of ["pointerup", "pointerleave", "pointercancel"]) this.canvas.addEventListener(end, () => this._strokeEnded());
-  }
-
-  // NiiVue codes and uploads the whole drawing with every stroke; here it is the slices that changed.
-  _drawOurWay(nv) {
-    const { drawPt, drawPenLine } = nv;
-    nv.drawPt = (x, y, z, value, bitmap = null) => {
-      if (!bitmap) this._touch([x, y, z], [x, y, z]);
-      drawPt.call(nv, x, y, z, value, bitmap);
-    };
-    nv.drawPenLine = (from, to, value) => {
-      this._touch(from, to);
-      drawPenLine.call(nv, from, to, value);
-    };
-    nv.drawAddUndoBitmap = () => {};
+    nv.onIntensityChange = () => this.tellWindow();
+    // NiiVue uploads the whole drawing whenever it changes; here it is the slices that changed.
     nv.refreshDrawing = (draw = true) => {
       this._upload();
       if (draw) nv.drawScene();
     };
-  }
-
-  // Slices and rows that the pen will reach.
-  _touch(from, to) {
-    const { drawPenAxCorSag: plane, opts } = this.nv;
-    const reach = Math.floor(opts.penSize / 2);
-    const [up, along] = [plane === 0 ? 0 : reach, plane === 1 ? 0 : reach];
-    const [first, last] = [Math.min(from[2], to[2]) - up, Math.max(from[2], to[2]) + up];
-    this.mask.touch(first, last, Math.min(from[1], to[1]) - along, Math.max(from[1], to[1]) + along);
-    this._stale(first, last);
   }
 
   _stale(first, last) {
@@ -169,7 +150,16 @@ export class View {
     gl.texSubImage3D(gl.TEXTURE_3D, 0, 0, 0, first, this.width, this.height, last - first + 1, gl.RED, gl.UNSIGNED_BYTE, part);
   }
 
-  // These slices of the mask have changed by other means than the pen.
+  // These slices of the mask have changed: they are drawn with the next frame, however many strokes come until then.
+  painted(first, last) {
+    this._stale(first, last);
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      if (this.mask) this.nv.refreshDrawing(true);
+    });
+  }
+
+  // These slices of the mask have changed; one of them is shown then.
   refresh(positions) {
     for (const z of positions) {
       if (this.stale && (z < this.stale[0] - 1 || z > this.stale[1] + 1)) this._upload();
@@ -205,7 +195,7 @@ export class View {
       nv.updateGLVolume();
     }
     this.channel = name;
-    this._tellWindow();
+    this.tellWindow();
   }
 
   async setHeat(on, opacity) {
@@ -245,6 +235,19 @@ export class View {
     this.onSlice(this.slice);
   }
 
+  // To a voxel [x, y, z], which the crosshair points at in three planes.
+  goTo(voxel) {
+    const { scene } = this.nv;
+    voxel.forEach((value, axis) => (scene.crosshairPos[axis] = (value + 0.5) / this.dimensions[axis]));
+    this.setSlice(voxel[2]);
+  }
+
+  // Whether the slice of a plane that holds a point is the one that is shown.
+  shows(exact, plane) {
+    const axis = 2 - plane;
+    return Math.floor(exact[axis]) === Math.floor(this.nv.scene.crosshairPos[axis] * this.dimensions[axis]);
+  }
+
   _followCrosshair() {
     if (!this.scan) return;
     const slice = Math.min(this.count - 1, Math.floor(this.nv.scene.crosshairPos[2] * this.count));
@@ -274,7 +277,7 @@ export class View {
     this.nv.updateGLVolume();
   }
 
-  _tellWindow() {
+  tellWindow() {
     const image = this.nv.volumes[0];
     if (image) this.onWindow(image.cal_min, image.cal_max, this.channel);
   }
@@ -289,19 +292,12 @@ export class View {
     this.setTool(this.tool);
   }
 
+  // What a drag in the picture does, as far as NiiVue does it; tools of our own take the pointer before it (tools.js).
   setTool(tool) {
     this.tool = tool;
-    const painting = tool === "brush" || tool === "eraser";
-    this.nv.setDrawingEnabled(painting);
-    if (painting) this.nv.setPenValue(tool === "brush" ? 1 : 0, false);
-    // NiiVue paints while it moves the crosshair.
     const window = this.planes === "axial" && tool === "window";
     this.nv.opts.dragModePrimary = tool === "pan" ? DRAG.pan : window ? DRAG.window : DRAG.crosshair;
     this.canvas.dataset.tool = tool;
-  }
-
-  setPenSize(size) {
-    this.nv.opts.penSize = size;
   }
 
   zoomBy(factor) {
@@ -314,20 +310,45 @@ export class View {
     this.nv.setPan2Dxyzmm([0, 0, 0, 1]);
     const bounds = this.scan.windows[this.channel];
     if (bounds) this.setWindow(bounds.low, bounds.high);
-    this._tellWindow();
+    this.tellWindow();
   }
 
-  _strokeBegins() {
-    if (!this.mask || !this.nv.opts.drawingEnabled) return;
+  // In the middle of a stroke nothing else changes the mask.
+  beginStroke() {
     this.stroking = true;
     this.onStroke(true);
   }
 
-  _strokeEnded() {
+  // step: {kind, ...} of what was done, if it was no stroke of the brush.
+  endStroke(step = {}) {
     if (!this.stroking) return;
     this.stroking = false;
-    this.onStroke(false);
+    this.onStroke(false, step);
     this.nv.drawScene();
+  }
+
+  // The voxel at a place of the window: {voxel: [x, y, z], plane, scale}, or null where there is no slice. Beside the
+  // head the voxel lies outside the scan. plane: 0 axial, 1 coronal, 2 sagittal; scale: see scaleOf.
+  hit(clientX, clientY) {
+    return this.mask && this.planes !== "render" ? hit(this, clientX, clientY) : null;
+  }
+
+  // The other way round: a point in voxels, by default on an axial slice, in pixels of the canvas on the page.
+  screenOf(exact, plane = AXIAL) {
+    return screenOf(this, exact, plane);
+  }
+
+  // The voxels of a layer in the order of the mask; of three colours there is no one value, so FLAIR stands for them.
+  async valuesOf(layer) {
+    return (await this._image(layer)).img;
+  }
+
+  get measured() {
+    return this.channel === "rgb" ? "flair" : this.channel;
+  }
+
+  get dimensions() {
+    return [this.width, this.height, this.count];
   }
 
   _paintLines() {

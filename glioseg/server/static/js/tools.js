@@ -1,0 +1,154 @@
+// The tools that take the pointer: brush and eraser, and those that a click sets to work.
+import { t } from "./i18n.js";
+import { takePointer } from "./pointer.js";
+import { askAgain } from "./voxels/ask.js";
+import { paint, PLANE_AXES, voxelSides } from "./voxels/brush.js";
+import { grow, keepLesion, removeLesion } from "./voxels/regions.js";
+
+const $ = (id) => document.getElementById(id);
+const PAINTING = ["brush", "eraser"];
+
+export class Tools {
+  // rulers: the tools that measure, by name.
+  constructor(view, { editing, rulers = {}, fail }) {
+    Object.assign(this, { view, editing, fail });
+    // Of each tool that a click sets to work: comes to what it does, once everything that it needs is there.
+    const clicks = {
+      remove: async () => (mask, voxel) => removeLesion(mask, voxel) || this._say("no_lesion_here"),
+      keep: async () => (mask, voxel) => keepLesion(mask, voxel) || this._say("no_lesion_here"),
+      grow: () => this._growing(),
+      ask: () => this._asking(),
+    };
+    this.handlers = {
+      ...Object.fromEntries(PAINTING.map((name) => [name, this._painting(name)])),
+      ...Object.fromEntries(Object.keys(clicks).map((name) => [name, { down: (hit) => hit.inside && this._click(name, clicks[name](), hit.voxel) }])),
+      ...rulers,
+    };
+    takePointer($("stage"), view, () => (view.mask && view.planes !== "render" ? this.handlers[view.tool] : null) ?? null);
+    for (const id of ["pen-size", "pen-cut", "tolerance"]) $(id).addEventListener("input", () => this.refresh());
+    $("pen-limit").addEventListener("change", () => this.refresh());
+  }
+
+  choose(tool) {
+    this.view.setTool(tool);
+    for (const row of document.querySelectorAll("[data-for]")) row.hidden = !row.dataset.for.split(" ").includes(tool);
+    if (!PAINTING.includes(tool)) $("ring").hidden = true;
+    $("edit-said").textContent = "";
+    // What a click needs is there before it.
+    if (tool === "ask") this._asking().catch((error) => this.fail(error));
+    this.refresh();
+  }
+
+  // [ and ] make the brush smaller and larger.
+  resize(steps) {
+    const size = $("pen-size");
+    size.value = Number(size.value) + steps * Number(size.step);
+    this.refresh();
+    this._ring(this.last);
+  }
+
+  refresh() {
+    $("pen-size-text").textContent = $("pen-size").value;
+    const bounds = this.view.scan?.windows[this.view.measured];
+    if (!bounds) return;
+    const range = bounds.high - bounds.low;
+    const digits = range > 20 ? 0 : 2;
+    $("pen-cut-row").hidden = !PAINTING.includes(this.view.tool) || $("pen-limit").value === "any";
+    $("pen-cut-text").textContent = (bounds.low + Number($("pen-cut").value) * range).toFixed(digits);
+    $("tolerance-text").textContent = `± ${(Number($("tolerance").value) * range).toFixed(digits)}`;
+  }
+
+  _painting(name) {
+    let from = null;
+    let options = null;
+    return {
+      down: (hit, event) => {
+        const erases = (name === "eraser") !== (event.ctrlKey || event.metaKey || event.button === 2);
+        options = this._brush(erases);
+        if (!options) return;
+        this.view.beginStroke();
+        this._paint((from = hit), hit, options);
+      },
+      move: (hit) => {
+        if (!this.view.stroking) return;
+        // Keys change the slice in the middle of a stroke: it goes on there, and there is no line between both.
+        const through = PLANE_AXES[hit.plane][2];
+        const same = from.plane === hit.plane && from.voxel[through] === hit.voxel[through];
+        this._paint(same ? from : hit, hit, options);
+        from = hit;
+      },
+      up: () => this.view.endStroke(),
+      hover: (hit) => this._ring(hit),
+      leave: () => this._ring(null),
+    };
+  }
+
+  // What the controls say of the brush; null while the brightness that it asks for is still coming.
+  _brush(erases) {
+    const { view } = this;
+    const limit = $("pen-limit").value;
+    const options = { size: Number($("pen-size").value), depth: Number($("pen-depth").value), sides: voxelSides(view.scan.spacing), label: erases ? 0 : 1 };
+    if (limit === "any") return options;
+    const values = view.images[view.measured]?.img;
+    if (!values) return null;
+    const { low, high } = view.scan.windows[view.measured];
+    const cut = low + Number($("pen-cut").value) * (high - low);
+    const accepts = limit === "brighter" ? (place) => values[place] >= cut : (place) => values[place] <= cut;
+    return { ...options, accepts };
+  }
+
+  _paint(from, to, options) {
+    const reached = paint(this.view.mask, { from: from.voxel, to: to.voxel, plane: to.plane, ...options });
+    if (reached) this.view.painted(...reached);
+  }
+
+  // The ring has the size of the brush in the plane that the pointer is on.
+  _ring(hit) {
+    const ring = $("ring");
+    this.last = hit;
+    ring.hidden = !hit || !PAINTING.includes(this.view.tool);
+    if (ring.hidden) return;
+    const sides = voxelSides(this.view.scan.spacing);
+    const size = Number($("pen-size").value) * Math.min(...PLANE_AXES[hit.plane].slice(0, 2).map((axis, at) => hit.scale[at] / sides[axis]));
+    ring.style.width = ring.style.height = `${size}px`;
+    ring.style.left = `${hit.left}px`;
+    ring.style.top = `${hit.top}px`;
+  }
+
+  async _click(name, coming, voxel) {
+    try {
+      const change = await coming;
+      this._say("");
+      this.editing.change(name, (mask) => change(mask, voxel));
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  async _growing() {
+    const { view } = this;
+    const layer = view.measured;
+    const { low, high } = view.scan.windows[layer];
+    const values = await view.valuesOf(layer);
+    return (mask, voxel) => {
+      const options = { values, tolerance: Number($("tolerance").value) * (high - low), flat: $("grow-flat").checked };
+      this._say("grown", { count: grow(mask, voxel, options).toLocaleString("en") });
+    };
+  }
+
+  async _asking() {
+    const { view } = this;
+    const { probability: known, threshold, spacing } = view.scan;
+    const [values, probability] = await Promise.all([view.valuesOf("flair"), known ? view.valuesOf("probability") : null]);
+    return (mask, voxel) => {
+      const begun = performance.now();
+      const { label, count } = askAgain(mask, voxel, { values, probability, threshold, spacing });
+      const milliseconds = Math.ceil(performance.now() - begun);
+      this._say(label ? "asked_marked" : "asked_unmarked", { count: count.toLocaleString("en"), milliseconds });
+    };
+  }
+
+  _say(word, values) {
+    $("edit-said").textContent = word && t(word, values);
+  }
+}

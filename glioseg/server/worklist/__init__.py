@@ -1,0 +1,1 @@
+"""The work list: many patients, one small record each, kept in a folder and opened one at a time."""
