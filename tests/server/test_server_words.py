@@ -42,9 +42,9 @@ NAMES = {
         "port",
         "runs",
         "list",
-        "work",
-        "SCANS",
         "strategy",
+        "SCANS",
+        "work",
         "info",
     ),
 }
