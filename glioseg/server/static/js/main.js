@@ -13,6 +13,7 @@ import { Reading } from "./reading.js";
 import { Rulers } from "./rulers.js";
 import { SeriesForm } from "./series.js";
 import { Session, sourceOf } from "./session.js";
+import { add, isLarge } from "./worklist/add.js";
 import { Patients } from "./worklist/patients.js";
 import { openStore } from "./store.js";
 import { Strip } from "./strip.js";
@@ -44,6 +45,7 @@ radios($("channels"), "channel", Object.fromEntries(CHANNELS.map((name) => [name
 radios($("tools"), "tool", Object.fromEntries(Object.values(TOOL_KEYS).map((tool) => [tool, `tool_${tool}`])), (tool) => tools.choose(tool));
 connectControls(view, { session: () => last, channels: CHANNELS, editing, tools, threshold, rulers, reading, fail });
 acceptDrops(document, (files) => {
+  if (isLarge(files)) return addToList(files);
   dropped = files;
   open({ kind: "files", files, series: [] });
 });
@@ -86,6 +88,17 @@ async function begin() {
     );
     document.documentElement.dataset.started = "true";
   } catch (error) {
+    fail(error);
+  }
+}
+
+// What is too large for one message goes to the work list, whose messages are as many as needed.
+async function addToList(files) {
+  try {
+    await add(files, (share) => progress("uploading", { percent: Math.round(100 * share) }, share));
+    location.assign("/list");
+  } catch (error) {
+    $("work").hidden = true;
     fail(error);
   }
 }
