@@ -131,7 +131,7 @@ def predict(
         segmenting = StagedSegmenting(
             place_of(out),
             load_model(model, flips, threads, threshold, fast, best, device),
-            Outputs(outlines, gif, probability, anonymise),
+            Outputs(outlines, gif, probability, anonymise, report),
             parse_series(series or []),
             channels,
         )
@@ -153,12 +153,13 @@ def predict(
     if level is BidsLevel.GROUP:
         sources = []
     sources = sources[_shard(shard)]
-    for source in sources:
-        if source.note:
-            output.say(str(source))
     # A worker of a cluster has as many scans at a time as it was given threads.
     threads = threads or (max(1, usable_cores() // workers) if dask is None else 1)
     predictor = load_model(model, flips, threads, threshold, fast, best, device)
+    sources = [source.with_sequences(predictor.description.sequences) for source in sources]
+    for source in sources:
+        if source.note:
+            output.say(str(source))
     with cluster_at(dask, output) as cluster:
         outcome = predict_many(
             sources,
