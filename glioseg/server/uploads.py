@@ -110,7 +110,7 @@ def read_upload(
         raise InputError(Fault("server.several_scans", count=len(sources), scans=scans), *faults)
     raise_all(faults)
     if not sources:
-        raise InputError(Fault("server.no_scan_in_upload", count=0, scans=scans))
+        raise InputError(Fault("server.no_scan_in_upload"))
     reserve(promises.of_files(files).reading)
     return read_source(replace(sources[0], id=_id(sources[0], folder)), reserve)
 
