@@ -89,6 +89,46 @@ def test_what_belongs_to_a_correction_is_accessible_and_fits(
     make_page.wrong.clear()  # the browser's own lines about what did not arrive
 
 
+def test_a_run_shows_each_chart_once_in_the_colours_of_the_theme(make_page: Any) -> None:
+    titles = {}
+    for scheme in ("light", "dark"):
+        page = make_page(color_scheme=scheme)
+        page.goto("/runs?run=first")
+        ready(page)
+        titles[scheme] = page.locator("figcaption").all_inner_texts()
+        assert page.locator("figure svg").count() == len(titles[scheme])
+        assert page.locator("figure img").count() == 0, "pictures of an evaluation show what is drawn already"
+        paper, lines = page.evaluate(
+            """() => ["figure", ".line"].map(name => getComputedStyle(document.querySelector(name)))
+                .map(style => [style.backgroundColor, style.stroke])
+                .map(([paper, stroke], place) => (place ? stroke : paper).match(/[0-9]+/g).map(Number))"""
+        )
+        assert (sum(paper) < sum(lines)) == (scheme == "dark")
+    own, reference = "each scan's own grid", "reference protocol"
+    assert titles["dark"] == titles["light"] == ["Loss", "Validation loss", "Validation DSC", own, reference]
+
+
+def test_the_tables_of_runs_are_whole_on_a_phone(make_page: Any) -> None:
+    page = make_page(**NARROW)
+    for address in ("/runs", "/runs?run=first", "/compare?run=first&run=second"):
+        page.goto(address)
+        ready(page)
+        fits(page)
+        assert (
+            page.evaluate(
+                """() => {
+                const right = cell => cell.getBoundingClientRect().right;
+                return [...document.querySelectorAll("tbody :is(th, td)")]
+                    .filter(cell => right(cell) > innerWidth || cell.scrollWidth > cell.clientWidth)
+                    .map(cell => cell.textContent);
+            }"""
+            )
+            == []
+        )
+        labels = page.locator("tbody tr").first.locator(".label").all_inner_texts()
+        assert labels == page.locator("table").first.locator("thead th").all_text_contents()[1:]
+
+
 def look_at_patient(page: Any, run: str) -> None:
     page.goto(f"/runs?run={run}")
     page.click(f"[aria-label='Look at {SAMPLE.id}']")

@@ -5,6 +5,7 @@ import { acceptDrops } from "./drop.js";
 import { Editing } from "./editing.js";
 import { onLanguage, t } from "./i18n.js";
 import { askToLeave, currentKey, rememberKey, showKept, sweep } from "./kept.js";
+import { ModelChoice } from "./learning/choice.js";
 import { LesionList } from "./lesions.js";
 import { again, create, segment } from "./obtain.js";
 import { element, header, showProblems } from "./page.js";
@@ -38,6 +39,7 @@ const reading = new Reading(view);
 const lesions = new LesionList(view);
 const tools = new Tools(view, { editing, rulers: rulers.tools, fail });
 const threshold = new ThresholdSlider(view, editing, { session: () => last, fail });
+const model = new ModelChoice({ session: () => last, again: segmentAgain, fail });
 const seriesForm = new SeriesForm($("series"), (series) => open({ kind: "files", files: dropped, series }));
 
 header("/");
@@ -100,6 +102,27 @@ async function addToList(files) {
   } catch (error) {
     $("work").hidden = true;
     fail(error);
+  }
+}
+
+// The scan that is open once more, perhaps by another model; the page shows how far it is.
+async function segmentAgain() {
+  const open = last;
+  if (!open || stopping) return;
+  const stop = (stopping = new AbortController());
+  $("problems").hidden = true;
+  progress("segmenting", { percent: 0 });
+  try {
+    await open.segmentAgain(stop.signal);
+    view.forget("probability");
+    refreshTexts();
+  } catch (error) {
+    fail(error);
+  } finally {
+    if (stop === stopping) {
+      $("work").hidden = true;
+      stopping = null;
+    }
   }
 }
 
@@ -321,6 +344,7 @@ function refreshTexts() {
     showTruthLabels(scan, $("truth-labels"), chooseTruth);
     editing.refresh();
     patients.refresh();
+    model.refresh();
   }
   if (session) tellSlice(view.slice);
 }
