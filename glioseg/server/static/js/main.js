@@ -5,6 +5,7 @@ import { acceptDrops } from "./drop.js";
 import { Editing } from "./editing.js";
 import { onLanguage, t } from "./i18n.js";
 import { askToLeave, currentKey, rememberKey, showKept, sweep } from "./kept.js";
+import { ModelChoice } from "./learning/choice.js";
 import { LesionList } from "./lesions.js";
 import { again, create, segment } from "./obtain.js";
 import { element, header, showProblems } from "./page.js";
@@ -13,6 +14,7 @@ import { Reading } from "./reading.js";
 import { Rulers } from "./rulers.js";
 import { SeriesForm } from "./series.js";
 import { Session, sourceOf } from "./session.js";
+import { add, isLarge } from "./worklist/add.js";
 import { Patients } from "./worklist/patients.js";
 import { openStore } from "./store.js";
 import { Strip } from "./strip.js";
@@ -37,6 +39,7 @@ const reading = new Reading(view);
 const lesions = new LesionList(view);
 const tools = new Tools(view, { editing, rulers: rulers.tools, fail });
 const threshold = new ThresholdSlider(view, editing, { session: () => last, fail });
+const model = new ModelChoice({ session: () => last, again: segmentAgain, fail });
 const seriesForm = new SeriesForm($("series"), (series) => open({ kind: "files", files: dropped, series }));
 
 header("/");
@@ -44,6 +47,7 @@ radios($("channels"), "channel", Object.fromEntries(CHANNELS.map((name) => [name
 radios($("tools"), "tool", Object.fromEntries(Object.values(TOOL_KEYS).map((tool) => [tool, `tool_${tool}`])), (tool) => tools.choose(tool));
 connectControls(view, { session: () => last, channels: CHANNELS, editing, tools, threshold, rulers, reading, fail });
 acceptDrops(document, (files) => {
+  if (isLarge(files)) return addToList(files);
   dropped = files;
   open({ kind: "files", files, series: [] });
 });
@@ -87,6 +91,38 @@ async function begin() {
     document.documentElement.dataset.started = "true";
   } catch (error) {
     fail(error);
+  }
+}
+
+// What is too large for one message goes to the work list, whose messages are as many as needed.
+async function addToList(files) {
+  try {
+    await add(files, (share) => progress("uploading", { percent: Math.round(100 * share) }, share));
+    location.assign("/list");
+  } catch (error) {
+    $("work").hidden = true;
+    fail(error);
+  }
+}
+
+// The scan that is open once more, perhaps by another model; the page shows how far it is.
+async function segmentAgain() {
+  const open = last;
+  if (!open || stopping) return;
+  const stop = (stopping = new AbortController());
+  $("problems").hidden = true;
+  progress("segmenting", { percent: 0 });
+  try {
+    await open.segmentAgain(stop.signal);
+    view.forget("probability");
+    refreshTexts();
+  } catch (error) {
+    fail(error);
+  } finally {
+    if (stop === stopping) {
+      $("work").hidden = true;
+      stopping = null;
+    }
   }
 }
 
@@ -325,6 +361,7 @@ function refreshTexts() {
     showTruthLabels(scan, $("truth-labels"), chooseTruth);
     editing.refresh();
     patients.refresh();
+    model.refresh();
   }
   if (session) tellSlice(view.slice);
 }
