@@ -215,15 +215,31 @@ async function present(opened, options, record) {
   progress("loading");
   nameScan(scan);
   strip.set({ predicted: [], true: null }, scan.shape[0]);
+  await showFirst(scan);
   const numbering = scan.state === "done" ? getJson(`/api/scans/${scan.id}/numbers`) : segment(scan.id, options);
   numbering.catch(() => {}); // awaited below; until then a failure is not unhandled
   for (const layer of ["flair", scan.truth && !opened.truthLabels && "true", scan.state === "done" && "network"]) if (layer) opened.expect(layer);
   await view.open(scan, (name) => opened.take(name));
   if (opened.truthLabels && scan.truth_labels.length) await opened.sendTruthLabels();
   if (scan.truth) view.setTruth(await opened.takeMask("true"));
-  if (scan.state !== "done") view.draw();
+  if (scan.state !== "done") {
+    view.draw();
+    $("first").hidden = true;
+  }
   await opened.begin(await numbering, record);
   options.signal.throwIfAborted();
+}
+
+// One slice comes long before all of them, and needs no shaders. Whether it can be shown is no matter.
+async function showFirst(scan) {
+  const picture = $("first");
+  picture.hidden = true;
+  picture.src = `/api/scans/${scan.id}/slices/${Math.floor(scan.shape[0] / 2)}.png`;
+  await picture.decode().catch(() => {});
+  if (!picture.naturalWidth || session?.scan !== scan) return;
+  picture.hidden = false;
+  await painted();
+  document.documentElement.dataset.shown = scan.id;
 }
 
 function nameScan(scan) {
@@ -253,6 +269,7 @@ async function showResult({ scan, source, mask, numbers }) {
   view.goTo(middleOf(mask, counts.some(Boolean) ? counts.indexOf(Math.max(...counts)) : Math.floor(scan.shape[0] / 2)));
   view.setShown("predicted", $("show-predicted").checked);
   view.draw();
+  $("first").hidden = true;
   $("kept-note").hidden = session.kept;
   editing.begin();
   refreshTexts();
