@@ -10,6 +10,7 @@ import { LesionList } from "./lesions.js";
 import { again, create, segment } from "./obtain.js";
 import { element, header, showProblems } from "./page.js";
 import { showNumbers, showTruthLabels } from "./panel.js";
+import { connectPrinting } from "./printing.js";
 import { Reading } from "./reading.js";
 import { Rulers } from "./rulers.js";
 import { SeriesForm } from "./series.js";
@@ -46,6 +47,7 @@ header("/");
 radios($("channels"), "channel", Object.fromEntries(CHANNELS.map((name) => [name, name])), chooseChannel);
 radios($("tools"), "tool", Object.fromEntries(Object.values(TOOL_KEYS).map((tool) => [tool, `tool_${tool}`])), (tool) => tools.choose(tool));
 connectControls(view, { session: () => last, channels: CHANNELS, editing, tools, threshold, rulers, reading, fail });
+connectPrinting(view, $("paper"));
 acceptDrops(document, (files) => {
   if (isLarge(files)) return addToList(files);
   dropped = files;
