@@ -66,6 +66,13 @@ def test_the_first_picture_is_the_slice_of_the_scan(make_page: Any, server: Any)
     flair = server.application.service.store.get(scan["id"]).scan.channel("flair")[7]
     low, high = (scan["windows"]["flair"][end] for end in ("low", "high"))
     np.testing.assert_allclose(values, np.clip((flair - low) / (high - low), 0, 1) * 255, atol=0.51)
+    name, kind = FILES[7].name, "image/tiff"
+    file = {"name": name, "mimeType": kind, "buffer": FILES[7].read_bytes()}
+    scans = len(server.application.service.store)
+    ahead = page.request.post("/api/preview", multipart={"files": file})
+    assert Image.open(io.BytesIO(ahead.body())).size == (256, 256)
+    assert page.request.post("/api/preview", multipart={"files": {**file, "buffer": b"no"}}).status == 422
+    assert len(server.application.service.store) == scans, "nothing of it is kept"
     assert page.request.get(f"/api/scans/{scan['id']}/slices/{len(SAMPLE.images)}.png").status == 404
 
 

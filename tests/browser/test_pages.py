@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from glioseg.samples import sample_cases
 
 from .conftest import PATIENCE, keep, ready, welcome
 from .test_corrections import brush, settled, stroke
@@ -127,6 +130,55 @@ def test_the_tables_of_runs_are_whole_on_a_phone(make_page: Any) -> None:
         )
         labels = page.locator("tbody tr").first.locator(".label").all_inner_texts()
         assert labels == page.locator("table").first.locator("thead th").all_text_contents()[1:]
+
+
+LATIN = re.compile("[A-Za-z]{3}")
+CHINESE = re.compile("[\u4e00-\u9fff]")
+NAMES = {
+    "glioseg",
+    "API",
+    "HTTP API",
+    "English",
+    "FLAIR",
+    "NIfTI",
+    "PNG",
+    "TIFF",
+    "JPEG",
+    "DICOM",
+    "Dice (DSC)",
+    "IoU",
+    "NSD",
+}
+
+
+def english_left(page: Any, names: set[str]) -> list[str]:
+    """Lines of a page that hold words but nothing Chinese, besides names, numbers and commands."""
+    page.evaluate("document.querySelectorAll('code, pre').forEach(one => one.replaceChildren())")
+    lines = {line.split("\t")[0].strip() for line in page.inner_text("body").splitlines()}
+    return sorted(line for line in lines - names if LATIN.search(line) and not CHINESE.search(line))
+
+
+def test_no_english_is_left_in_chinese(make_page: Any, run_folders: Path, tmp_path: Path) -> None:
+    from .test_followup import time_point
+    from .test_work_list import page_of
+
+    time_point(tmp_path / "two", "ann_2020", 10, second=False, slices=4)
+    time_point(tmp_path / "two", "ann_2023", 14, second=True, slices=4)
+    names = NAMES | {"ann_2020", "ann_2023", "first", "second", *(case.id for case in sample_cases())}
+    with page_of(make_page, {"locale": "zh-CN"}, listed=(tmp_path / "two",), runs=run_folders) as page:
+        left = {}
+        for address in ("/list", "/followup", *PAGES.values(), "/"):
+            page.goto(address)
+            page.wait_for_selector("html[data-started]" if address == "/" else "html[data-ready]")
+            if address == "/followup":
+                page.wait_for_selector("#shown", state="visible")
+            page.evaluate("document.querySelectorAll('details').forEach(one => (one.open = true))")
+            left[address] = english_left(page, names)
+        page.click(f"text={SAMPLE.id}")
+        ready(page)
+        left["viewer"] = english_left(page, names)
+        assert left == {address: [] for address in left}
+        page.close()
 
 
 def look_at_patient(page: Any, run: str) -> None:
