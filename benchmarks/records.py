@@ -24,7 +24,7 @@ MASKS_ONLY = Outputs(outlines=False, gif=False)
 
 
 def make_scans(folder: Path, count: int) -> list[Source]:
-    """Volumes that are links to one file."""
+    """Volumes that are copies of one file."""
     folder.mkdir()
     values = np.random.default_rng(0).integers(0, 255, (32, 32, 3)).astype(np.uint8)
     one = folder / "scan_000000.nii.gz"

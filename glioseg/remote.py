@@ -128,9 +128,10 @@ class RemoteFolder:
             InputError: one cannot be written.
         """
         try:
-            for name in files:
-                target = f"{self.root.rstrip('/')}/{name}"
-                self.system.makedirs(target.rpartition("/")[0], exist_ok=True)
+            targets = {name: f"{self.root.rstrip('/')}/{name}" for name in files}
+            for parent in {target.rpartition("/")[0] for target in targets.values()}:
+                self.system.makedirs(parent, exist_ok=True)
+            for name, target in targets.items():
                 self.system.put_file(str(folder / name), target)
         except Exception as error:  # every file system has errors of its own
             raise InputError(Fault("remote.not_written", self.place, reason=_reason(error))) from error

@@ -80,7 +80,11 @@ def test_what_is_finished_is_not_given_out_again(address: str, tmp_path: Path) -
     network, out = Deadly(tmp_path / "seen"), tmp_path / "out"
     sources = sources_of(tmp_path / "scans")
     predict_many(sources[:1], out, network, MASKS_ONLY)  # type: ignore[arg-type]
-    with Cluster(address) as cluster:
+    written_by_scheduler = tmp_path / "scheduler.json"
+    written_by_scheduler.write_text(json.dumps({"address": address}), encoding="utf-8")
+    with Cluster(str(written_by_scheduler)) as cluster:
+        assert cluster.workers in (1, 2), "one may be starting again"
+        assert cluster.dashboard.startswith("http://")
         outcome = predict_many(sources, out, network, MASKS_ONLY, cluster=cluster)  # type: ignore[arg-type]
         assert outcome.skipped == 1
         assert len(list((tmp_path / "seen").iterdir())) == len(outcome.results) == 3

@@ -18,6 +18,8 @@ import pytest
 from support.results_kit import lies, rows_of
 
 from glioseg.batch import Outputs, predict_many
+from glioseg.cluster import Cluster, over
+from glioseg.errors import InputError
 from glioseg.io import find_scans
 from glioseg.model.predictor import load_model
 from glioseg.samples import SAMPLES
@@ -58,6 +60,23 @@ def masks_of(out: Path) -> dict[str, bytes]:
         for path in (out / "masks").rglob("*")
         if path.is_file()
     }
+
+
+def die(number: int) -> int:
+    if number % 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+@pytest.mark.slow
+def test_what_kills_every_worker_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where no claims count the deaths: the scheduler does, and is asked twice."""
+    monkeypatch.setattr("glioseg.cluster.LOSSES", 2)
+    with local_cluster(2, tmp_path) as local, Cluster(local.scheduler_address) as cluster:
+        found = dict(over(cluster, die, [0, 1, 2], lambda number: f"item {number}"))
+    assert (found[0], found[2]) == (0, 2)
+    assert isinstance(found[1], InputError)
+    assert [(fault.code, fault.where) for fault in found[1].faults] == [("cluster.killed", "item 1")]
 
 
 @pytest.mark.slow

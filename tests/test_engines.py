@@ -71,7 +71,7 @@ def get(futures):
 
 
 @pytest.mark.skipif(not PAGE.is_file(), reason="needs a clone")
-@pytest.mark.parametrize("engine", ["concurrent.futures", "ray"])
+@pytest.mark.parametrize("engine", [pytest.param("concurrent.futures", marks=pytest.mark.slow), "ray"])
 def test_the_program_for_an_engine_runs(engine: str, tmp_path: Path) -> None:
     if engine == "ray":
         pytest.importorskip("cloudpickle")

@@ -43,8 +43,8 @@ class Claims:
 
     Args:
         folder: made with the first claim and removed with the last.
-        job: of an engine that gives each item to one worker at a time. A claim of the same job is that of a
-            worker which the engine has given up, on whatever machine, and is taken over at once.
+        job: of an engine that gives each item to one worker at a time. A claim of the same job on the same
+            item is that of a worker which the engine has given up, and is taken over at once.
 
     Attributes:
         mine: what this object holds.
@@ -95,7 +95,8 @@ class Claims:
             holder = _read(path)
             if holder is None:
                 continue  # it was given back meanwhile
-            given_up = self.job != "" and holder.get("job") == self.job
+            same = all(holder.get(key) == content.get(key) for key in ("job", "origin"))
+            given_up = self.job != "" and same
             if not given_up and not self.is_abandoned(path, holder):
                 return holder
             content["deaths"] = int(holder.get("deaths", 0)) + 1 if given_up else 0

@@ -26,6 +26,7 @@ from glioseg.server import (
     api_learning,
     api_lesions,
     api_runs,
+    api_slices,
     api_worklist,
     monai_label,
 )
@@ -129,6 +130,7 @@ def _fastapi(service: Service) -> FastAPI:
     app.include_router(api_learning.router)
     app.include_router(api_lesions.router)
     app.include_router(api_runs.router)
+    app.include_router(api_slices.router)
     app.include_router(api_worklist.router)
     app.include_router(monai_label.router)
     for path, file in PAGES.items():

@@ -153,8 +153,21 @@ def test_nobody_leaves_a_patient_whose_strokes_did_not_arrive(make_page: Any, tm
         page.keyboard.press("Shift+N")
         at_patient(page, first)
         np.testing.assert_array_equal(drawn(page, SHAPE), mask)
-        # a reload keeps the way back, step by step
+
+
+@pytest.mark.slow
+def test_a_reload_keeps_every_step_and_a_correction_asks_for_another_check(
+    make_page: Any, tmp_path: Path
+) -> None:
+    sample_patients(tmp_path / "study", 2)
+    with page_of(make_page, listed=(tmp_path / "study",)) as page:
+        open_list(page, 2)
+        first, _ = names_of(page)
+        page.keyboard.press("n")
+        at_patient(page, first)
         page.keyboard.press("b")
+        stroke(page, 0.3)
+        mask = drawn(page, SHAPE)
         stroke(page, 0.5)
         settled(page)
         page.reload()

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { amount, bounds, likelyPair, percent, verdict } from "../../glioseg/server/static/js/followup/words.js";
+import { amount, bounds, likelyPair, percent, verdict } from "./js/followup/words.js";
 
 test("volumes are told in ml with digits that count, and with a sign where they are differences", () => {
   assert.equal(amount(12345, "mm3"), "12.3 ml");

@@ -16,6 +16,7 @@ from support.results_kit import lies, rows_of, sources_of, write_scan
 from glioseg.batch import Outputs, predict_many
 from glioseg.errors import InputError
 from glioseg.model.predictor import load_model
+from glioseg.results.claims import Claims
 from glioseg.results.summary import join_records
 
 MASKS_ONLY = Outputs(outlines=False, gif=False)
@@ -57,6 +58,23 @@ def test_jobs_of_an_array_and_overlapping_jobs_do_each_scan_once(tmp_path: Path)
 
 def masks_of(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (out / "masks").iterdir()}
+
+
+def test_a_claim_of_a_worker_that_was_given_up_is_taken_over_and_no_other(tmp_path: Path) -> None:
+    """The first worker lives still, as behind a network that was cut: what it makes is not taken."""
+    first, second, third = (Claims(tmp_path / "claims", "job") for _ in range(3))
+    others = Claims(tmp_path / "claims", "other job"), Claims(tmp_path / "claims")
+    assert first.take("scan a", origin="a.nii") is None
+    for other in others:
+        assert (other.take("scan a", origin="a.nii") or {})["taker"] == first.id
+    assert (second.take("scan a", origin="elsewhere/a.nii") or {})["taker"] == first.id
+    assert second.take("scan a", origin="a.nii") is None
+    assert (first.holds("scan a"), second.holds("scan a")) == (False, True)
+    assert third.take("scan a", origin="a.nii") is None
+    assert [each.deaths("scan a") for each in (second, third)] == [1, 2]
+    for each in (first, second, third):
+        each.close()
+    assert not (tmp_path / "claims").exists()
 
 
 def test_a_folder_without_records_has_no_summary(tmp_path: Path) -> None:

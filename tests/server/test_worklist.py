@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -151,8 +152,14 @@ def test_patients_of_one_name_have_files_of_their_own(tmp_path: Path) -> None:
 def test_only_what_changed_is_told_again(tmp_path: Path, patients: Path) -> None:
     with running(tmp_path, patients) as (client, _):
         found = rows(client)
-        version = client.get("/api/worklist").json()["version"]
-        assert client.get(f"/api/worklist?since={version}").json()["rows"] == []
+
+        def quiet() -> Any:
+            version = client.get("/api/worklist").json()["version"]
+            time.sleep(0.2)
+            told = client.get(f"/api/worklist?since={version}").json()
+            return version if told["rows"] == [] and told["version"] == version else None
+
+        version = until(quiet)
         corrected(client, found["cid"])
         (row,) = client.get(f"/api/worklist?since={version}").json()["rows"]
         assert (row["name"], row["status"]) == ("cid", "corrected")

@@ -20,7 +20,7 @@ def local_cluster(workers: int, folder: Path) -> Iterator[Any]:
     """A scheduler and workers of one thread; a worker that dies is started again."""
     from distributed import LocalCluster
 
-    options = {"processes": True, "dashboard_address": None, "silence_logs": 50}
+    options = {"processes": True, "dashboard_address": "127.0.0.1:0", "silence_logs": 50}
     with LocalCluster(
         n_workers=workers, threads_per_worker=1, local_directory=str(folder), **options
     ) as cluster:

@@ -15,7 +15,7 @@ const KEYS = [
   ["W", "tool_window"], ["M", "tool_pan"], ["B", "tool_brush"], ["E", "tool_eraser"], ["[ ]", "pen_size"], ["Ctrl", "key_opposite"],
   ["G", "tool_grow"], ["A", "tool_ask"], ["R", "tool_remove"], ["K", "tool_keep"], ["F", "fill_between"], ["S", "smooth"],
   ["< >", "key_threshold"], ["Z, Ctrl+Z", "undo"], ["Ctrl+Shift+Z, Ctrl+Y", "redo"],
-  ["L", "tool_ruler"], ["D", "tool_angle"], ["Del", "key_ruler"], ["I", "key_lesion"], ["N, Shift+N", "key_patients"], ["V", "key_checked"], ["?", "keys"],
+  ["L", "tool_ruler"], ["D", "tool_angle"], ["Del", "key_ruler"], ["I", "key_lesion"], ["N", "key_next"], ["Shift N", "key_previous"], ["V", "key_checked"], ["?", "keys"],
 ];
 
 export class Reading {

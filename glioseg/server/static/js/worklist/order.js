@@ -44,9 +44,14 @@ function isOf(row, kind) {
   return row.status === kind;
 }
 
-// How many rows there are of each kind.
+// How many rows have each status; each counts once.
 export function counts(rows) {
-  return Object.fromEntries(KINDS.map((kind) => [kind, rows.filter((row) => isOf(row, kind)).length]));
+  const found = {};
+  for (const { status } of rows) {
+    const kind = status === "running" ? "waiting" : status;
+    found[kind] = (found[kind] ?? 0) + 1;
+  }
+  return found;
 }
 
 const KEPT = "glioseg-order";

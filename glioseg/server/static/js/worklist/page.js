@@ -82,7 +82,7 @@ function tellCounts(all) {
   const said = parts.map((kind) => t(`count_${kind}`, { count: found[kind] }));
   $("counts").textContent = [t(rows.finding ? "list_finding" : "list_count", { count: all.length }), ...said].join(" · ");
   $("done").hidden = !rows.busy;
-  if (rows.busy && all.length) $("done").value = 1 - found.waiting / all.length;
+  if (rows.busy && all.length) $("done").value = 1 - (found.waiting ?? 0) / all.length;
 }
 
 // What was found in the folders and is no scan.

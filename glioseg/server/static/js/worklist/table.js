@@ -48,7 +48,7 @@ export class Table {
       element("td", { role: "cell", class: `c-${word}` }, element("span", { class: "label" }, t(word)), CELLS[place](row, this.on)),
     );
     const name = element("a", { href: `/?row=${row.key}`, "data-part": "open", onclick: () => this.on.open() }, row.name);
-    const head = element("th", { scope: "row", role: "rowheader" }, picture(row), name);
+    const head = element("th", { scope: "row", role: "rowheader" }, element("div", { class: "patient" }, picture(row), name));
     return element("tr", { role: "row", "data-key": row.key, "data-status": row.status }, head, ...cells);
   }
 
