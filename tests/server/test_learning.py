@@ -136,6 +136,9 @@ def test_before_and_after_are_those_of_evaluate_and_one_switches_when_asked(
         manifest = json.loads((folder / job["name"] / "manifest.json").read_text(encoding="utf-8"))
         assert manifest["status"] == "finished"
         assert not (folder / "cache").exists()
+        process = app.service.learning._process
+        assert process is not None
+        assert process.returncode == 0, (folder / "log.txt").read_text(encoding="utf-8")
 
         models = {one["name"]: one for one in client.get("/api/models").json()["models"]}
         assert models["default"]["called"] == "tiny", "nothing switches by itself"
