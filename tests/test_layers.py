@@ -217,6 +217,7 @@ def test_postprocessing_loads_what_it_needs() -> None:
         "glioseg.owner",
         "glioseg.postprocess",
         "glioseg.recipe",
+        "glioseg.recipe.tables",
         "glioseg.scan",
         "glioseg.settings",
         "glioseg.words",

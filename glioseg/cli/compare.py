@@ -34,8 +34,8 @@ def compare(
     language: Language = "en",
 ) -> None:
     """Compare runs: scores, cost, differences beyond noise."""
-    from glioseg.cli.train import require_train
     from glioseg.errors import Fault, InputError
+    from glioseg.training.extra import require_train
 
     require_train()
     if protocol not in ("own", "reference"):

@@ -31,7 +31,7 @@ def report(
     ] = None,
 ) -> None:
     """Write a report on runs: what each changed, did it help."""
-    from glioseg.cli.train import require_train
+    from glioseg.training.extra import require_train
 
     require_train()
     from glioseg.cli.headline import headline_of

@@ -71,6 +71,7 @@ def train(
 ) -> None:
     """Train a network on labelled scans. Can be killed at any time and continued with --resume."""
     from glioseg.errors import Fault, InputError
+    from glioseg.training.extra import require_train
     from glioseg.training.hardware import Hardware, check_device
 
     # Before anything heavy: wrong usage should be told at once.
@@ -130,12 +131,3 @@ def train(
         finetune(data, chosen, out, weights, patient_rule=patient_rule, **options)
     else:
         run_training(data, chosen, out, patient_rule=patient_rule, **options)
-
-
-def require_train() -> None:
-    """Refuse, with the pip line that helps, when a module that training needs is missing."""
-    from glioseg.errors import require_extra
-
-    require_extra(
-        "train", "torch", "pytorch_lightning", "tensorboard", "safetensors", "filelock", "onnx", "onnxscript"
-    )

@@ -49,8 +49,8 @@ def make_workers(
         jobs, threads, device, cache, minutes, compiled, ahead: as the options are.
         data: what :func:`glioseg.cli.labelled.data_options` gives.
     """
-    from glioseg.cli.train import require_train
     from glioseg.studies.queue import Workers
+    from glioseg.training.extra import require_train
     from glioseg.training.hardware import check_device
 
     require_train()

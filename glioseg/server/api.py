@@ -77,17 +77,6 @@ def health(service: Serving) -> schemas.Health:
     )
 
 
-@router.get("/models")
-def list_models(service: Serving) -> schemas.Models:
-    """The models that can be asked for."""
-    from glioseg.model.weights import model_summaries
-
-    titles = {"default": "the server's own choice", **model_summaries()}
-    return schemas.Models(
-        models=[schemas.ModelInfo(name=name, title=titles.get(name, name)) for name in service.worker.models]
-    )
-
-
 @router.get("/samples")
 def list_samples() -> schemas.Samples:
     """The bundled scans, each with its true mask."""
@@ -206,7 +195,7 @@ async def segment(
     if entry.job is not None and entry.job.state in ("queued", "running") and not entry.job.cancelled:
         raise Refused(409, Fault("server.being_segmented", ""))
     await segmented(request, entry, service, Choice(body.model, body.flips, body.threshold))
-    return await asyncio.to_thread(service.worklist.keep, entry, service.worker.name_of(body.model))
+    return await asyncio.to_thread(service.worklist.keep, entry, entry.model)
 
 
 @router.get("/scans/{id}/numbers", response_model=None, responses={**NUMBERS, **NO_MASK})
@@ -359,16 +348,10 @@ def outlines(
 
 
 @router.get("/scans/{id}/report", response_class=Response, responses={**BINARY, **NO_MASK})
-def report(
-    entry: DrawnEntry, service: Serving, language: Annotated[str, Query(pattern="^(en|zh)$")] = "en"
-) -> Response:
+def report(entry: DrawnEntry, language: Annotated[str, Query(pattern="^(en|zh)$")] = "en") -> Response:
     """One page about the case, as PDF: key slices, numbers, lesions, warnings."""
     _masked(entry)
-    row = service.worklist.rows.get(entry.row or "")
-    made = row.record.model if row is not None and row.record is not None else None
-    if made is None:
-        made = service.worker.name_of("default" if entry.job is None else entry.job.choice.model)
-    return _file(downloads.report_file(entry, made, language))
+    return _file(downloads.report_file(entry, entry.model, language))
 
 
 def _probability(entry: Entry) -> Any:

@@ -63,7 +63,7 @@ async def open_patient(run: OneRun, patient: str, service: Serving) -> schemas.S
         entry = Entry(id, folder, scan, truth)
         entry.predicted = stored_mask(run[1], scan)
         if entry.predicted is not None:
-            entry.doubts = ("not_stored",)
+            entry.doubts, entry.model = ("not_stored",), run[0]
             trust = stored_trust(run[1], scan, entry.predicted)
             if trust is not None:
                 entry.expected_dice, entry.doubts = trust.expected_dice, trust.doubts

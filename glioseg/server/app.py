@@ -20,7 +20,16 @@ from starlette.types import Receive, Scope, Send
 
 from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
-from glioseg.server import api, api_followup, api_lesions, api_runs, api_worklist, monai_label
+from glioseg.server import (
+    api,
+    api_followup,
+    api_learning,
+    api_lesions,
+    api_runs,
+    api_slices,
+    api_worklist,
+    monai_label,
+)
 from glioseg.server.faults import Refused, UnfitError, fault_reply, unexpected
 from glioseg.server.framework import methods_of, of_framework, of_parameter
 from glioseg.server.guard import Guard
@@ -36,6 +45,7 @@ PAGES = {
     "/": "index.html",
     "/list": "list.html",
     "/followup": "followup.html",
+    "/learning": "learning.html",
     "/runs": "runs.html",
     "/compare": "compare.html",
     "/docs": "docs.html",
@@ -117,8 +127,10 @@ def _fastapi(service: Service) -> FastAPI:
     app.state.service = service
     app.include_router(api.router)
     app.include_router(api_followup.router)
+    app.include_router(api_learning.router)
     app.include_router(api_lesions.router)
     app.include_router(api_runs.router)
+    app.include_router(api_slices.router)
     app.include_router(api_worklist.router)
     app.include_router(monai_label.router)
     for path, file in PAGES.items():

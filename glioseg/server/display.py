@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -38,6 +39,18 @@ def mask_volume(mask: BoolArray, grid: Grid) -> bytes:
 def probability_volume(probability: npt.NDArray[np.float32], grid: Grid) -> bytes:
     """A probability map in steps of 1/255."""
     return _nifti(np.round(probability * 255).astype(np.uint8), grid, slope=1 / 255)
+
+
+def slice_picture(scan: Scan, position: int, channel: str = "flair") -> bytes:
+    """One slice as PNG of 8 bits, in its own pixels and the window that the viewer begins with."""
+    from PIL import Image
+
+    low, high = windows(scan)[channel]
+    values = scan.channel(channel)[position].astype(np.float32)
+    shown = np.nan_to_num(np.clip((values - low) / (high - low), 0, 1)) * 255
+    content = io.BytesIO()
+    Image.fromarray(shown.round().astype(np.uint8)).save(content, "PNG", compress_level=1)
+    return content.getvalue()
 
 
 def windows(scan: Scan) -> dict[str, tuple[float, float]]:

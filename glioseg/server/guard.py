@@ -31,6 +31,9 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
+UPLOADS = ("/api/preview", "/api/scans", "/api/worklist")
+"""Where files are sent to, which may be as large as scans."""
+
 
 class Guard:
     """ASGI middleware around the whole application."""
@@ -75,7 +78,7 @@ class Guard:
 
     def _body_limit(self, scope: Scope) -> int:
         method, path = scope["method"], scope["path"]
-        if method == "POST" and (path in ("/api/scans", "/api/worklist") or path.startswith("/infer/")):
+        if method == "POST" and (path in UPLOADS or path.startswith("/infer/")):
             return self.settings.upload_bytes
         if method == "PUT" and path in ("/datastore/", "/datastore/image", "/session/"):
             return self.settings.upload_bytes

@@ -58,7 +58,7 @@ class Entry:
         predicted: the mask that the network made.
         probability: float32 in 0..1 on the scan's grid, behind that mask; missing for masks that were stored.
         expected_dice, doubts: what the model says of that mask.
-        threshold, postprocessing: how the predicted mask was made.
+        model, threshold, postprocessing: how the predicted mask was made; the model is empty if not known.
         chosen_labels: labels of ``labelled`` that are the lesion.
         corrected: the mask as a person left it, if that is another than the predicted one.
         revision: counts the masks that the entry has had.
@@ -78,6 +78,7 @@ class Entry:
     probability: npt.NDArray[np.float32] | None = None
     expected_dice: float | None = None
     doubts: tuple[str, ...] = ()
+    model: str = ""
     threshold: float = 0.5
     postprocessing: str = "none"
     corrected: Segmentation | None = None

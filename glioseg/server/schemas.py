@@ -41,19 +41,6 @@ class Health(BaseModel):
     clinical_use: Literal[False]
 
 
-class ModelInfo(BaseModel):
-    """A model that can be asked for."""
-
-    name: str
-    title: str
-
-
-class Models(BaseModel):
-    """The models of this server."""
-
-    models: list[ModelInfo]
-
-
 class Sample(BaseModel):
     """A bundled scan."""
 
@@ -110,6 +97,7 @@ class ScanInfo(BaseModel):
     ahead: int = Field(description="segmentations that come first")
     progress: float = Field(ge=0, le=1)
     probability: bool = Field(description="whether there is a probability map")
+    model: str = Field(description="that made the network's mask; empty where that is not known")
     threshold: float = Field(description="from where on the probability is lesion in the network's mask")
     truth_labels: list[TruthLabel] = Field(description="of a mask with several labels; PUT truth chooses")
     corrected: bool

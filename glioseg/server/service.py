@@ -20,6 +20,7 @@ from glioseg.scan import Scan, Segmentation
 from glioseg.server import display, numbers, runs, schemas
 from glioseg.server.faults import SeriesModel, UnfitError, without_folder
 from glioseg.server.jobs import Choice
+from glioseg.server.learning import Learning
 from glioseg.server.memory import give_back
 from glioseg.server.scans import Entry, Store
 from glioseg.server.settings import Settings
@@ -40,6 +41,7 @@ class Service:
         self.store = Store(settings)
         self.worker = Worker(settings, _models(settings))
         self.worklist = WorkList(settings, self.store)
+        self.learning = Learning(settings, self.worklist, self.worker)
         self.adding = Adding(self.worklist)
         self.segmenter = Segmenter(self.worklist, self.worker)
         self.readers = ThreadPoolExecutor(2, thread_name_prefix="glioseg-reader")
@@ -71,6 +73,7 @@ class Service:
 
     def close(self) -> None:
         """End the worker and remove everything."""
+        self.learning.close()
         self.worker.close()
         self.segmenter.close()
         self.worklist.close()
@@ -164,6 +167,7 @@ def info(entry: Entry, service: Service) -> schemas.ScanInfo:
         ahead=service.worker.position(job) if job is not None else 0,
         progress=1.0 if state == "done" else min(1.0, job.slices_done / len(scan.voxels)) if job else 0.0,
         probability=entry.probability is not None,
+        model=entry.model,
         threshold=entry.threshold,
         truth_labels=_truth_labels(entry),
         corrected=entry.corrected is not None,

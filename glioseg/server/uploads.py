@@ -100,17 +100,18 @@ def read_upload(
         unpack(archives[0], inside, settings.files, settings.unpacked_bytes, archives[0].name)
         archives[0].unlink()
         folder, files = inside, [path for path in sorted(inside.rglob("*")) if path.is_file()]
-    reserve(promises.of_files(files).reading)
     known = [path for path in files if is_picture(path) or is_volume(path)]
     if not known and not any(is_dicom(path) for path in files):
         # Nothing that is known: the reader of what is there says so.
         return Upload(read_scan(_innermost(folder)))
     sources, faults = find_scans([folder], _choice(series))
+    scans = listed(source.id for source in sources)
+    if len(sources) > 1:
+        raise InputError(Fault("server.several_scans", count=len(sources), scans=scans), *faults)
     raise_all(faults)
-    if len(sources) != 1:
-        code = "server.several_scans" if sources else "server.no_scan_in_upload"
-        scans = listed(source.id for source in sources)
-        raise InputError(Fault(code, count=len(sources), scans=scans))
+    if not sources:
+        raise InputError(Fault("server.no_scan_in_upload"))
+    reserve(promises.of_files(files).reading)
     return read_source(replace(sources[0], id=_id(sources[0], folder)), reserve)
 
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from glioseg.prediction import Prediction
     from glioseg.recipe import PostprocessChoice
 
+    Made = tuple[Prediction, PostprocessChoice, str]
+    """A prediction, how its mask was made of it, and what the model is called."""
+
 
 class Watched:
     """A runtime that counts the slices of a job and stops between batches."""
@@ -51,8 +54,9 @@ class Worker(threading.Thread):
         self._running: Job | None = None
         self._change = threading.Condition()
         self._closed = False
-        self._predictors: dict[str, Predictor] = {}
-        self._samples: dict[tuple[str, Choice], tuple[Prediction, PostprocessChoice]] = {}
+        # By the model itself, since a name may come to mean another one.
+        self._predictors: dict[str | Path, Predictor] = {}
+        self._samples: dict[tuple[str, str | Path, Choice], Made] = {}
         self._seconds = 2.0  # of one segmentation, a running mean
 
     def submit(self, entry: Entry, choice: Choice) -> Job:
@@ -87,8 +91,7 @@ class Worker(threading.Thread):
 
     def name_of(self, model: str) -> str:
         """What a model is called, where clients may ask for the server's own choice as ``default``."""
-        found = self.models[model]
-        return found.name if isinstance(found, Path) else Path(found).name
+        return _called(self.models[model])
 
     def position(self, job: Job) -> int:
         """How many come before a job that waits."""
@@ -131,7 +134,7 @@ class Worker(threading.Thread):
         started = time.monotonic()
         job.begin(self.settings.segment_seconds)
         try:
-            prediction, how = self._segment(job, entry)
+            made = self._segment(job, entry)
         except Stopped:
             job.end("cancelled")
             return
@@ -143,7 +146,7 @@ class Worker(threading.Thread):
             job.error = error
             job.end("failed")
             return
-        _give(entry, prediction, how)
+        _give(entry, *made)
         self._seconds = 0.7 * self._seconds + 0.3 * (time.monotonic() - started)
         job.end("done")
 
@@ -159,20 +162,21 @@ class Worker(threading.Thread):
 
     def recall(self, entry: Entry) -> None:
         """Give a bundled scan the mask that the default model made of it before, if it did."""
-        known = self._samples.get((entry.sample or "", Choice()))
+        known = self._samples.get((entry.sample or "", self.models["default"], Choice()))
         if known is not None:
             _give(entry, *known)
 
-    def _segment(self, job: Job, entry: Entry) -> tuple[Prediction, PostprocessChoice]:
+    def _segment(self, job: Job, entry: Entry) -> Made:
         from glioseg.model.predictor import Predictor, load_model
 
         choice = job.choice
-        loaded = self._predictors.get(choice.model)
+        model = self.models[choice.model]
+        loaded = self._predictors.get(model)
         if loaded is None:
-            loaded = load_model(self.models[choice.model], threads=self.settings.threads)
+            loaded = load_model(model, threads=self.settings.threads)
             if len(self._predictors) >= 4:  # models are large
                 self._predictors.clear()
-            self._predictors[choice.model] = loaded
+            self._predictors[model] = loaded
         description = loaded.description
         if choice.threshold is not None:
             own = description.postprocess.model_copy(update={"threshold": choice.threshold})
@@ -182,17 +186,24 @@ class Worker(threading.Thread):
         if scan.channels != predictor.channels:  # T2, which is not uploaded
             scan = with_all_channels(scan, predictor.channels)
         if sample is None:
-            return predictor(scan), description.postprocess
+            return predictor(scan), description.postprocess, _called(model)
         # The bundled scans never change: their masks are kept, so that the demo stands at once.
-        if (sample, choice) not in self._samples:
-            self._samples[sample, choice] = predictor(scan), description.postprocess
-        return self._samples[sample, choice]
+        key = (sample, model, choice)
+        if key not in self._samples:
+            self._samples[key] = predictor(scan), description.postprocess, _called(model)
+        return self._samples[key]
 
 
-def _give(entry: Entry, prediction: Prediction, how: PostprocessChoice) -> None:
+def _called(model: str | Path) -> str:
+    """What a model is called: a name, or that of its file or its run."""
+    path = Path(model)
+    return path.parent.name if path.name == "model.onnx" else path.name
+
+
+def _give(entry: Entry, prediction: Prediction, how: PostprocessChoice, model: str) -> None:
     if entry.mask is not prediction.segmentation:
         entry.revision += 1
     entry.predicted, entry.probability = prediction.segmentation, prediction.probability
     entry.corrected, entry.threshold = None, how.threshold
     entry.expected_dice, entry.doubts = prediction.expected_dice, prediction.doubts
-    entry.postprocessing = how.describe()
+    entry.postprocessing, entry.model = how.describe(), model

@@ -24,7 +24,7 @@ from glioseg.words import Phrase
 NEW, BASE = "the new model", "the model before"
 
 
-def usable_base(name: str) -> Predictor | None:
+def usable_base(name: str, threads: int | None = None) -> Predictor | None:
     """The model that a training started from, ready to segment; ``None`` for a bare file of weights."""
     path = Path(name)
     if path.suffix == ".safetensors":
@@ -32,7 +32,7 @@ def usable_base(name: str) -> Predictor | None:
         if not (path / "model.onnx").is_file():
             return None
         name = str(path)
-    return load_model(name)
+    return load_model(name, threads=threads)
 
 
 def score_base(base: Predictor, cases: Sequence[Case], validation: Sequence[str]) -> dict[str, Scores]:
@@ -46,7 +46,11 @@ def score_base(base: Predictor, cases: Sequence[Case], validation: Sequence[str]
 
 
 def compare_with_base(
-    run: RunFolder, base: Predictor, before: dict[str, Scores], cases: Sequence[Case]
+    run: RunFolder,
+    base: Predictor,
+    before: dict[str, Scores],
+    cases: Sequence[Case],
+    threads: int | None = None,
 ) -> dict[str, Comparison]:
     """Score the run's model on the same patients, compare the two in pairs, and record it in the run.
 
@@ -55,23 +59,31 @@ def compare_with_base(
         base: the model that it started from.
         before: what :func:`score_base` gave.
         cases: the data set.
+        threads: of the networks; all usable cores by default.
 
     Returns:
         A comparison for each group of patients in ``before``; patients trained on are in neither.
     """
     split = run.manifest["split"]
-    model = load_model(run.path)
-    compared = {}
+    model = load_model(run.path, threads=threads)
+    compared, single = {}, {}
     for key, chosen in _groups(base, cases, split["validation"]).items():
         chosen = [case for case in chosen if case.id not in split["train"]]
         if key not in before or not chosen:
             continue
         old = before[key].of_patients([case.id for case in chosen])
-        compared[key] = compare_paired(_dice(model, chosen), old, (NEW, BASE))
+        new = _dice(model, chosen)
+        compared[key] = compare_paired(new, old, (NEW, BASE))
+        single[key] = {id: [old.values[id], new.values[id]] for id in old.values}
     write_json(
         run.path / "change.json",
         {
-            key: {**one.to_dict(), "before": before[key].mean, "after": before[key].mean + one.difference}
+            key: {
+                **one.to_dict(),
+                "before": before[key].mean,
+                "after": before[key].mean + one.difference,
+                "single": single[key],
+            }
             for key, one in compared.items()
         },
     )
@@ -107,7 +119,7 @@ def finetune(
     """
     hardware = hardware or Hardware()
     # Of several processes one scores.
-    base = usable_base(start.name) if hardware.writes else None
+    base = usable_base(start.name, hardware.threads) if hardware.writes else None
     if base is not None:
         # What a recipe does differently to a mask is nothing that was learned.
         base.description = base.description.model_copy(update={"postprocess": recipe.postprocess})
@@ -126,7 +138,7 @@ def finetune(
     options |= {"cache": cache, "hardware": hardware, "echo": echo}
     run = train(data, recipe, out, start=start, **options)
     if base is not None and run.manifest.get("status") == "finished":
-        for key, one in compare_with_base(run, base, before, cases).items():
+        for key, one in compare_with_base(run, base, before, cases, hardware.threads).items():
             echo(f"{_say(key)} {one.sentence}")
         if recipe.train.checkpoint == "best":
             echo(_say("picked"))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from glioseg.samples import sample_cases
 
 from .conftest import PATIENCE, keep, ready, welcome
 from .test_corrections import brush, settled, stroke
@@ -87,6 +90,95 @@ def test_what_belongs_to_a_correction_is_accessible_and_fits(
     page.wait_for_selector("#kept >> text=TCGA")
     look("kept-scans")
     make_page.wrong.clear()  # the browser's own lines about what did not arrive
+
+
+def test_a_run_shows_each_chart_once_in_the_colours_of_the_theme(make_page: Any) -> None:
+    titles = {}
+    for scheme in ("light", "dark"):
+        page = make_page(color_scheme=scheme)
+        page.goto("/runs?run=first")
+        ready(page)
+        titles[scheme] = page.locator("figcaption").all_inner_texts()
+        assert page.locator("figure svg").count() == len(titles[scheme])
+        assert page.locator("figure img").count() == 0, "pictures of an evaluation show what is drawn already"
+        paper, lines = page.evaluate(
+            """() => ["figure", ".line"].map(name => getComputedStyle(document.querySelector(name)))
+                .map(style => [style.backgroundColor, style.stroke])
+                .map(([paper, stroke], place) => (place ? stroke : paper).match(/[0-9]+/g).map(Number))"""
+        )
+        assert (sum(paper) < sum(lines)) == (scheme == "dark")
+    own, reference = "each scan's own grid", "reference protocol"
+    assert titles["dark"] == titles["light"] == ["Loss", "Validation loss", "Validation DSC", own, reference]
+
+
+def test_the_tables_of_runs_are_whole_on_a_phone(make_page: Any) -> None:
+    page = make_page(**NARROW)
+    for address in ("/runs", "/runs?run=first", "/compare?run=first&run=second"):
+        page.goto(address)
+        ready(page)
+        fits(page)
+        assert (
+            page.evaluate(
+                """() => {
+                const right = cell => cell.getBoundingClientRect().right;
+                return [...document.querySelectorAll("tbody :is(th, td)")]
+                    .filter(cell => right(cell) > innerWidth || cell.scrollWidth > cell.clientWidth)
+                    .map(cell => cell.textContent);
+            }"""
+            )
+            == []
+        )
+        labels = page.locator("tbody tr").first.locator(".label").all_inner_texts()
+        assert labels == page.locator("table").first.locator("thead th").all_text_contents()[1:]
+
+
+LATIN = re.compile("[A-Za-z]{3}")
+CHINESE = re.compile("[\u4e00-\u9fff]")
+NAMES = {
+    "glioseg",
+    "API",
+    "HTTP API",
+    "English",
+    "FLAIR",
+    "NIfTI",
+    "PNG",
+    "TIFF",
+    "JPEG",
+    "DICOM",
+    "Dice (DSC)",
+    "IoU",
+    "NSD",
+}
+
+
+def english_left(page: Any, names: set[str]) -> list[str]:
+    """Lines of a page that hold words but nothing Chinese, besides names, numbers and commands."""
+    page.evaluate("document.querySelectorAll('code, pre').forEach(one => one.replaceChildren())")
+    lines = {line.split("\t")[0].strip() for line in page.inner_text("body").splitlines()}
+    return sorted(line for line in lines - names if LATIN.search(line) and not CHINESE.search(line))
+
+
+def test_no_english_is_left_in_chinese(make_page: Any, run_folders: Path, tmp_path: Path) -> None:
+    from .test_followup import time_point
+    from .test_work_list import page_of
+
+    time_point(tmp_path / "two", "ann_2020", 10, second=False, slices=4)
+    time_point(tmp_path / "two", "ann_2023", 14, second=True, slices=4)
+    names = NAMES | {"ann_2020", "ann_2023", "first", "second", *(case.id for case in sample_cases())}
+    with page_of(make_page, {"locale": "zh-CN"}, listed=(tmp_path / "two",), runs=run_folders) as page:
+        left = {}
+        for address in ("/list", "/followup", *PAGES.values(), "/"):
+            page.goto(address)
+            page.wait_for_selector("html[data-started]" if address == "/" else "html[data-ready]")
+            if address == "/followup":
+                page.wait_for_selector("#shown", state="visible")
+            page.evaluate("document.querySelectorAll('details').forEach(one => (one.open = true))")
+            left[address] = english_left(page, names)
+        page.click(f"text={SAMPLE.id}")
+        ready(page)
+        left["viewer"] = english_left(page, names)
+        assert left == {address: [] for address in left}
+        page.close()
 
 
 def look_at_patient(page: Any, run: str) -> None:

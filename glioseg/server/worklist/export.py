@@ -6,6 +6,7 @@ import shutil
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain, count
 from pathlib import Path
@@ -110,13 +111,24 @@ def masks(rows: WorkList, format: str, anonymise: bool = False) -> Iterator[byte
 def _write_masks(
     rows: WorkList, row: PatientRow, archive: zipfile.ZipFile, name: str, format: str, anonymise: bool
 ) -> None:
+    with for_a_moment(rows, row) as (entry, folder):
+        if entry.mask is None:
+            return
+        for path in mask_files(entry.mask, folder, name, format, anonymise):
+            archive.write(path, path.relative_to(folder).as_posix())
+
+
+@contextmanager
+def for_a_moment(rows: WorkList, row: PatientRow) -> Iterator[tuple[Entry, Path]]:
+    """The scan of a row with its masks, and an empty folder; both go when it is left.
+
+    Raises:
+        InputError: it cannot be read.
+        StoreFull: there was no room in memory for :data:`PATIENCE_SECONDS`.
+    """
     id, folder = rows.store.new_folder()
     try:
-        mask = (rows.opened(row) or _read(rows, row, id, folder)).mask
-        if mask is None:
-            return
-        for path in mask_files(mask, folder, name, format, anonymise):
-            archive.write(path, path.relative_to(folder).as_posix())
+        yield rows.opened(row) or _read(rows, row, id, folder), folder
     finally:
         rows.store.release(id)
         shutil.rmtree(folder, ignore_errors=True)

@@ -134,7 +134,7 @@ class WorkFolder:
             entry.corrected = entry.scan.segmentation(labels, origin="corrected")
         entry.expected_dice, entry.doubts = record.expected_dice, record.doubts
         entry.threshold, entry.postprocessing = record.threshold, record.postprocessing
-        entry.revision = record.revision
+        entry.revision, entry.model = record.revision, record.model
 
     def set_aside(self, key: str) -> None:
         """Keep what is known of a row under another name: its files have become those of another scan."""

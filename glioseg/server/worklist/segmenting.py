@@ -105,6 +105,6 @@ class Segmenter(threading.Thread):
             with row.saving:
                 # A person may have opened and segmented it meanwhile: that mask holds.
                 if job.state == "done" and row.record is None:
-                    self.rows.keep(entry, self.worker.name_of("default"))
+                    self.rows.keep(entry, entry.model)
         finally:
             store.release(id)

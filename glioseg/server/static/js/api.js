@@ -72,6 +72,13 @@ export async function getFile(path) {
   return { blob: await reply.blob(), name: named ? decodeURIComponent(named[1]) : "" };
 }
 
+// What the server draws of a file.
+export async function getPicture(path, file) {
+  const body = new FormData();
+  body.append("files", file, file.name);
+  return (await ask("POST", path, { body })).blob();
+}
+
 export function remove(path) {
   return ask("DELETE", path);
 }

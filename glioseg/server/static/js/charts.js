@@ -38,22 +38,24 @@ export function curve(title, epochs, values, [low, high] = []) {
   return svg;
 }
 
-// Bars sorted by value, the mean in red, the median in green, as the original program's plot.
-export function bars(title, entries, mean, median) {
-  const sorted = [...entries].filter(([, value]) => value != null).sort((a, b) => a[1] - b[1]);
-  const [width, row, left] = [620, 20, 190];
-  const height = sorted.length * row + 26;
-  const x = (value) => left + (width - left - 50) * value;
+// Bars sorted by value, the mean in red, the median in green, as the original program's plot. On narrow screens names
+// stand above their bars.
+export function bars(title, entries, { mean, median, narrow = false }) {
+  const sorted = [...entries].filter(([, value]) => value != null).sort((a, b) => b[1] - a[1]);
+  const [width, row, left, above] = narrow ? [330, 34, 4, 15] : [560, 20, 180, 0];
+  const [right, height] = [width - 48, sorted.length * row + 26];
+  const x = (value) => left + (right - left) * value;
   const svg = frame(width, height, `${title}: ${sorted.map(([name, value]) => `${name} ${number(value)}`).join(", ")}`);
   for (let tenth = 0; tenth <= 10; tenth += 2) {
     svg.append(shape("line", { class: "grid", x1: x(tenth / 10), x2: x(tenth / 10), y1: 0, y2: height - 22 }));
     svg.append(shape("text", { x: x(tenth / 10), y: height - 8, "text-anchor": "middle" }, tenth / 10));
   }
   sorted.forEach(([name, value], index) => {
-    const top = (sorted.length - 1 - index) * row;
-    svg.append(shape("rect", { class: "bar-own", x: left, y: top + 3, width: Math.max(1, x(value) - left), height: row - 7 }));
-    svg.append(shape("text", { x: left - 6, y: top + 14, "text-anchor": "end" }, name));
-    svg.append(shape("text", { x: x(value) + 5, y: top + 14 }, number(value)));
+    const top = index * row + above;
+    const beside = narrow ? { x: left, y: top - 3 } : { x: left - 6, y: top + 14, "text-anchor": "end" };
+    svg.append(shape("rect", { class: "bar-own", x: left, y: top + 3, width: Math.max(1, x(value) - left), height: 13 }));
+    svg.append(shape("text", beside, name));
+    svg.append(shape("text", { x: width - 6, y: top + 14, "text-anchor": "end" }, number(value)));
   });
   for (const [name, value] of [["mean", mean], ["median", median]]) {
     if (value != null) svg.append(shape("line", { class: name, x1: x(value), x2: x(value), y1: 0, y2: height - 22 }));

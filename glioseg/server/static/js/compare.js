@@ -1,7 +1,7 @@
 // Chosen runs side by side, ranked only where their protocols agree.
 import { getJson } from "./api.js";
 import { inLanguage, onLanguage, t } from "./i18n.js";
-import { element, header, number, showProblems } from "./page.js";
+import { element, header, number, showProblems, table } from "./page.js";
 
 const content = document.getElementById("content");
 const problems = document.getElementById("problems");
@@ -50,17 +50,6 @@ async function compare() {
   }
 }
 
-function table(caption, head, rows) {
-  const made = element(
-    "table",
-    {},
-    element("caption", { class: "hidden-text" }, caption),
-    element("thead", {}, element("tr", {}, ...head.map((word) => element("th", { scope: "col" }, word)))),
-    element("tbody", {}, ...rows.map(([first, ...rest]) => element("tr", {}, element("th", { scope: "row" }, first), ...rest.map((cell) => element("td", {}, cell))))),
-  );
-  return element("div", { class: "scroll card", tabindex: "0", role: "region", "aria-label": caption }, made);
-}
-
 function tables(found) {
   const names = found.runs.map((run) => run.name);
   const parts = [];
@@ -70,7 +59,7 @@ function tables(found) {
   }
   const ranked = found.refused.length ? found.runs : [...found.runs].sort((a, b) => b.mean - a.mean);
   parts.push(
-    table(t("compare_title"), [t("run"), t("mean"), "95 %", t("median", { value: "" }), t("patients")], ranked.map((run) => [run.name, number(run.mean), `${number(run.low)}–${number(run.high)}`, number(run.median), run.patients])),
+    table(t("compare_title"), [t("run"), t("mean"), "95 %", t("median", { value: "" }).trim(), t("patients")], ranked.map((run) => [run.name, number(run.mean), `${number(run.low)}–${number(run.high)}`, number(run.median), run.patients])),
   );
   if (found.comparisons.length) {
     parts.push(element("h2", {}, t("comparison")), element("ul", {}, ...found.comparisons.map((one) => element("li", {}, inLanguage(one).sentence))));

@@ -3,16 +3,20 @@ import { getJson, Refusal, remove } from "./api.js";
 import { connectControls, TOOL_KEYS } from "./controls.js";
 import { acceptDrops } from "./drop.js";
 import { Editing } from "./editing.js";
+import { FirstPicture, painted } from "./first.js";
 import { onLanguage, t } from "./i18n.js";
 import { askToLeave, currentKey, rememberKey, showKept, sweep } from "./kept.js";
+import { ModelChoice } from "./learning/choice.js";
 import { LesionList } from "./lesions.js";
 import { again, create, segment } from "./obtain.js";
 import { element, header, showProblems } from "./page.js";
 import { showNumbers, showTruthLabels } from "./panel.js";
+import { connectPrinting } from "./printing.js";
 import { Reading } from "./reading.js";
 import { Rulers } from "./rulers.js";
 import { SeriesForm } from "./series.js";
 import { Session, sourceOf } from "./session.js";
+import { add, isLarge } from "./worklist/add.js";
 import { Patients } from "./worklist/patients.js";
 import { openStore } from "./store.js";
 import { Strip } from "./strip.js";
@@ -34,16 +38,20 @@ const editing = new Editing(view, { fail, session: () => last });
 const patients = new Patients({ open: openRow, session: () => last, fail });
 const rulers = new Rulers(view);
 const reading = new Reading(view);
+const first = new FirstPicture($("first"));
 const lesions = new LesionList(view);
 const tools = new Tools(view, { editing, rulers: rulers.tools, fail });
 const threshold = new ThresholdSlider(view, editing, { session: () => last, fail });
+const model = new ModelChoice({ session: () => last, again: segmentAgain, fail });
 const seriesForm = new SeriesForm($("series"), (series) => open({ kind: "files", files: dropped, series }));
 
 header("/");
 radios($("channels"), "channel", Object.fromEntries(CHANNELS.map((name) => [name, name])), chooseChannel);
 radios($("tools"), "tool", Object.fromEntries(Object.values(TOOL_KEYS).map((tool) => [tool, `tool_${tool}`])), (tool) => tools.choose(tool));
 connectControls(view, { session: () => last, channels: CHANNELS, editing, tools, threshold, rulers, reading, fail });
+connectPrinting(view, $("paper"));
 acceptDrops(document, (files) => {
+  if (isLarge(files)) return addToList(files);
   dropped = files;
   open({ kind: "files", files, series: [] });
 });
@@ -90,6 +98,38 @@ async function begin() {
   }
 }
 
+// What is too large for one message goes to the work list, whose messages are as many as needed.
+async function addToList(files) {
+  try {
+    await add(files, (share) => progress("uploading", { percent: Math.round(100 * share) }, share));
+    location.assign("/list");
+  } catch (error) {
+    $("work").hidden = true;
+    fail(error);
+  }
+}
+
+// The scan that is open once more, perhaps by another model; the page shows how far it is.
+async function segmentAgain() {
+  const open = last;
+  if (!open || stopping) return;
+  const stop = (stopping = new AbortController());
+  $("problems").hidden = true;
+  progress("segmenting", { percent: 0 });
+  try {
+    await open.segmentAgain(stop.signal);
+    view.forget("probability");
+    refreshTexts();
+  } catch (error) {
+    fail(error);
+  } finally {
+    if (stop === stopping) {
+      $("work").hidden = true;
+      stopping = null;
+    }
+  }
+}
+
 function openSample(name) {
   open({ kind: "sample", name });
 }
@@ -117,7 +157,10 @@ async function open(source, { id = null, link = null, record = null } = {}) {
   delete document.documentElement.dataset.ready;
   $("problems").hidden = true;
   seriesForm.hide();
-  if (!last) showStage(true);
+  if (!last) {
+    showStage(true);
+    first.ahead(source.files ?? []);
+  }
   progress("reading");
   // Shaders compile beside an upload. They keep the page from all else: what is answered at once goes first.
   const starting = setTimeout(() => view.start().catch(() => {}), 150); // view.open says what is wrong
@@ -143,7 +186,7 @@ async function open(source, { id = null, link = null, record = null } = {}) {
     rememberKey(opened.key);
     if (!link) history.replaceState(null, "", "/");
     patients.show(opened);
-    finish();
+    document.documentElement.dataset.ready = "true";
   } catch (error) {
     opened?.close();
     if (stop !== stopping) return;
@@ -179,13 +222,18 @@ async function present(opened, options, record) {
   progress("loading");
   nameScan(scan);
   strip.set({ predicted: [], true: null }, scan.shape[0]);
+  await first.of(scan);
+  await painted();
   const numbering = scan.state === "done" ? getJson(`/api/scans/${scan.id}/numbers`) : segment(scan.id, options);
   numbering.catch(() => {}); // awaited below; until then a failure is not unhandled
   for (const layer of ["flair", scan.truth && !opened.truthLabels && "true", scan.state === "done" && "network"]) if (layer) opened.expect(layer);
   await view.open(scan, (name) => opened.take(name));
   if (opened.truthLabels && scan.truth_labels.length) await opened.sendTruthLabels();
   if (scan.truth) view.setTruth(await opened.takeMask("true"));
-  if (scan.state !== "done") view.draw();
+  if (scan.state !== "done") {
+    view.draw();
+    first.hide();
+  }
   await opened.begin(await numbering, record);
   options.signal.throwIfAborted();
 }
@@ -217,16 +265,12 @@ async function showResult({ scan, source, mask, numbers }) {
   view.goTo(middleOf(mask, counts.some(Boolean) ? counts.indexOf(Math.max(...counts)) : Math.floor(scan.shape[0] / 2)));
   view.setShown("predicted", $("show-predicted").checked);
   view.draw();
+  first.hide();
   $("kept-note").hidden = session.kept;
   editing.begin();
   refreshTexts();
   $("slice").focus({ preventScroll: true });
   await painted();
-}
-
-// What was drawn stands on the screen a frame later; a page in the background has no frames.
-function painted() {
-  return document.hidden ? null : new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
 }
 
 // Another scan could not be opened: the one before is still there, with everything that was drawn.
@@ -274,6 +318,7 @@ function showStage(yes) {
 
 function closeStage() {
   session = null;
+  first.hide();
   view.close();
   showStage(false);
   patients.show(null);
@@ -283,10 +328,6 @@ function closeStage() {
   $("scan-name").textContent = t("no_scan");
   delete document.documentElement.dataset.ready;
   listKept();
-}
-
-function finish() {
-  document.documentElement.dataset.ready = "true";
 }
 
 async function listKept() {
@@ -308,6 +349,7 @@ function refreshTexts() {
     showTruthLabels(scan, $("truth-labels"), chooseTruth);
     editing.refresh();
     patients.refresh();
+    model.refresh();
   }
   if (session) tellSlice(view.slice);
 }

@@ -2,6 +2,7 @@
 // {kind: "files", files, series}, {kind: "sample", name}, {kind: "run", run, patient}, {kind: "row", row} of the work
 // list, or {kind: "id", id}.
 import { getJson, post, Refusal, upload } from "./api.js";
+import { choose, chosen } from "./learning/choice.js";
 
 // onProgress(word, values, share): what is being done.
 export function create(source, { signal, onProgress = () => {} } = {}) {
@@ -44,8 +45,12 @@ export async function segment(id, { signal, onProgress = () => {} } = {}) {
   try {
     for (;;) {
       try {
-        return await post(`/api/scans/${id}/segment`, {}, signal);
+        return await post(`/api/scans/${id}/segment`, chosen(), signal);
       } catch (error) {
+        if (error.faults?.[0]?.code === "server.unknown_model") {
+          choose({}); // it went with another server
+          continue;
+        }
         if (!(error instanceof Refusal) || error.status !== 429) throw error;
         onProgress("full", { seconds: error.retryAfter });
         await new Promise((resolve) => setTimeout(resolve, 1000 * error.retryAfter));

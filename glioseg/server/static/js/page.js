@@ -52,3 +52,16 @@ export function showProblems(box, error) {
 export function number(value, digits = 3) {
   return value == null ? "–" : Number(value).toFixed(digits);
 }
+
+// A table in a card; on narrow screens its rows are cards. rows: their cells, the first of which names the row.
+export function table(caption, head, rows) {
+  const labelled = (cell, place) => element("td", { role: "cell" }, element("span", { class: "label" }, head[place + 1]), cell);
+  const made = element(
+    "table",
+    { class: "cards", role: "table" },
+    element("caption", { class: "hidden-text" }, caption),
+    element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, ...head.map((word) => element("th", { scope: "col", role: "columnheader" }, word)))),
+    element("tbody", { role: "rowgroup" }, ...rows.map(([first, ...rest]) => element("tr", { role: "row" }, element("th", { scope: "row", role: "rowheader" }, first), ...rest.map(labelled)))),
+  );
+  return element("div", { class: "scroll card", tabindex: "0", role: "region", "aria-label": caption }, made);
+}

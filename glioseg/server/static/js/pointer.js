@@ -1,6 +1,7 @@
 // The pointer on the picture while a tool of this page is chosen; with the others it is NiiVue's.
 
-// tool(): {down(hit, event), move(hit, event), up(), hover(hit), leave()}, each as far as the tool has it, or null.
+// tool(): {down(hit, event), move(hit, event), up(), abandon(), hover(hit), leave()}, each as far as the tool has it,
+// or null. Gives {abandon()}, which lets go of the pointer and of what it began.
 export function takePointer(stage, view, tool) {
   let pressed = null; // {id, tool}
   const on = (kind, listener) => stage.addEventListener(kind, listener, { capture: true, passive: false });
@@ -23,7 +24,9 @@ export function takePointer(stage, view, tool) {
       // a pointer that is gone already
     }
     pressed = { id: event.pointerId, tool: chosen };
-    chosen.down?.(hit, event);
+    // A finger may be the first of two: what a click does, it does when the finger leaves.
+    if (event.pointerType === "touch" && !chosen.move) pressed.late = () => chosen.down?.(hit, event);
+    else chosen.down?.(hit, event);
   });
   on("pointermove", (event) => {
     const chosen = pressed?.tool ?? tool();
@@ -37,9 +40,10 @@ export function takePointer(stage, view, tool) {
   for (const kind of ["pointerup", "pointercancel"]) {
     on(kind, (event) => {
       if (pressed?.id !== event.pointerId) return;
-      const { tool: chosen } = pressed;
+      const { tool: chosen, late } = pressed;
       pressed = null;
       take(event);
+      late?.();
       chosen.up?.();
     });
   }
@@ -48,4 +52,12 @@ export function takePointer(stage, view, tool) {
   for (const kind of ["mousedown", "mousemove", "touchstart", "touchmove", "touchend", "contextmenu"]) {
     on(kind, (event) => tool() && event.target === view.canvas && take(event));
   }
+  return {
+    abandon() {
+      const chosen = pressed?.tool;
+      const began = chosen && !pressed.late;
+      pressed = null;
+      if (began) (chosen.abandon ?? chosen.up)?.();
+    },
+  };
 }

@@ -37,6 +37,7 @@ export class Rulers {
       down: (hit) => this._begin("ruler", hit, 2),
       move: (hit) => this._follow(hit),
       up: () => this._end(),
+      abandon: () => this.open && this.removeLast(),
     };
   }
 

@@ -2,12 +2,18 @@
 import { getJson, post } from "./api.js";
 import { bars, curve } from "./charts.js";
 import { inLanguage, onLanguage, t } from "./i18n.js";
-import { element, header, number, showProblems } from "./page.js";
+import { element, header, number, showProblems, table } from "./page.js";
 
+// Scores that an evaluation has: their key by patient, and their word.
+const SCORES = [["own/dice", "own"], ["reference", "reference"]];
+// Pictures of an evaluation that show what this page draws.
+const DRAWN = ["dsc.png", "dsc_reference.png"];
+const narrow = matchMedia("(max-width: 600px)");
 const content = document.getElementById("content");
 const problems = document.getElementById("problems");
 header("/runs");
 onLanguage(show);
+narrow.addEventListener("change", show);
 show();
 
 async function show() {
@@ -26,19 +32,8 @@ export function line(score) {
   return `${number(score.mean)} (${number(score.low)}–${number(score.high)}), ${t("median", { value: number(score.median) })}`;
 }
 
-function row(tag, cells) {
-  return element("tr", {}, ...cells.map((cell) => (cell instanceof HTMLElement && cell.tagName === "TH" ? cell : element(tag, tag === "th" ? { scope: "col" } : {}, cell))));
-}
-
-function table(caption, head, rows) {
-  const made = element(
-    "table",
-    {},
-    element("caption", { class: "hidden-text" }, caption),
-    element("thead", {}, row("th", head)),
-    element("tbody", {}, ...rows.map((cells) => row("td", cells))),
-  );
-  return element("div", { class: "scroll card", tabindex: "0", role: "region", "aria-label": caption }, made);
+function status(run) {
+  return run.status ? t(`run_${run.status}`) : "–";
 }
 
 function all(runs) {
@@ -48,8 +43,8 @@ function all(runs) {
   }
   const words = ["run", "network", "status", "epochs", "split", "best_val", "own", "reference", "time"];
   const rows = runs.map((run) => [
-    element("th", { scope: "row" }, element("a", { href: `/runs?run=${encodeURIComponent(run.name)}` }, run.name)),
-    run.network ?? "–", run.status ?? "–", run.epochs, run.split ?? "–", number(run.best_val_dsc),
+    element("a", { href: `/runs?run=${encodeURIComponent(run.name)}` }, run.name),
+    run.network ?? "–", status(run), run.epochs, run.split ?? "–", number(run.best_val_dsc),
     line(run.own), line(run.reference), (run.time ?? "").replace("T", " ").slice(0, 16),
   ]);
   content.replaceChildren(
@@ -59,40 +54,49 @@ function all(runs) {
 }
 
 function one(run) {
-  const charts = [["loss", "loss"], ["val_loss", "val_loss"], ["val_dsc", "val_dsc"]].map(([key, word]) => {
-    const range = key === "val_dsc" ? [0, 1] : [];
-    const drawn = run.curves[key] && curve(t(word), run.curves.epoch, run.curves[key], range);
-    return drawn && element("figure", { class: "chart card" }, element("figcaption", {}, t(word)), drawn);
-  });
+  const { patients } = run;
   const evaluated = run.columns.length > 0;
-  const key = evaluated ? "own/dice" : "training_dsc";
-  const values = run.patients.map((each) => [each.patient, evaluated ? each.scores[key] : each.training_dsc]);
-  const plot = values.length && bars(t("dsc_plot"), values, run.own?.mean, run.own?.median);
   const columns = evaluated ? run.columns : ["training_dsc"];
-  const rows = run.patients.map((each) => [
-    element("th", { scope: "row" }, each.patient),
-    ...columns.map((column) => number(evaluated ? each.scores[column] : each.training_dsc)),
+  const value = (each, column) => (evaluated ? each.scores[column] : each.training_dsc);
+  const rows = patients.map((each) => [
+    each.patient,
+    ...columns.map((column) => number(value(each, column))),
     element("button", { type: "button", "aria-label": t("look_label", { patient: each.patient }), onclick: () => look(run.name, each.patient) }, t("look")),
   ]);
-  const heads = columns.map((column) => (column.startsWith("own/") ? t(column.slice(4)) : t(column)));
+  const heads = columns.map((column) => t(column.replace("own/", "")));
   content.replaceChildren(
     element("p", {}, element("a", { href: "/runs" }, `← ${t("back_to_runs")}`)),
     element("h2", {}, run.name),
-    element("p", {}, `${t("network")}: ${run.network} · ${t("status")}: ${run.status} · ${t("split")}: ${run.split ?? "–"} · ${t("best_val")}: ${number(run.best_val_dsc)}`),
+    element("p", {}, `${t("network")}: ${run.network} · ${t("status")}: ${status(run)} · ${t("split")}: ${run.split ?? "–"} · ${t("best_val")}: ${number(run.best_val_dsc)}`),
     element("p", { class: "small" }, element("code", {}, run.command ?? "")),
-    evaluated
-      ? element("ul", { class: "small" }, ...["own/dice", "reference"].map((each) => element("li", {}, `${t(each === "reference" ? each : "own")}: ${line(run[each === "reference" ? each : "own"])}. ${inLanguage(run.protocols[each]).sentence}`)))
-      : element("p", { class: "card" }, t("evaluate_hint")),
+    evaluated ? element("ul", { class: "small" }, ...SCORES.map(([key, word]) => element("li", {}, `${t(word)}: ${line(run[word])}. ${inLanguage(run.protocols[key]).sentence}`))) : element("p", { class: "card" }, t("evaluate_hint")),
     element("h2", {}, t("curves")),
-    element("div", { class: "charts" }, ...charts),
-    element("h2", {}, evaluated ? `${t("dsc_plot")} (${t("protocol_own")})` : t("training_dsc")),
-    plot ? element("div", { class: "chart card" }, plot) : null,
+    element("div", { class: "charts" }, ...curves(run)),
+    element("h2", {}, t(evaluated ? "dsc_plot" : "training_dsc")),
+    element("div", { class: "charts wide" }, ...(evaluated ? SCORES.map(([key, word]) => plot(t(`protocol_${word}`), patients.map((each) => [each.patient, each.scores[key]]), run[word])) : [plot(t("training_dsc"), patients.map((each) => [each.patient, each.training_dsc]))])),
+    element("p", { class: "small" }, evaluated ? t("dsc_lines") : ""),
     element("h2", {}, t("patients")),
     table(t("patients"), [t("patient"), ...heads, t("look")], rows),
-    ...run.figures.map((name) =>
-      element("figure", { class: "card" }, element("figcaption", {}, name), element("img", { src: `/api/runs/${encodeURIComponent(run.name)}/figures/${encodeURIComponent(name)}`, alt: name, loading: "lazy" })),
-    ),
+    ...run.figures.filter((name) => !DRAWN.includes(name)).map((name) => picture(run, name)),
   );
+}
+
+function curves(run) {
+  return ["loss", "val_loss", "val_dsc"].map((key) => {
+    const drawn = run.curves[key] && curve(t(key), run.curves.epoch, run.curves[key], key === "val_dsc" ? [0, 1] : []);
+    return drawn && element("figure", { class: "chart card" }, element("figcaption", {}, t(key)), drawn);
+  });
+}
+
+// entries: [patient, value]; score: mean and median of them, once there is an evaluation.
+function plot(title, entries, score) {
+  if (!entries.length) return null;
+  return element("figure", { class: "chart card" }, element("figcaption", {}, title), bars(title, entries, { mean: score?.mean, median: score?.median, narrow: narrow.matches }));
+}
+
+function picture(run, name) {
+  const source = `/api/runs/${encodeURIComponent(run.name)}/figures/${encodeURIComponent(name)}`;
+  return element("figure", { class: "card" }, element("figcaption", {}, name), element("img", { src: source, alt: name, loading: "lazy" }));
 }
 
 async function look(run, patient) {

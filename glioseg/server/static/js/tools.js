@@ -1,6 +1,7 @@
 // The tools that take the pointer: brush and eraser, and those that a click sets to work.
 import { t } from "./i18n.js";
 import { takePointer } from "./pointer.js";
+import { takeTouch } from "./touch.js";
 import { askAgain } from "./voxels/ask.js";
 import { paint, PLANE_AXES, voxelSides } from "./voxels/brush.js";
 import { grow, keepLesion, removeLesion } from "./voxels/regions.js";
@@ -24,7 +25,9 @@ export class Tools {
       ...Object.fromEntries(Object.keys(clicks).map((name) => [name, { down: (hit) => hit.inside && this._click(name, clicks[name](), hit.voxel) }])),
       ...rulers,
     };
-    takePointer($("stage"), view, () => (view.mask && view.planes !== "render" ? this.handlers[view.tool] : null) ?? null);
+    const tool = () => (view.mask && view.planes !== "render" ? this.handlers[view.tool] : null) ?? null;
+    takeTouch($("stage"), view, { drawing: tool, abandon: () => pointer.abandon() }); // before the tools see the finger
+    const pointer = takePointer($("stage"), view, tool);
     for (const id of ["pen-size", "pen-cut", "tolerance"]) $(id).addEventListener("input", () => this.refresh());
     $("pen-limit").addEventListener("change", () => this.refresh());
   }
@@ -78,6 +81,7 @@ export class Tools {
         from = hit;
       },
       up: () => this.view.endStroke(),
+      abandon: () => this._abandon(),
       hover: (hit) => this._ring(hit),
       leave: () => this._ring(null),
     };
@@ -100,6 +104,16 @@ export class Tools {
   _paint(from, to, options) {
     const reached = paint(this.view.mask, { from: from.voxel, to: to.voxel, plane: to.plane, ...options });
     if (reached) this.view.painted(...reached);
+  }
+
+  // A second finger came: the stroke of the first was none.
+  _abandon() {
+    const { view } = this;
+    if (!view.stroking) return;
+    const positions = [...view.mask.touched.keys()];
+    view.mask.revert();
+    view.endStroke();
+    if (positions.length) view.painted(Math.min(...positions), Math.max(...positions));
   }
 
   // The ring has the size of the brush in the plane that the pointer is on.

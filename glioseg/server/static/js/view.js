@@ -209,6 +209,16 @@ export class View {
     if (index > 0) nv.setOpacity(index, this.heatOpacity);
   }
 
+  // A layer that has become another one is fetched again when it is needed.
+  async forget(layer) {
+    const { nv, heat } = this;
+    delete this.images[layer];
+    if (layer !== "probability" || !heat) return;
+    nv.removeVolume(heat);
+    this.heat = null;
+    if (this.heatOpacity) await this.setHeat(true, this.heatOpacity);
+  }
+
   setTruth(voxels) {
     this.masks.true = voxels;
     this.lines.forget("true");

@@ -2,6 +2,7 @@
 import { getJson, Refusal } from "../api.js";
 import { onLanguage, t } from "../i18n.js";
 import { element, header, showProblems } from "../page.js";
+import { walking } from "../touch.js";
 import { amount, bounds, likelyPair, percent, verdict } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -19,6 +20,7 @@ $("swap").addEventListener("click", () => {
 $("slice").addEventListener("input", showSlice);
 $("outline").addEventListener("change", showSlice);
 $("sides").addEventListener("wheel", wheel, { passive: false });
+$("sides").addEventListener("pointerdown", touched);
 window.addEventListener("keydown", pressed);
 onLanguage(() => found && tell());
 start();
@@ -139,6 +141,16 @@ function step(by) {
 function wheel(event) {
   event.preventDefault();
   step(event.deltaY > 0 ? 1 : -1);
+}
+
+// One finger goes through the slices; with two the browser zooms the page.
+function touched({ pointerType, isPrimary, pointerId, clientY }) {
+  if (pointerType !== "touch" || !isPrimary) return;
+  const walk = walking(clientY, { height: $("sides").clientHeight, count: found.slices.length }, step);
+  const ending = new AbortController();
+  const on = (kind, listener) => $("sides").addEventListener(kind, (event) => event.pointerId === pointerId && listener(event), { signal: ending.signal });
+  on("pointermove", (event) => walk(event.clientY));
+  for (const kind of ["pointerup", "pointercancel"]) on(kind, () => ending.abort());
 }
 
 function pressed(event) {

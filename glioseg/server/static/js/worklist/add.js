@@ -21,6 +21,11 @@ export function batches(files, mostFiles = MOST_FILES, mostBytes = MOST_BYTES) {
   return groups;
 }
 
+// Whether files are too many or too large for one message to a server with its usual limits.
+export function isLarge(files) {
+  return files.length > 2 * MOST_FILES || files.reduce((sum, file) => sum + file.size, 0) > 3 * MOST_BYTES;
+}
+
 // onProgress(share); gives how many scans were found.
 export async function add(files, onProgress) {
   const groups = batches(files);

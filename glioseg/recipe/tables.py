@@ -1,24 +1,13 @@
-"""A recipe: everything that defines one training, as data. Named ones are TOML files in ``recipes/``.
-
-The tables stand here and say nothing of how they are carried out: what they configure imports them.
-"""
+"""The tables of a recipe. They say nothing of how they are carried out: what they configure imports them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from copy import deepcopy
-from pathlib import Path
 from typing import Any, Literal
 
-import tomli_w
 from pydantic import Field, field_validator, model_validator
 
-from glioseg.errors import Fault, InputError, raise_all
-from glioseg.files import write_text
 from glioseg.scan import CHANNELS, LESION, SEQUENCES, lesion_of
-from glioseg.settings import TomlTable, checked, find_toml, parse_value, read_toml, toml_names
-
-RECIPES = Path(__file__).parent / "recipes"
+from glioseg.settings import TomlTable
 
 
 class PrepareChoice(TomlTable):
@@ -337,84 +326,3 @@ class PostprocessChoice(TomlTable):
         kind = "largest face-connected 3-D component" if self.largest_component else "3-D components"
         kept = " ".join((kind, " and ".join(rules))).strip()
         return f"{kept}; {filled}" if filled else kept
-
-
-class Recipe(TomlTable):
-    """One training."""
-
-    name: str = "unnamed"
-    summary: str = ""
-    prepare: PrepareChoice = Field(default_factory=PrepareChoice)
-    input: InputChoice = Field(default_factory=InputChoice)
-    network: NetworkChoice = Field(default_factory=NetworkChoice)
-    labels: Labels = Field(default_factory=Labels)
-    loss: LossChoice = Field(default_factory=LossChoice)
-    split: SplitChoice = Field(default_factory=SplitChoice)
-    sampling: SamplingChoice = Field(default_factory=SamplingChoice)
-    augment: AugmentChoice = Field(default_factory=AugmentChoice)
-    optimizer: OptimizerChoice = Field(default_factory=OptimizerChoice)
-    schedule: ScheduleChoice = Field(default_factory=ScheduleChoice)
-    train: TrainChoice = Field(default_factory=TrainChoice)
-    postprocess: PostprocessChoice = Field(default_factory=PostprocessChoice)
-
-    def write(self, path: Path) -> Path:
-        """Write the recipe, with every setting spelled out, as TOML."""
-        return write_text(path, tomli_w.dumps(self.model_dump(exclude_none=True)))
-
-
-def recipe_names() -> list[str]:
-    """Names of the recipes that ship."""
-    return toml_names(RECIPES)
-
-
-def load_recipe(
-    name_or_path: str | Path,
-    settings: list[str] | tuple[str, ...] = (),
-    base: Mapping[str, Any] | None = None,
-) -> Recipe:
-    """Load a shipped recipe by name, or a TOML file, and change single settings.
-
-    Args:
-        name_or_path: ``"reference"``, ``"default"``, ..., or a path that ends in ``.toml``.
-        settings: ``"table.key=value"`` each; the value is TOML, a bare word is taken as text.
-        base: tables for a recipe that does not have them itself, for instance those of the model that a
-            training goes on from.
-
-    Raises:
-        InputError: every unknown key (with the nearest name) and every value out of range, all at once.
-
-    >>> load_recipe("default", ["train.epochs=4"]).train.epochs
-    4
-    """
-    path = find_toml(name_or_path, RECIPES, "recipe")
-    content = read_toml(path)
-    content.setdefault("name", path.stem)
-    for table, values in (base or {}).items():
-        content.setdefault(table, deepcopy(values))
-    faults: list[Fault] = []
-    for setting in settings:
-        faults += _set(content, setting)
-    try:
-        recipe = checked(Recipe, content, str(name_or_path))
-    except InputError as error:
-        faults += error.faults
-    raise_all(faults)
-    return recipe
-
-
-def _set(content: dict[str, Any], setting: str) -> list[Fault]:
-    """Change one setting, or say why it cannot be."""
-    where = f"--set {setting}"
-    key, equals, text = setting.partition("=")
-    parts = key.strip().split(".")
-    if not equals or not all(parts):
-        return [Fault("recipe.empty_key" if equals else "recipe.no_equals", where)]
-    value = parse_value(text)
-    table = content
-    for part in parts[:-1]:
-        inner = table.setdefault(part, {})
-        if not isinstance(inner, dict):
-            return [Fault("recipe.no_table", where, table=part)]
-        table = inner
-    table[parts[-1]] = value
-    return []

@@ -1,0 +1,79 @@
+// Which model segments scans and from which probability on, as long as this tab is open.
+import { getJson } from "../api.js";
+import { onLanguage, t } from "../i18n.js";
+import { element } from "../page.js";
+
+const $ = (id) => document.getElementById(id);
+const KEY = "glioseg-model";
+
+// What a request to segment says: {model, threshold}, each only if it was chosen.
+export function chosen() {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEY)) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+export function choose(choice) {
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify(choice));
+  } catch {
+    // a browser that keeps nothing: scans are segmented as the server chooses
+  }
+}
+
+export class ModelChoice {
+  // session(): the scan that is open, if its mask is there; again(): segments it once more.
+  constructor({ session, again, fail }) {
+    Object.assign(this, { session, fail, models: [] });
+    for (const id of ["model", "model-threshold"]) $(id).addEventListener("change", () => this._keep());
+    $("model-again").addEventListener("click", async () => {
+      $("model-again").disabled = true;
+      try {
+        await again();
+      } finally {
+        $("model-again").disabled = false;
+        this._list(); // the one that was chosen may be gone
+      }
+    });
+    onLanguage(() => this._list());
+    this.learn();
+  }
+
+  async learn() {
+    try {
+      ({ models: this.models } = await getJson("/api/models"));
+      this._list();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  // Which model made the mask that is shown.
+  refresh() {
+    const open = this.session();
+    const { model: name, threshold } = open?.scan ?? {};
+    $("model-made").textContent = open ? t(name ? "model_made" : "model_made_unknown", { name, threshold: threshold.toFixed(2) }) : "";
+  }
+
+  _list() {
+    const { model = "default", threshold } = chosen();
+    const title = ({ name, called }) => (name === "default" ? t("model_default", { name: called }) : called);
+    const offered = this.models.filter(({ name, in_use: used }) => name === "default" || !used);
+    $("model").replaceChildren(...offered.map((one) => element("option", { value: one.name }, title(one))));
+    $("model").value = offered.some(({ name }) => name === model) ? model : "default";
+    $("model-threshold").value = threshold ?? "";
+    $("model-threshold").placeholder = t("model_threshold_own");
+    this.refresh();
+  }
+
+  _keep() {
+    const threshold = $("model-threshold");
+    if (!threshold.checkValidity()) return threshold.reportValidity();
+    choose({
+      ...($("model").value === "default" ? {} : { model: $("model").value }),
+      ...(threshold.value ? { threshold: Number(threshold.value) } : {}),
+    });
+  }
+}
