@@ -1,4 +1,4 @@
-"""The notebooks run from the first cell to the last, twice, on the bundled scans with tiny settings.
+"""The notebooks run from the first cell to the last, and again, on the bundled scans with tiny settings.
 
 Those in English run; those in Chinese hold the same code, see ``test_both_languages_do_the_same``.
 """
@@ -98,7 +98,7 @@ def test_both_languages_do_the_same(name: str) -> None:
             )
 
 
-def test_training_runs_through_twice(tmp_path: Path) -> None:
+def test_training_runs_through(tmp_path: Path) -> None:
     pytest.importorskip("pytorch_lightning")
     said = executed("train", tmp_path)
     assert re.search(r"3 patients, \d+ slices", said)
@@ -107,6 +107,12 @@ def test_training_runs_through_twice(tmp_path: Path) -> None:
     assert "counted by volume" in said
     assert said.count("image/png") == 3
     assert "image/gif" in said
+
+
+@pytest.mark.slow
+def test_what_is_finished_is_not_trained_again(tmp_path: Path) -> None:
+    pytest.importorskip("pytorch_lightning")
+    executed("train", tmp_path)
     weights = tmp_path / "runs" / "notebook" / "weights.safetensors"
     made = weights.stat().st_mtime_ns
     again = executed("train", tmp_path)
@@ -142,8 +148,9 @@ def test_a_training_that_was_stopped_is_gone_on_with(tmp_path: Path) -> None:
     assert run.manifest["status"] == "finished"
 
 
-def test_inference_runs_through_twice(tmp_path: Path) -> None:
-    for _ in range(2):
+@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_inference_runs_through(tmp_path: Path, times: int) -> None:
+    for _ in range(times):
         said = executed("inference", tmp_path)
         assert len(re.findall(r"[1-9]\d* voxels, \d+\.\d+ s", said)) == 3
         dice = float(re.search(r"dice +(\d\.\d+)", said).group(1))  # type: ignore[union-attr]

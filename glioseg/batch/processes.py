@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from glioseg.batch.work import Outputs, Work
 from glioseg.errors import GliosegError
 from glioseg.model.predictor import Predictor
+from glioseg.model.runtime import usable_cores
 from glioseg.results.folder import ResultsFolder
 from glioseg.results.record import ScanResult
 
@@ -20,6 +21,26 @@ if TYPE_CHECKING:
 
 END_SECONDS = 60.0
 """How long a helper may take to notice that nothing is left to do: far less than it waits for others."""
+
+
+SCANS_EACH = 4
+"""So many scans a process has to have that its start pays."""
+
+MOST_WORKERS = 8
+"""More processes wait for the disk and take memory; who has both names a number."""
+
+
+def fitting_workers(scans: int, threads: int | None = None) -> int:
+    """How many processes share scans well: one a core, or fewer where each has several threads.
+
+    Reading, pictures and files of one scan keep a core busy while the network works on another.
+
+    Args:
+        scans: how many there are.
+        threads: of each process, if a person says so.
+    """
+    cores = usable_cores() // (threads or 1)
+    return max(1, min(cores, MOST_WORKERS, scans // SCANS_EACH))
 
 
 @contextmanager

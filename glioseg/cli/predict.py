@@ -93,8 +93,13 @@ def predict(
         int | None, typer.Option(min=1, help="CPU threads of a process. Default: an equal share of all.")
     ] = None,
     workers: Annotated[
-        int, typer.Option(min=1, help="Processes that share the scans, each with its own network.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes that share the scans, each with its own network. Default: one a core, up to 8, "
+            "where there are scans enough.",
+        ),
+    ] = None,
     shard: Annotated[
         str | None,
         typer.Option(
@@ -106,6 +111,7 @@ def predict(
 ) -> None:
     """Segment scans: masks, outlines, GIFs and numbers. Masks in the kind read; skips what is finished."""
     from glioseg.batch import Outputs, predict_many
+    from glioseg.batch.processes import fitting_workers
     from glioseg.batch.staged import StagedSegmenting
     from glioseg.environment import environment
     from glioseg.errors import Fault, InputError
@@ -121,17 +127,17 @@ def predict(
     output = Output(as_json)
     if level is BidsLevel.GROUP and not bids:
         raise InputError(Fault("cli.level_without_bids", "--level"))
-    if dask is not None and workers > 1:
+    if dask is not None and workers is not None:
         raise InputError(Fault("cli.dask_and_workers", "--dask"))
     paths = [*paths_given(scans or []), *paths_in(files_from)]
     if has_urls([*paths, out]):
-        alone = {"--flair": flair, "--pre": pre, "--post": post, "--workers": workers > 1}
+        alone = {"--flair": flair, "--pre": pre, "--post": post, "--workers": workers is not None}
         refuse_with_urls({**alone, "--bids": bids, "--participant-label": participant_label})
         threads = threads or (None if dask is None else 1)
         segmenting = StagedSegmenting(
             place_of(out),
             load_model(model, flips, threads, threshold, fast, best, device),
-            Outputs(outlines, gif, probability, anonymise),
+            Outputs(outlines, gif, probability, anonymise, report),
             parse_series(series or []),
             channels,
         )
@@ -153,12 +159,15 @@ def predict(
     if level is BidsLevel.GROUP:
         sources = []
     sources = sources[_shard(shard)]
+    # A worker of a cluster has as many scans at a time as it was given threads.
+    own = dask is None and device == "cpu"
+    workers = workers or (fitting_workers(len(sources), threads) if own else 1)
+    threads = threads or (max(1, usable_cores() // workers) if dask is None else 1)
+    predictor = load_model(model, flips, threads, threshold, fast, best, device)
+    sources = [source.with_sequences(predictor.description.sequences) for source in sources]
     for source in sources:
         if source.note:
             output.say(str(source))
-    # A worker of a cluster has as many scans at a time as it was given threads.
-    threads = threads or (max(1, usable_cores() // workers) if dask is None else 1)
-    predictor = load_model(model, flips, threads, threshold, fast, best, device)
     with cluster_at(dask, output) as cluster:
         outcome = predict_many(
             sources,
@@ -168,7 +177,7 @@ def predict(
             {"model_name": model, **environment()},
             _Progress(output, out, len(sources)),
             output.tell,
-            min(workers, len(sources)),
+            max(1, min(workers, len(sources))),
             cluster,
         )
     if outcome.incomplete:

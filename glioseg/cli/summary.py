@@ -15,7 +15,7 @@ def summary(
     out: Annotated[Path, typer.Argument(help="Folder of results, of glioseg predict.")],
     as_json: AsJson = False,
 ) -> None:
-    """Join the records of all finished scans of a folder into its summary.csv and manifest.json."""
+    """Join the records of a folder into its summary.csv. Jobs that shared it need it once."""
     from glioseg.environment import environment
     from glioseg.io.names import listed
     from glioseg.results.summary import join_records

@@ -85,7 +85,7 @@ class Source:
         also = ", ".join(
             f"{getattr(each, 'title', None) or each.name} as {name}" for name, each in taken.items()
         )
-        note = f"{self.note}; also {also}" if self.note else ""
+        note = f"{self.note}; but the network takes {also}" if self.note else ""
         return replace(source, files=files, sequences=names, note=note)
 
     def read(self, threads: int | None = None) -> Scan:

@@ -131,6 +131,7 @@ def test_too_few_file_handles_are_said(scans: Path, model: Path, tmp_path: Path,
         assert lies(tmp_path / "out") == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs the limits of Linux")
 def test_two_gigabytes_of_memory(scans: Path, model: Path, tmp_path: Path) -> None:
     """The scan that does not fit is told with what it needs; those that fit are done."""

@@ -42,7 +42,12 @@ def exported(path: Path, name: str) -> tuple[Recipe, Path]:
     return recipe, export_onnx(network, path, 3, 64, describe(recipe, {}))
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+HEAVY = {"resnet34_unet"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in HEAVY else ()) for name in NETWORKS]
+)
 def test_a_model_gives_back_a_network_that_computes_the_same(name: str, tmp_path: Path) -> None:
     recipe, path = exported(tmp_path / "model.onnx", name)
     network, description = recover_network(path)

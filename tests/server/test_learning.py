@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from support.learning_kit import tiny_run
 from support.patients_kit import sample_patients, small_patient, until
 from support.server_kit import BASE, faults, quick_weights, serve
 
@@ -42,19 +43,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of a network of 32 pixels that can be learned on from."""
     pytest.importorskip("pytorch_lightning")
     return tiny_run(tmp_path_factory.mktemp("tiny") / "tiny")
-
-
-def tiny_run(out: Path) -> Path:
-    """Train a small network for two steps."""
-    from glioseg.recipe import load_recipe
-    from glioseg.samples import SAMPLES
-    from glioseg.training.train import Hardware, train
-
-    small = ["network.name=unet", "network.arguments.features=4", "prepare.size=32", "train.epochs=1"]
-    small += ["train.steps_per_epoch=2", "train.vis_freq=0", "train.batch_size=2", "split.name=all"]
-    small += ["train.checkpoint=last"]
-    train(SAMPLES, load_recipe("reference", small), out, hardware=Hardware("cpu"), echo=lambda line: None)
-    return out
 
 
 @contextmanager

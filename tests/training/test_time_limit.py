@@ -71,6 +71,7 @@ def test_stopped_and_resumed_equals_unbroken(tmp_path: Path) -> None:
     assert table(run) == table(whole)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_its_data_in_another_place(tmp_path: Path) -> None:
     from glioseg.dataset.pack import pack
 

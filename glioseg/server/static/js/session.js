@@ -227,17 +227,28 @@ export class Session {
     return true;
   }
 
-  // Once more, perhaps by another model. What was corrected lies upon the new mask.
+  // Once more, perhaps by another model. Voxels that were corrected stay as they are, as one step.
   async segmentAgain(signal) {
+    const { history, mask } = this;
     await this.sync.settled();
     const numbers = await this.ask((id) => segment(id, { signal, onProgress: this.on.progress }));
     this.scan = await getJson(`/api/scans/${this.scan.id}`);
     this.revision = numbers.revision;
     const network = await this.takeMask("network");
-    if (await this._adopt(network)) this.on.mask(Array.from({ length: this.count }, (_, z) => z));
+    const own = mask.voxels.slice();
+    for (let z = 0; z < this.count; z++) fillRuns(mask.voxels, z * mask.size, mask.size, this.base[z]);
+    const corrected = own.map((value, at) => (value === mask.voxels[at] ? 0 : 1));
+    mask.voxels.set(network);
+    this.base = await mask.encode(async () => {}); // without a turn for the page: it would show half of it
+    mask.touch(0, this.count - 1);
+    own.forEach((value, at) => corrected[at] && (mask.voxels[at] = value));
+    const step = mask.commit();
+    Object.assign(history, { steps: [], position: 0 });
+    if (step) history.push(step);
+    this.on.mask(Array.from({ length: this.count }, (_, z) => z));
     this._numbers(numbers);
-    if (this.history.state !== NETWORK) await this.sendAll();
-    await this._write((store) => store.putSteps(this._record(), this.history.steps));
+    if (step) await this.sendAll();
+    await this._write((store) => store.putSteps(this._record(), history.steps));
   }
 
   _step(step, back) {

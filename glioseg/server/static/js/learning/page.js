@@ -16,7 +16,9 @@ $("stop").addEventListener("click", () => act(async () => (await remove("/api/le
 onLanguage(() => state && show());
 look().then(() => (document.documentElement.dataset.ready = "true"));
 
-const goingOn = () => GOING_ON.includes(state?.job?.state);
+function goingOn() {
+  return GOING_ON.includes(state?.job?.state);
+}
 
 async function look() {
   try {
