@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,15 +29,31 @@ def local_cluster(workers: int, folder: Path) -> Iterator[Any]:
         yield cluster
 
 
-def processes_of(cluster: Any) -> list[int]:
-    """Numbers of the processes of the workers that there are now; one that is starting is none yet.
+class Workers:
+    """Workers of a scheduler as plain processes; one that is killed is replaced, also if it was starting.
 
-    Dask does not start a worker again that died while it was starting.
+    Dask's own nannies give a worker up that dies while it starts.
     """
-    from distributed.core import Status
 
-    nannies = [nanny for nanny in list(cluster.workers.values()) if nanny.status == Status.running]
-    return [nanny.pid for nanny in nannies if nanny.pid is not None]
+    def __init__(self, address: str, count: int, folder: Path) -> None:
+        self.command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-nanny"]
+        self.command += ["--nthreads", "1", "--no-dashboard", "--local-directory", str(folder)]
+        self.processes = [self._start() for _ in range(count)]
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(self.command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    def kill(self, number: int) -> None:
+        """Kill a worker with SIGKILL and start another."""
+        self.processes[number].kill()
+        self.processes[number].wait()
+        self.processes[number] = self._start()
+
+    def close(self) -> None:
+        """Kill all."""
+        for process in self.processes:
+            process.kill()
+            process.wait()
 
 
 class Deadly(BrightNetwork):
