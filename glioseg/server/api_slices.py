@@ -54,7 +54,7 @@ async def preview(request: Request, service: Serving) -> Response:
         reserve = partial(service.store.reserve, id)
         return Entry(id, folder, *read_upload(folder, service.settings, (), reserve))
 
-    async with request.form(max_files=1, max_fields=1) as form:
+    async with request.form(max_files=1, max_fields=16) as form:
         uploads = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
         entry = await service.new_entry(read)
     try:

@@ -17,11 +17,20 @@ from .test_viewer import SAMPLE, open_sample
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 WIDE = {"viewport": {"width": 1280, "height": 860}, "color_scheme": "light", "locale": "en-GB"}
 NARROW = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "locale": "zh-CN"}
+COMBINATIONS = [
+    {"viewport": size["viewport"], "color_scheme": scheme, "locale": locale}
+    for size in (WIDE, NARROW)
+    for scheme in ("light", "dark")
+    for locale in ("en-GB", "zh-CN")
+]
+"""Both widths, both themes, both languages."""
+
 PAGES = {
     "runs": "/runs",
     "run": "/runs?run=first",
     "compare": "/compare?run=first&run=second",
     "docs": "/docs",
+    "learning": "/learning",
 }
 
 
@@ -45,6 +54,21 @@ def test_pages_are_accessible_and_fit(make_page: Any, axe: str, name: str, optio
     fits(page)
     check(page, axe)
     keep(page, f"{name}-{options['viewport']['width']}")
+
+
+@pytest.mark.slow
+def test_every_combination_is_accessible_and_fits(make_page: Any, axe: str) -> None:
+    for options in COMBINATIONS:
+        page = make_page(**options)
+        for address in PAGES.values():
+            page.goto(address)
+            ready(page)
+            fits(page)
+            check(page, axe)
+        open_sample(page)
+        fits(page)
+        check(page, axe)
+        page.close()
 
 
 @pytest.mark.parametrize("options", [WIDE, NARROW], ids=["wide-light-en", "narrow-dark-zh"])

@@ -182,7 +182,7 @@ def test_the_api_keeps_its_own_description(running: tuple[str, Application]) -> 
         @given(case=operation.as_strategy())
         def conforms(case: Any) -> None:
             # No schema says which bytes are a scan; see schemathesis.toml.
-            files = case.operation.label in ("POST /api/scans", "POST /api/worklist")
+            files = case.operation.label in ("POST /api/preview", "POST /api/scans", "POST /api/worklist")
             loose = [checks.positive_data_acceptance] if files else []
             case.call_and_validate(excluded_checks=loose)
 

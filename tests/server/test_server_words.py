@@ -123,7 +123,10 @@ def test_the_pages_load_their_words_from_the_catalogue(tmp_path: Path) -> None:
     assert reply.status_code == 200
     assert reply.headers["content-type"].startswith("text/javascript")
     assert reply.text == words_script()
-    words = json.loads(reply.text.removeprefix("export const WORDS = ").rstrip(";\n"))
+    first, second = reply.text.splitlines()
+    words = json.loads(first.removeprefix("export const WORDS = ").rstrip(";"))
+    api = json.loads(second.removeprefix("export const API_WORDS = ").rstrip(";"))
+    assert api == {"en": {}, "zh": catalogue("zh")["api"]}
     assert words["zh"]["flag_turned"] == catalogue("zh")["doubts"]["turned"]
     assert words["zh"].keys() == words["en"].keys()
 

@@ -2,7 +2,7 @@
 import { getJson } from "./api.js";
 import { currentLanguage, onLanguage, t } from "./i18n.js";
 import { element, header, showProblems } from "./page.js";
-import { WORDS } from "./words.js";
+import { API_WORDS } from "./words.js";
 
 const content = document.getElementById("content");
 header("/docs");
@@ -39,7 +39,7 @@ function draw(api) {
 // A description in the language of the page: the catalogue has its paragraphs under their English.
 function paragraphs(text = "") {
   const english = text.split("\n\n").map((each) => each.replace(/\s+/g, " ").trim());
-  return english.filter(Boolean).map((each) => (WORDS[currentLanguage()][each] ?? each).replace(/\*\*|`/g, ""));
+  return english.filter(Boolean).map((each) => (API_WORDS[currentLanguage()][each] ?? each).replace(/\*\*|`/g, ""));
 }
 
 function operation(path, method, one) {

@@ -62,8 +62,7 @@ $("choose-series").addEventListener("click", () => {
   seriesForm.show(last.scan.series);
 });
 $("close-scan").addEventListener("click", closeScan);
-onLanguage(refreshTexts);
-onLanguage(listKept);
+for (const told of [refreshTexts, listKept]) onLanguage(told);
 begin();
 
 function radios(box, group, words, choose) {
