@@ -20,7 +20,7 @@ from glioseg.errors import require_extra
 from .conftest import PATIENCE, keep, refused, serving, welcome
 
 NAMES = {"TIFF", "PNG", "JPEG", "NIfTI", "FreeSurfer", "DICOM", "FLAIR", "MR"}
-NAMES |= {"zip", "nii", "gz", "img", "hdr", "mgz", "pdf", "flair"}
+NAMES |= {"zip", "nii", "gz", "img", "hdr", "mgz", "nrrd", "mha", "pdf", "flair"}
 """Words of Latin letters that Chinese texts have too, besides the names of files."""
 
 
@@ -54,7 +54,7 @@ def wrong_files(folder: Path) -> dict[str, dict[str, bytes]]:
     cut = {first.name: first.read_bytes()[:900], **{path.name: path.read_bytes() for path in rest}}
     return {
         "unknown kind": {"a.pdf": b"%PDF-1.4"},
-        "no suffix": {"a": b"hello"},
+        "no suffix": {"noname": b"hello"},
         "nothing that is known": {"a.txt": b"x", "b.txt": b"y"},
         "empty file": {"a_1.tif": b""},
         "text": {"a_1.tif": b"hello"},
