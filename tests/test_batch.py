@@ -19,7 +19,6 @@ from scipy import ndimage
 from support.known_models import known_model
 
 from glioseg.batch import Outputs, ScanResult, predict_many
-from glioseg.batch.processes import fitting_workers
 from glioseg.errors import InputError
 from glioseg.grid import Grid
 from glioseg.io import Source, find_scans, read_segmentation
@@ -388,22 +387,3 @@ def test_several_processes_give_what_one_gives(model: Path, tmp_path: Path) -> N
     assert sorted(path.name for path in (tmp_path / "1").iterdir()) == sorted(
         path.name for path in (tmp_path / "2").iterdir()
     )
-
-
-@pytest.mark.parametrize(
-    ("cores", "scans", "threads", "expected"),
-    [
-        (2, 3, None, 1),
-        (2, 8, None, 2),
-        (2, 100, None, 2),
-        (2, 100, 2, 1),
-        (1, 100, None, 1),
-        (32, 100, None, 8),
-        (16, 12, 2, 3),
-    ],
-)
-def test_as_many_processes_share_scans_as_pay(
-    monkeypatch: pytest.MonkeyPatch, cores: int, scans: int, threads: int | None, expected: int
-) -> None:
-    monkeypatch.setattr("glioseg.batch.processes.usable_cores", lambda: cores)
-    assert fitting_workers(scans, threads) == expected
