@@ -188,7 +188,14 @@ def test_no_english_is_left_in_chinese(make_page: Any, run_folders: Path, tmp_pa
 
     time_point(tmp_path / "two", "ann_2020", 10, second=False, slices=4)
     time_point(tmp_path / "two", "ann_2023", 14, second=True, slices=4)
-    names = NAMES | {"ann_2020", "ann_2023", "first", "second", *(case.id for case in sample_cases())}
+    names = NAMES | {
+        "ann_2020",
+        "ann_2023",
+        "first",
+        "second",
+        "bright",
+        *(case.id for case in sample_cases()),
+    }
     with page_of(make_page, {"locale": "zh-CN"}, listed=(tmp_path / "two",), runs=run_folders) as page:
         left = {}
         for address in ("/list", "/followup", *PAGES.values(), "/"):
