@@ -97,6 +97,7 @@ def download(page: Any, folder: Path, word: str = "dl_nifti") -> np.ndarray[Any,
     return read_segmentation(path).voxels > 0
 
 
+@pytest.mark.slow
 def test_undo_redo_and_back_to_the_networks_mask(make_page: Any, tmp_path: Path) -> None:
     page = make_page()
     open_sample(page)
@@ -226,6 +227,7 @@ def test_an_uploaded_scan_survives_runs_and_back_and_a_restart_under_the_page(
     make_page.wrong.clear()  # the browser's own line about the scan that was gone
 
 
+@pytest.mark.slow
 def test_the_idle_hour_costs_nothing(make_page: Any, own: Any, tmp_path: Path) -> None:
     page = make_page(base_url=own.address)
     open_sample(page)
@@ -242,6 +244,7 @@ def test_the_idle_hour_costs_nothing(make_page: Any, own: Any, tmp_path: Path) -
     make_page.wrong.clear()
 
 
+@pytest.mark.slow
 def test_a_wrong_file_closes_nothing(make_page: Any, tmp_path: Path) -> None:
     page = make_page()
     open_sample(page)
@@ -262,6 +265,7 @@ def test_a_wrong_file_closes_nothing(make_page: Any, tmp_path: Path) -> None:
     refused(make_page, 422)
 
 
+@pytest.mark.slow
 def test_a_scan_with_unsaved_corrections_is_left_only_when_asked(make_page: Any, tmp_path: Path) -> None:
     page = make_page()
     open_sample(page)
@@ -338,6 +342,7 @@ def test_a_stroke_sends_its_slice_alone(make_page: Any) -> None:
     assert body.nbytes < 10_000
 
 
+@pytest.mark.slow
 def test_two_pages_of_one_scan_do_not_mix(make_page: Any, own: Any, tmp_path: Path) -> None:
     """Each page downloads what it shows, whatever the other one did."""
     page = make_page(base_url=own.address)
@@ -352,6 +357,7 @@ def test_two_pages_of_one_scan_do_not_mix(make_page: Any, own: Any, tmp_path: Pa
     make_page.wrong.clear()
 
 
+@pytest.mark.slow
 def test_no_outline_stays_on_a_slice_without_lesion(
     browser: Any, chromium: str, server: Any, tmp_path: Path
 ) -> None:

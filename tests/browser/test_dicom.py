@@ -62,6 +62,7 @@ def test_a_dicom_study_gives_the_masks_of_the_command_line(make_page: Any, tmp_p
     assert pydicom.dcmread(seg).SegmentSequence[0].SegmentAlgorithmType == "AUTOMATIC"
 
 
+@pytest.mark.slow
 def test_the_series_are_chosen_by_keyboard_when_the_server_cannot_tell(
     make_page: Any, axe: str, tmp_path: Path
 ) -> None:

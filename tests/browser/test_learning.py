@@ -129,6 +129,7 @@ def test_corrections_improve_the_model_and_one_switches_to_it(
         page.close()
 
 
+@pytest.mark.slow
 def test_a_scan_is_segmented_again_with_another_threshold_and_corrections_stay(
     make_page: Any, tmp_path: Path, weights: Path, axe: str
 ) -> None:

@@ -84,6 +84,7 @@ def test_the_viewer_is_accessible_and_fits(make_page: Any, axe: str, options: di
     keep(page, f"viewer-{options['viewport']['width']}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [WIDE, NARROW], ids=["wide-light-en", "narrow-dark-zh"])
 def test_what_belongs_to_a_correction_is_accessible_and_fits(
     make_page: Any, axe: str, options: dict[str, Any]

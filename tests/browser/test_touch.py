@@ -133,6 +133,7 @@ def test_one_finger_scrolls_two_time_points(make_page: Any, patient: Path, model
 ADDRESSES = ["/", "/list", "/runs", "/runs?run=first", "/compare?run=first&run=second", "/docs", "/learning"]
 
 
+@pytest.mark.slow
 def test_what_is_touched_is_wide_enough_for_a_finger(make_page: Any) -> None:
     page = make_page(**PHONE)
     small = {}

@@ -129,6 +129,7 @@ def test_patients_are_read_to_the_end_by_keys_alone(make_page: Any, tmp_path: Pa
         assert page.inner_text(".check.red span") == "Predicted outline"
 
 
+@pytest.mark.slow
 def test_nobody_leaves_a_patient_whose_strokes_did_not_arrive(make_page: Any, tmp_path: Path) -> None:
     sample_patients(tmp_path / "study", 2)
     with page_of(make_page, listed=(tmp_path / "study",)) as page:
@@ -182,6 +183,7 @@ def test_a_reload_keeps_every_step_and_a_correction_asks_for_another_check(
         page.wait_for_selector("#patient-checked[aria-pressed=false]")
 
 
+@pytest.mark.slow
 def test_dropped_patients_go_to_the_list_from_both_pages(make_page: Any, tmp_path: Path) -> None:
     for seed, name in enumerate(("ann", "bob", "cid", "dan")):
         small_patient(tmp_path / ("first" if seed < 2 else "second"), name, seed * 7)

@@ -235,6 +235,7 @@ def test_the_study_verb_ends_in_a_report(tmp_path: Path) -> None:
         assert all(part in text for part in expected)
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_a_result_and_not_tried_again(tmp_path: Path) -> None:
     pytest.importorskip("pytorch_lightning")
     settings = (*TINY, "optimizer.rate=1e30", "train.epochs=3", "split.name=holdout", "split.fraction=0.3")

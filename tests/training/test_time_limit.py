@@ -54,6 +54,7 @@ class TestLimit:
         assert limit.reached
 
 
+@pytest.mark.slow
 def test_stopped_and_resumed_equals_unbroken(tmp_path: Path) -> None:
     recipe = load_recipe("default", TINY)
     whole = train(SAMPLES, recipe, tmp_path / "whole", hardware=HARDWARE, echo=lambda line: None)
