@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pydicom
+import pytest
 from support import dicom_kit
 from typer.testing import CliRunner
 
