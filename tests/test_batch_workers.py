@@ -10,10 +10,11 @@ from glioseg.batch.processes import fitting_workers
 @pytest.mark.parametrize(
     ("cores", "scans", "threads", "expected"),
     [
-        (2, 3, None, 1),
-        (2, 8, None, 2),
-        (2, 100, None, 2),
-        (2, 100, 2, 1),
+        (2, 100, None, 1),
+        (4, 7, None, 1),
+        (4, 8, None, 2),
+        (4, 100, 1, 2),
+        (4, 100, 4, 1),
         (1, 100, None, 1),
         (32, 100, None, 8),
         (16, 12, 2, 3),

@@ -96,8 +96,8 @@ def predict(
         int | None,
         typer.Option(
             min=1,
-            help="Processes that share the scans, each with its own network. Default: one a core, up to 8, "
-            "where there are scans enough.",
+            help="Processes that share the scans, each with its own network. Default: one for two cores, "
+            "up to 8, where there are scans enough.",
         ),
     ] = None,
     shard: Annotated[
