@@ -27,8 +27,8 @@ SCANS_EACH = 4
 """So many scans a process has to have that its start pays."""
 
 CORES_EACH = 2
-"""One process keeps two cores busy: it reads and writes while the network works. Measured on 30 patients and two
-cores, two processes take 18.4 s and one takes 18.6 s."""
+"""One process keeps two cores busy: it reads and writes while the network works. On two cores, 30 patients
+take two processes 18.4 s and one 18.6 s."""
 
 MOST_WORKERS = 8
 """More processes wait for the disk and take memory; who has both names a number."""
