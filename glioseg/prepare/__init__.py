@@ -8,16 +8,20 @@ probability maps back to the scan's own grid.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from glioseg.grid import Grid
 from glioseg.prepare.blas import one_blas_thread
+from glioseg.prepare.channel import Channel
 from glioseg.prepare.frame import Array, Frame, turned
-from glioseg.prepare.head import head_frame, prepare_even_tissue, prepare_head, prepare_tissue
+from glioseg.prepare.head import Learner, head_frame, learn_foreground, prepare_head
 from glioseg.prepare.neighbours import choose_sequences, neighbour_channels, stack_neighbours
 from glioseg.prepare.reference import prepare_reference, reference_frame
+from glioseg.prepare.shading import learn_shading
+from glioseg.prepare.tissue import learn_tissue
 from glioseg.recipe import PrepareChoice
 from glioseg.scan import BoolArray, Scan, check_boolean
 
@@ -33,25 +37,61 @@ __all__ = [
 PREPARATION_VERSION = 4
 """Raised whenever the arrays that a preparation makes change, so that caches are made anew."""
 
-PREPARATIONS = {
-    "head": prepare_head,
-    "tissue": prepare_tissue,
-    "even_tissue": prepare_even_tissue,
-    "reference": prepare_reference,
+STEPS: dict[str, tuple[Learner, ...]] = {
+    "head": (learn_foreground,),
+    "tissue": (learn_tissue,),
+    "even_tissue": (learn_shading, learn_tissue),
 }
+"""What is done to each channel once the head is cut out, by the name of the preparation."""
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What a network sees of one scan.
+    """What a network sees of one scan, made when it is asked for.
 
     Attributes:
-        images: float32 ``(slices, size, size, channels)``, about zero mean and unit variance.
+        channels: each gives its slices ``(slices, size, size)``, float32 of about zero mean and unit variance.
         frame: where those slices sit in the scan.
     """
 
-    images: Array
+    channels: Sequence[Channel]
     frame: Frame
+
+    def __len__(self) -> int:
+        return self.frame.last - self.frame.first
+
+    def some(self, start: int, stop: int, channels: slice = slice(None)) -> Array:
+        """Some slices.
+
+        Args:
+            start, stop: which.
+            channels: of which channels.
+
+        Returns:
+            ``(stop - start, size, size, channels)``, a view of an array in which each channel is in one piece.
+        """
+        chosen = self.channels[channels]
+        made = np.empty((len(chosen), stop - start, self.frame.size, self.frame.size), np.float32)
+        self._copy(chosen, made, start)
+        return np.moveaxis(made, 0, -1)
+
+    @property
+    def images(self) -> Array:
+        """All of them, ``(slices, size, size, channels)``."""
+        made = np.empty((len(self), self.frame.size, self.frame.size, len(self.channels)), np.float32)
+        self._copy(self.channels, np.moveaxis(made, -1, 0), 0)
+        return made
+
+    @one_blas_thread()
+    def _copy(self, channels: Sequence[Channel], target: Array, start: int) -> None:
+        done: dict[int, Array] = {}
+        for channel, own in zip(channels, target, strict=True):
+            # A filled sequence is FLAIR again.
+            if id(channel) in done:
+                own[:] = done[id(channel)]
+            else:
+                channel.copy_to(own, start)
+                done[id(channel)] = own
 
 
 class Preparation(PrepareChoice):
@@ -82,8 +122,12 @@ class Preparation(PrepareChoice):
             InputError: nothing in the scan stands out from its background (all black or constant).
         """
         frame, shown, kept = self._framed(scan)
-        images = PREPARATIONS[self.name](shown, shown.voxels[kept], frame)
-        return Prepared(images, self._in_scan(frame, shown, kept))
+        voxels = shown.voxels[kept]
+        if self.name == "reference":
+            channels = prepare_reference(shown, voxels, frame)
+        else:
+            channels = prepare_head(shown, voxels, frame, STEPS[self.name])
+        return Prepared(channels, self._in_scan(frame, shown, kept))
 
     def frame(self, scan: Scan) -> Frame:
         """The frame alone, without preparing any image; same errors."""

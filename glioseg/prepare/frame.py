@@ -6,7 +6,7 @@ columns (BLAS does the work), built once a scan.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault
+from glioseg.prepare.banded import Array, Banded
 from glioseg.prepare.blas import one_blas_thread
 from glioseg.scan import BoolArray, Scan, check_boolean
 from glioseg.words import Phrase
 
-Array = npt.NDArray[np.float32]
-
-CHUNK = 32
-"""Slices that are resized together: enough for BLAS, little enough for memory."""
+CHUNK = 16
+"""Slices that are worked on together: few enough for memory."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +55,22 @@ class Frame:
         """Width of the square in columns."""
         return self.side * self.aspect
 
-    def forth(self) -> tuple[Array, Array]:
-        """Matrices ``(size, height)`` and ``(size, width)`` that resize the scan's rows and columns."""
+    def forth(self) -> Callable[[Array], Array]:
+        """What resizes slices ``(..., height, width)`` to ``(..., size, size)``."""
         _, height, width = self.shape
-        rows = _forth_matrix(height, self.top, self.side, self.size)
         # Slices of a sagittal scan stay steps: measured, that finds more than blurring one into the next.
         resize = _step_matrix if self.aspect < 1 else _forth_matrix
-        return rows, resize(width, self.left, self.across, self.size)
+        rows = Banded(_forth_matrix(height, self.top, self.side, self.size))
+        columns = Banded(resize(width, self.left, self.across, self.size))
+        return lambda slices: columns.columns(rows.rows(slices))
+
+    def back(self) -> Callable[[Array], Array]:
+        """What carries prepared slices ``(..., size, size)`` back to ``(..., height, width)``, the pixels of the
+        scan as :func:`turned` presents it; 0 where the frame does not reach."""
+        _, height, width = self.shape
+        rows = Banded(_back_matrix(height, self.top, self.side, self.size))
+        columns = Banded(_back_matrix(width, self.left, self.across, self.size))
+        return lambda maps: columns.columns(rows.rows(maps))
 
     def to_prepared(self, mask: BoolArray) -> BoolArray:
         """Carry a mask ``(slices, height, width)`` to the prepared grid by nearest neighbour.
@@ -97,8 +105,7 @@ class Frame:
         values = turned(values, self.axis)
         if values.shape != self.shape:
             raise ValueError(f"values of {values.shape} for a scan of {self.shape}")
-        rows, columns = self.forth()
-        return rows @ values[self.first : self.last].astype(np.float32) @ columns.T
+        return self.forth()(values[self.first : self.last].astype(np.float32))
 
     @one_blas_thread()
     def restore(self, probability: Array) -> Array:
@@ -113,12 +120,9 @@ class Frame:
         expected = (self.last - self.first, self.size, self.size)
         if probability.shape != expected:
             raise ValueError(f"a probability map of {probability.shape} for a frame of {expected}")
-        rows = _back_matrix(self.shape[1], self.top, self.side, self.size)
-        columns = _back_matrix(self.shape[2], self.left, self.across, self.size)
-        restored = np.zeros(self.shape, np.float32)
+        restored, back = np.zeros(self.shape, np.float32), self.back()
         for part in chunks(len(probability)):
-            target = slice(self.first + part.start, self.first + part.stop)
-            restored[target] = rows @ probability[part] @ columns.T
+            restored[self.first + part.start : self.first + part.stop] = back(probability[part])
         return turned_back(restored, self.axis)
 
 

@@ -2,65 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import InputError
+from glioseg.prepare.channel import KEPT, Channel, Step
 from glioseg.prepare.frame import Array, Frame, chunks, extent, no_head
-from glioseg.prepare.shading import correct_shading
-from glioseg.prepare.tissue import normalise_tissue
+from glioseg.prepare.tissue import blank
 from glioseg.scan import BoolArray, Scan
 from glioseg.words import Phrase
 
 HEAD_THRESHOLD = 0.12
 """Share of the FLAIR's 99th percentile above which a pixel counts as head."""
 
-
-def prepare_head(scan: Scan, voxels: npt.NDArray[Any], frame: Frame) -> Array:
-    """Cut the head out of every slice and z-score each channel from its foreground."""
-    return _prepare(scan, voxels, frame, _normalise)
+Learner = Callable[[Channel], Step | None]
+"""Looks at a channel and says what is to be done to it."""
 
 
-def prepare_tissue(scan: Scan, voxels: npt.NDArray[Any], frame: Frame) -> Array:
-    """Cut the head out of every slice and bring each channel to units of brain tissue."""
-    return _prepare(scan, voxels, frame, normalise_tissue)
+def prepare_head(scan: Scan, voxels: npt.NDArray[Any], frame: Frame, how: Sequence[Learner]) -> list[Channel]:
+    """Cut the head out of every slice, and learn from each channel how to bring it to one scale.
+
+    Args:
+        scan: whose names count.
+        voxels: its slices that are kept.
+        frame: of the head.
+        how: the steps, in order.
+
+    Returns:
+        One for each channel of the scan; for one that was filled the FLAIR's.
+    """
+    flair = scan.channels.index("flair")
+    own = [number for number, name in enumerate(scan.channels) if name not in scan.filled]
+    channels = {}
+    for number in own:
+        resize = _resizing(voxels[..., number], frame)
+        channels[number] = Channel(resize, len(voxels), KEPT // len(own))
+        for each in how:
+            channels[number].learn(each)
+    return [channels.get(number, channels[flair]) for number in range(len(scan.channels))]
 
 
-def prepare_even_tissue(scan: Scan, voxels: npt.NDArray[Any], frame: Frame) -> Array:
-    """The same, the shading of the coils taken out first."""
+def _resizing(own: npt.NDArray[Any], frame: Frame) -> Callable[[slice], Array]:
+    """What cuts the head out of some slices of one channel."""
+    forth = frame.forth()
+    zero = _background(own)
+    air = _masked_air(own, zero)
 
-    def normalise(channel: Array) -> None:
-        correct_shading(channel)
-        normalise_tissue(channel)
+    def resize(part: slice) -> Array:
+        values = own[part].astype(np.float32)
+        # Background first becomes 0, so that whatever lies beyond the scan is background too.
+        if zero:
+            values -= zero
+        if air is not None:
+            values[_is(values, air)] = 0
+        return forth(values)
 
-    return _prepare(scan, voxels, frame, normalise)
-
-
-def _prepare(scan: Scan, voxels: npt.NDArray[Any], frame: Frame, normalise: Callable[[Array], None]) -> Array:
-    slices, channels = len(voxels), voxels.shape[3]
-    rows, columns = frame.forth()
-    images = np.empty((slices, frame.size, frame.size, channels), np.float32)
-    filled = [scan.channels.index(name) for name in scan.filled]
-    for channel in range(channels):
-        if channel in filled:
-            continue
-        own = voxels[..., channel]
-        zero = _background(own)
-        air = _masked_air(own, zero)
-        for part in chunks(slices):
-            # Background first becomes 0, so that whatever lies beyond the scan is background too.
-            values = own[part].astype(np.float32) - zero
-            if air is not None:
-                values[_is(values, air)] = 0
-            images[part, :, :, channel] = rows @ values @ columns.T
-        normalise(images[..., channel])
-    for channel in filled:
-        # FLAIR again: it needs no second look.
-        images[..., channel] = images[..., scan.channels.index("flair")]
-    return images
+    return resize
 
 
 def head_frame(scan: Scan, voxels: npt.NDArray[Any], size: int, pixel_mm: float | None = None) -> Frame:
@@ -91,6 +91,8 @@ def _background(volume: npt.NDArray[Any]) -> np.float32:
     A scan that was z-scored inside the brain may have 0 outside and negative values within: there the air
     is put below the darkest tissue (see :func:`_masked_air`), or it would look like average brain.
     """
+    if volume.dtype.kind == "u":
+        return np.float32(0)
     least = volume.min()
     return np.float32(least if least < 0 else 0)
 
@@ -100,12 +102,14 @@ def _head_square(scan: Scan, volume: npt.NDArray[Any], background: np.float32) -
 
     Top and side are in rows, left is in columns.
     """
-    sample = volume.reshape(len(volume), -1)[:, ::7].astype(np.float32) - background
+    some = [volume[part].reshape(part.stop - part.start, -1)[:, ::7] for part in chunks(len(volume))]
+    sample = np.concatenate(some).astype(np.float32) - background
     air = _masked_air(volume, background)
     if air is not None:
         sample = sample[~_is(sample, air)]
-    bright = float(np.percentile(sample, 99)) if sample.size else 0.0
-    if volume.min() == volume.max():
+    constant = not np.ptp(sample) > 0 if sample.size else True
+    bright = float(np.percentile(sample, 99, overwrite_input=True)) if sample.size else 0.0
+    if constant and volume.min() == volume.max():
         raise InputError(no_head(scan, Phrase("prepare.constant_flair")))
     if bright <= 0:
         raise InputError(no_head(scan, Phrase("prepare.little_head")))
@@ -113,16 +117,24 @@ def _head_square(scan: Scan, volume: npt.NDArray[Any], background: np.float32) -
     counts_rows = np.zeros(volume.shape[1], np.int64)
     counts_columns = np.zeros(volume.shape[2], np.int64)
     for part in chunks(len(volume)):
-        values = volume[part].astype(np.float32) - background
+        values = volume[part].astype(np.float32)
+        if background:
+            values -= background
         head = values > threshold if air is None else ~_is(values, air)
         # A row belongs to the head when in some slice 3 % of it does: specks of noise do not.
-        np.maximum(counts_rows, head.sum(axis=2).max(axis=0), out=counts_rows)
-        np.maximum(counts_columns, head.sum(axis=1).max(axis=0), out=counts_columns)
+        np.maximum(counts_rows, _counts(head, 2).max(axis=0), out=counts_rows)
+        np.maximum(counts_columns, _counts(head, 1).max(axis=0), out=counts_columns)
     y = extent(counts_rows > 0.03 * volume.shape[2])
     x = extent(counts_columns > 0.03 * volume.shape[1])
     aspect = scan.grid.pixel_aspect
     side = 1.04 * max(y[1] - y[0], (x[1] - x[0]) / aspect, 8)
     return (y[0] + y[1] - side) / 2, (x[0] + x[1] - side * aspect) / 2, side
+
+
+def _counts(mask: BoolArray, axis: int) -> npt.NDArray[np.int16]:
+    """How many there are along an axis of at most 32,767 pixels; in the smallest type, which is the fastest."""
+    counts: npt.NDArray[np.int16] = mask.view(np.int8).sum(axis=axis, dtype=np.int16)
+    return counts
 
 
 def _masked_air(volume: npt.NDArray[Any], background: np.float32) -> np.float32 | None:
@@ -144,16 +156,21 @@ def _is(values: Array, air: np.float32) -> BoolArray:
     return same
 
 
-def _normalise(channel: Array) -> None:
-    """Clip and z-score one channel ``(slices, size, size)`` in place, from its foreground."""
-    sample = channel[:, ::2, ::2]
+def learn_foreground(channel: Channel) -> Step:
+    """Learn to clip and z-score a channel from its foreground."""
+    sample = np.concatenate([values[:, ::2, ::2] for _, values in channel.chunks()])
     bright = float(np.percentile(sample, 99))
     inside = sample[sample > HEAD_THRESHOLD * bright]
     if bright <= 0 or inside.size == 0:
-        channel[:] = 0
-        return
-    np.clip(channel, 0, float(np.percentile(inside, 99.8)), out=channel)
+        return blank
+    most = float(np.percentile(inside, 99.8))
     inside = np.minimum(inside, np.percentile(inside, 99.8))
     deviation = float(inside.std())
-    channel -= np.float32(inside.mean())
-    channel /= np.float32(deviation if deviation > 1e-6 * bright else bright)
+    mean, width = np.float32(inside.mean()), np.float32(deviation if deviation > 1e-6 * bright else bright)
+
+    def normalise(values: Array, part: slice) -> None:
+        np.clip(values, 0, most, out=values)
+        values -= mean
+        values /= width
+
+    return normalise

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import InputError
+from glioseg.prepare.channel import Channel
 from glioseg.prepare.frame import Array, Frame, chunks, extent, no_head
 from glioseg.scan import BoolArray, Scan
 from glioseg.words import Phrase
 
 
-def prepare_reference(scan: Scan, voxels: npt.NDArray[Any], frame: Frame) -> Array:
+def prepare_reference(scan: Scan, voxels: npt.NDArray[Any], frame: Frame) -> list[Channel]:
+    """Prepare as the published protocol says; all at once, for its percentiles are those of all channels."""
+    images = _prepared(scan, voxels, frame)
+    return [Channel(partial(_part, channel), len(images), 0) for channel in np.moveaxis(images, -1, 0)]
+
+
+def _part(channel: Array, part: slice) -> Array:
+    return channel[part]
+
+
+def _prepared(scan: Scan, voxels: npt.NDArray[Any], frame: Frame) -> Array:
     """Prepare as the original program (Buda et al. 2019, brain-segmentation-pytorch) does.
 
     Zero voxels below 10 % of the maximum; crop slices, rows and columns to what is left; zero-pad to a

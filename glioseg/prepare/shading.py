@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glioseg.prepare.frame import Array, chunks
+from glioseg.prepare.channel import Channel, Step
+from glioseg.prepare.frame import Array
 from glioseg.prepare.tissue import INNER, ellipse
 from glioseg.scan import BoolArray
 
@@ -50,18 +51,21 @@ STRONGEST = 0.6
 """Logarithm of the shading that is taken out at most, where the polynomial runs away outside the brain."""
 
 
-def correct_shading(channel: Array) -> None:
-    """Divide one channel ``(slices, size, size)`` by its shading, in place; on average tissue stays as it is.
+def learn_shading(channel: Channel) -> Step | None:
+    """Learn to divide a channel by its shading; on average tissue stays as it is.
 
     Args:
         channel: values of at least 0, with 0 for air.
+
+    Returns:
+        ``None`` if there is too little tissue to tell.
     """
     logs, tissue = _blocks(channel)
     full = _full_slices(tissue)
     tissue[: full.start] = tissue[full.stop :] = False
     low, high, rise = _rises(logs, tissue)
     if len(rise) < FEWEST_RISES:
-        return
+        return None
     step = -(-len(rise) // MOST_RISES)
     places = _places(logs.shape, full)
     slope = _terms(places, high[::step]) - _terms(places, low[::step])
@@ -69,23 +73,41 @@ def correct_shading(channel: Array) -> None:
     table = np.zeros((DEGREE + 1,) * 3)
     table[tuple(np.transpose(POWERS))] = coefficients
     table[0, 0, 0] = -_polynomial(table, places)[tissue].mean()
-    along, down, across = _places(channel.shape, full)
-    for part in chunks(len(channel)):
+
+    def correct(values: Array, part: slice) -> None:
+        along, down, across = _places((channel.slices, *values.shape[1:]), full)
         shading = _polynomial(table, (along[part], down, across))
         np.clip(shading, -STRONGEST, STRONGEST, out=shading)
-        channel[part] /= np.exp(shading, out=shading)
+        values /= np.exp(shading, out=shading)
+
+    return correct
 
 
-def _blocks(channel: Array) -> tuple[Array, BoolArray]:
+def _blocks(channel: Channel) -> tuple[Array, BoolArray]:
     """Logarithm of the mean of each block ``(slices, blocks, blocks)``, and which blocks are tissue."""
-    slices, size = channel.shape[:2]
+    found = [_means_and_least(values) for _, values in channel.chunks()]
+    means, least = (np.concatenate(each) for each in zip(*found, strict=True))
+    count = means.shape[1]
+    typical = np.percentile(means[:, ellipse(count, INNER)], 75)
+    tissue: BoolArray = (least > TISSUE * typical) & ellipse(count, BRAIN)
+    return np.log(np.where(tissue, means, 1)), tissue
+
+
+def _means_and_least(values: Array) -> tuple[Array, Array]:
+    """Mean and least value of each block.
+
+    Added up pixel by pixel of all blocks at once: NumPy's own sums over small blocks take ten times as long.
+    """
+    slices, size = values.shape[:2]
     side = max(1, size // BLOCKS)
     count = size // side
-    parts = channel[:, : count * side, : count * side].reshape(slices, count, side, count, side)
-    means = parts.mean(axis=(2, 4), dtype=np.float32)
-    typical = np.percentile(means[:, ellipse(count, INNER)], 75)
-    tissue: BoolArray = (parts.min(axis=(2, 4)) > TISSUE * typical) & ellipse(count, BRAIN)
-    return np.log(np.where(tissue, means, 1)), tissue
+    parts = values[:, : count * side, : count * side].reshape(slices, count, side, count, side)
+    sums, least = parts[..., 0].copy(), parts[..., 0].copy()
+    for column in range(1, side):
+        sums += parts[..., column]
+        np.minimum(least, parts[..., column], out=least)
+    means: Array = sums.sum(axis=2) / np.float32(side**2)
+    return means, least.min(axis=2)
 
 
 def _rises(logs: Array, tissue: BoolArray) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array]:
@@ -109,19 +131,24 @@ def _rises(logs: Array, tissue: BoolArray) -> tuple[npt.NDArray[np.intp], npt.ND
 def _terms(
     places: tuple[npt.NDArray[np.float64], ...], where: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.float64]:
-    """The terms of the polynomial at some blocks, ``(blocks, terms)``."""
-    along, down, across = (axis.ravel()[index] for axis, index in zip(places, where.T, strict=True))
-    return np.stack([along**i * down**j * across**k for i, j, k in POWERS], axis=-1)
+    """The terms of the polynomial at some blocks, ``(terms, blocks)``."""
+    # Powers of the few places along each axis, not of every block's.
+    along, down, across = (
+        [(axis.ravel() ** power)[index] for power in range(DEGREE + 1)]
+        for axis, index in zip(places, where.T, strict=True)
+    )
+    return np.stack([along[i] * down[j] * across[k] for i, j, k in POWERS])
 
 
 def _fit(slope: npt.NDArray[np.float64], rise: Array) -> npt.NDArray[Any]:
-    """Coefficients with ``slope @ coefficients`` near ``rise``; what is far off counts little."""
-    weights = np.ones(len(rise))
-    keep_small = 1e-6 * len(rise) * np.eye(slope.shape[1])  # terms that a single slice does not tell
+    """Coefficients with ``coefficients @ slope`` near ``rise``; what is far off counts little."""
+    weights, wanted = np.ones(len(rise)), rise.astype(np.float64)
+    keep_small = 1e-6 * len(rise) * np.eye(len(slope))  # terms that a single slice does not tell
+    weighted = np.empty_like(slope)
     for _ in range(ROUNDS):
-        weighted = slope * weights[:, None]
-        coefficients = np.linalg.solve(weighted.T @ slope + keep_small, weighted.T @ rise)
-        weights = 1 / (1 + ((rise - slope @ coefficients) / USUAL) ** 2) ** 2
+        np.multiply(slope, weights, out=weighted)
+        coefficients = np.linalg.solve(weighted @ slope.T + keep_small, weighted @ wanted)
+        weights = 1 / (1 + ((wanted - coefficients @ slope) / USUAL) ** 2) ** 2
     return coefficients
 
 

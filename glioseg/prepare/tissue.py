@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from glioseg.prepare.channel import Channel, Step
 from glioseg.prepare.frame import Array
 from glioseg.scan import BoolArray
 
@@ -24,8 +25,8 @@ LINEAR = 2.0
 """Deviations from the tissue up to which the scale is about linear; beyond it is logarithmic."""
 
 
-def normalise_tissue(channel: Array) -> None:
-    """Normalise one channel ``(slices, size, size)`` in place: 0 is brain tissue, 0.5 one deviation above.
+def learn_tissue(channel: Channel) -> Step:
+    """Learn to normalise a channel: 0 is brain tissue, 0.5 one deviation above.
 
     Centre and deviation come from the shortest interval that holds half of the values (the "shorth", Andrews
     et al. 1972): neither a lesion, nor fluid, nor scalp moves it much. What is far from tissue is compressed
@@ -34,18 +35,27 @@ def normalise_tissue(channel: Array) -> None:
     Args:
         channel: values with 0 for air.
     """
-    inner = channel[:, ellipse(channel.shape[1], INNER)]
+    inner = np.concatenate([values[:, ellipse(values.shape[1], INNER)] for _, values in channel.chunks()])
     if not inner.any():
-        inner = channel
+        inner = np.concatenate([values.reshape(len(values), -1) for _, values in channel.chunks()])
     values = inner[inner > AIR * np.percentile(inner, 90)]
     if values.size < 2:
-        channel[:] = 0
-        return
+        return blank
     centre, deviation = _shorth(values[:: -(-values.size // MOST_VALUES)])
-    channel -= np.float32(centre)
     # A channel of one value has no width.
-    channel /= np.float32(LINEAR * (deviation if deviation > 1e-6 * centre else centre))
-    np.arcsinh(channel, out=channel)
+    width = np.float32(LINEAR * (deviation if deviation > 1e-6 * centre else centre))
+
+    def normalise(values: Array, part: slice) -> None:
+        values -= np.float32(centre)
+        values /= width
+        np.arcsinh(values, out=values)
+
+    return normalise
+
+
+def blank(values: Array, part: slice) -> None:
+    """The step of a channel that shows nothing."""
+    values[:] = 0
 
 
 def _shorth(values: npt.NDArray[np.float32]) -> tuple[float, float]:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.phantom import TISSUE, ellipse
+from support.phantom import TISSUE, ellipse, stepped
 
-from glioseg.prepare.shading import DEGREE, POWERS, STRONGEST, correct_shading
+from glioseg.prepare.shading import DEGREE, POWERS, STRONGEST, learn_shading
 
 SIZE = 96
 HEAD = ellipse((SIZE, SIZE), (48, 48), (42, 36))
@@ -33,9 +33,7 @@ def even_head(slices=12, noise=0.03, seed=0):
 
 
 def corrected(voxels):
-    result = voxels.copy()
-    correct_shading(result)
-    return result
+    return stepped(voxels, learn_shading)
 
 
 strengths = st.lists(st.floats(-0.12, 0.12), min_size=len(POWERS), max_size=len(POWERS))

@@ -6,6 +6,7 @@ import numpy as np
 
 from glioseg.grid import Grid
 from glioseg.prepare import Preparation
+from glioseg.prepare.channel import Channel
 from glioseg.scan import CHANNELS, Scan
 
 HEAD = Preparation(name="head")
@@ -29,3 +30,13 @@ def head(slices=3, height=96, width=80, channels=3, dtype=np.float32, seed=0):
     inside = ellipse((height, width), (height / 2, width / 2), (height * 0.4, width * 0.4))
     texture = np.random.default_rng(seed).integers(40, 140, (slices, height, width, channels))
     return (texture * inside[..., None]).astype(dtype)
+
+
+def stepped(values, *learners):
+    """Slices ``(slices, size, size)`` after steps that were learned from them."""
+    channel = Channel(lambda part: values[part].copy(), len(values))
+    for learner in learners:
+        channel.learn(learner)
+    result = np.empty(values.shape, np.float32)
+    channel.copy_to(result, 0)
+    return result
