@@ -34,7 +34,8 @@ class Prediction:
 
     Attributes:
         segmentation: the lesion, or the classes that the network tells, on the scan's own grid.
-        probability: float32 ``(slices, height, width)`` in 0..1 of any label, on the same grid.
+        probability: float32 ``(slices, height, width)`` in 0..1 of any label, on the same grid; ``None``
+            where the predictor was told to leave it out.
         seconds: wall time, without reading the scan.
         expected_dice: DSC to expect by the model's calibration; ``None`` for an empty mask.
         doubts: keys of :data:`glioseg.model.calibration.DOUBTS`, what to know before trusting the mask.
@@ -48,13 +49,15 @@ class Prediction:
     """
 
     segmentation: Segmentation
-    probability: npt.NDArray[np.float32]
+    probability: npt.NDArray[np.float32] | None
     seconds: float = 0.0
     expected_dice: float | None = None
     doubts: tuple[str, ...] = ()
     evidence: Evidence | None = None
 
     def __post_init__(self) -> None:
+        if self.probability is None:
+            return
         if self.probability.dtype != np.float32:
             raise WrongKindError(f"a probability is float32, not {self.probability.dtype}")
         if self.probability.shape != self.segmentation.grid.shape:
@@ -69,8 +72,8 @@ class Prediction:
         return self.segmentation._repr_html_()
 
     def save(self, folder: str | Path, *, anonymise: bool = False) -> list[Path]:
-        """Write the mask as the scan was read (of DICOM also as NIfTI), ``<id>_probability.nii.gz`` (float32)
-        and ``<id>.json`` with the numbers.
+        """Write the mask as the scan was read (of DICOM also as NIfTI), ``<id>_probability.nii.gz`` (float32,
+        if there is one) and ``<id>.json`` with the numbers.
 
         Args:
             folder: where to write; made if it is not there.

@@ -171,9 +171,8 @@ def _kept(folder: Path, data: Path) -> Iterator[tuple[Case, npt.NDArray[np.float
                 yield cases[patient], probability, scan.segmentation(mask)
 
 
-def _prepared_flair(scan: Scan, prepare: Preparation) -> npt.NDArray[np.float32]:
-    prepared = prepare(scan)
-    return prepared.frame.restore(prepared.images[..., scan.channels.index("flair")])
+def _prepared_flair(scan: Scan, prepare: Preparation, some: slice) -> npt.NDArray[np.float32]:
+    return prepare(scan).flair_on_scan(some)
 
 
 def _scores(folder: Path) -> dict[str, dict[str, str]]:

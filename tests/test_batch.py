@@ -43,9 +43,9 @@ class Counting(Predictor):
         super().__init__(loaded.runtime, loaded.description, loaded.flips, fingerprint=loaded.fingerprint)
         self.asked: list[str] = []
 
-    def __call__(self, scan):
+    def __call__(self, scan, probability=True):
         self.asked.append(scan.id)
-        return super().__call__(scan)
+        return super().__call__(scan, probability)
 
 
 @pytest.fixture(scope="module")

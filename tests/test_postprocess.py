@@ -195,11 +195,13 @@ def flair_of(*brightness) -> np.ndarray:
 )
 def test_pieces_much_fainter_than_the_largest_are_dropped(brightness, kept) -> None:
     choice = PostprocessChoice(minimum_contrast=0.5)
-    mask = to_mask(PIECES.astype(np.float32), choice, lambda: flair_of(*brightness))
+    mask = to_mask(PIECES.astype(np.float32), choice, lambda some: flair_of(*brightness)[some])
     assert (mask[0, 0, 0], mask[0, 0, 5], mask[0, 0, 8]) == kept
     assert (mask <= PIECES).all()
     np.testing.assert_array_equal(
-        to_labels(PIECES[None].astype(np.float32), choice, [7], lambda: flair_of(*brightness)) == 7, mask
+        to_labels(PIECES[None].astype(np.float32), choice, [7], lambda some: flair_of(*brightness)[some])
+        == 7,
+        mask,
     )
 
 
@@ -212,7 +214,7 @@ def test_the_rule_is_named_in_what_a_score_says_of_itself() -> None:
 
 
 def test_flair_is_asked_for_only_where_it_decides() -> None:
-    def never() -> np.ndarray:
+    def never(some: slice) -> np.ndarray:
         raise AssertionError
 
     faint = PostprocessChoice(minimum_contrast=0.5)

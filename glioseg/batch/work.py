@@ -57,6 +57,11 @@ class Outputs:
     report: bool = False
     bids: bool = False
 
+    @property
+    def needs_probability(self) -> bool:
+        """Whether the probability map is written."""
+        return self.probability or self.bids
+
 
 def model_facts(predictor: Predictor) -> dict[str, Any]:
     """The network, for the manifest."""
@@ -172,7 +177,7 @@ class Work:
                     self.folder.give_back(source)
                     break
                 try:
-                    prediction = self.predictor(scan)
+                    prediction = self.predictor(scan, self.outputs.needs_probability)
                 except Exception as error:  # whatever a network or a library runs into
                     self._failed(faults_of(error, source.place), source)
                     continue
@@ -339,6 +344,7 @@ def _write_probability(id: str, prediction: Prediction, folder: Path) -> None:
     Of a volume a NIfTI file as the mask is; of pictures, float16 ``.npy`` ``(slices, height, width)``.
     """
     segmentation = prediction.segmentation
+    assert prediction.probability is not None
     if segmentation.storage.format not in ("slices", "image"):
         write_probability(prediction.probability, segmentation, folder / f"{id}.nii.gz")
         return

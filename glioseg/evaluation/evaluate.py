@@ -237,6 +237,7 @@ def reference_dice(prediction: Prediction, scan: Scan, truth: Segmentation, pred
         probability, frame = again.prepared_probability(scan)
     else:
         frame = REFERENCE.frame(scan)
+        assert prediction.probability is not None
         probability = np.clip(frame.coverage(prediction.probability), 0, 1)
     return dice(to_mask(probability, REFERENCE_POSTPROCESS), frame.to_prepared(truth.mask))
 

@@ -53,8 +53,9 @@ def save_prediction(prediction: Prediction, folder: Path, anonymise: bool = Fals
     segmentation = prediction.segmentation
     name = plain_name(segmentation.id)
     written = write_both(segmentation, folder, anonymise=anonymise)
-    probability = folder / f"{name}_probability.nii.gz"
-    written.append(write_probability(prediction.probability, segmentation, probability))
+    if prediction.probability is not None:
+        probability = folder / f"{name}_probability.nii.gz"
+        written.append(write_probability(prediction.probability, segmentation, probability))
     facts = {
         "id": segmentation.id,
         "origin": segmentation.origin,

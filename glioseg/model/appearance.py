@@ -9,7 +9,7 @@ FLAIR from the other sequences. Their limits are such that hardly any training s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,18 @@ FALSE_ALARMS = 0.01
 """Share of held-out training scans that a filter may refuse."""
 
 Image = npt.NDArray[np.float64]
+
+
+class Slices(Protocol):
+    """Slices ``(slices, size, size)`` that can be had a few at a time, an array for instance."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def __getitem__(self, part: slice) -> npt.NDArray[Any]:
+        """Some of them."""
+        ...
 
 
 class Appearance(BaseModel):
@@ -60,7 +72,7 @@ class Appearance(BaseModel):
             raise ValueError(f"{len(contrast)} numbers, not {SIDE * SIDE}")
         return contrast
 
-    def doubts(self, flair: npt.NDArray[Any]) -> tuple[str, ...]:
+    def doubts(self, flair: Slices) -> tuple[str, ...]:
         """What is unlike the training scans.
 
         Args:
@@ -127,11 +139,15 @@ def learn_appearance(scans: Sequence[npt.NDArray[Any]]) -> Appearance | None:
     )
 
 
-def coarse(flair: npt.NDArray[Any]) -> Image:
+def coarse(flair: Slices) -> Image:
     """Mean of the middle half of the slices ``(slices, size, size)``, averaged into ``(SIDE, SIDE)``."""
-    slices, height, width = flair.shape
-    quarter = slices // 4
-    mean = np.asarray(flair[quarter : slices - quarter], np.float32).mean(axis=0, dtype=np.float64)
+    quarter = len(flair) // 4
+    middle = range(quarter, len(flair) - quarter)
+    total: Image = np.zeros(flair[:1].shape[1:])
+    for place in middle:
+        total += np.asarray(flair[place : place + 1], np.float32)[0]
+    mean = total / len(middle)
+    height, width = mean.shape
     rows = np.linspace(0, height, SIDE, endpoint=False).astype(np.intp)
     columns = np.linspace(0, width, SIDE, endpoint=False).astype(np.intp)
     sums = np.add.reduceat(np.add.reduceat(mean, rows, axis=0), columns, axis=1)

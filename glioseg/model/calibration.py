@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from glioseg.grid import Grid
-from glioseg.model.appearance import Appearance
+from glioseg.model.appearance import Appearance, Slices
 from glioseg.prediction import Evidence
 from glioseg.scan import CHANNELS, BoolArray, Scan
 
@@ -115,21 +115,36 @@ def evidence(probability: npt.NDArray[Any], mask: BoolArray) -> Evidence | None:
         probability: ``(slices, height, width)`` in 0..1.
         mask: what was made of it, of the same shape.
     """
-    there = mask[mask.any(axis=(1, 2))]
-    if not len(there):
+    return judged(probability[mask], mask)
+
+
+def judged(values: npt.NDArray[Any], mask: npt.NDArray[Any]) -> Evidence | None:
+    """What there is to judge a mask by; ``None`` for an empty one.
+
+    Args:
+        values: the probability of each voxel of the mask.
+        mask: ``(slices, height, width)``, 0 outside.
+    """
+    if not values.size:
         return None
-    around = np.pad(there, ((0, 0), (1, 1), (1, 1)))
-    inner = around[:, :-2, 1:-1] & around[:, 2:, 1:-1] & around[:, 1:-1, :-2] & around[:, 1:-1, 2:]
-    border = np.count_nonzero(there & ~inner) / math.sqrt(np.count_nonzero(there) * len(there))
-    return Evidence(float(probability[mask].mean(dtype=np.float64)), border)
+    rim = voxels = 0
+    slices = np.flatnonzero(mask.any(axis=(1, 2)))
+    for place in slices:
+        there = mask[place] > 0
+        around = np.pad(there, 1)
+        inner = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
+        rim += int(np.count_nonzero(there & ~inner))
+        voxels += int(np.count_nonzero(there))
+    border = rim / math.sqrt(voxels * len(slices))
+    return Evidence(float(values.mean(dtype=np.float64)), border)
 
 
 def doubts(
     scan: Scan,
-    mask: BoolArray,
+    mask: npt.NDArray[Any],
     expected_dice: float | None,
     appearance: Appearance | None,
-    flair: npt.NDArray[Any],
+    flair: Slices,
     sequences: tuple[str, ...] = CHANNELS,
     grid: Grid | None = None,
 ) -> tuple[str, ...]:
@@ -137,7 +152,7 @@ def doubts(
 
     Args:
         scan: what was segmented.
-        mask: the lesion ``(slices, height, width)``.
+        mask: the lesion ``(slices, height, width)``, 0 outside.
         expected_dice: of the mask; ``None`` when it is empty.
         appearance: of the training scans, if the model knows it.
         flair: prepared FLAIR ``(slices, size, size)``.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,13 @@ from glioseg.model.steps import class_maps, finished, network_input, of_any
 from glioseg.model.trial import check_model
 from glioseg.model.weights import find_model
 from glioseg.prediction import Prediction
-from glioseg.prepare import Frame
+from glioseg.prepare import Frame, Prepared
 from glioseg.scan import Scan, channels_for
 
-BATCH = 8
+BATCH = 4
 """Slices per call of the network; more is not faster on a CPU and costs memory."""
+TOGETHER = 16
+"""Slices that are prepared and carried back together, in whole batches."""
 
 
 class Predictor:
@@ -63,8 +66,12 @@ class Predictor:
             raise TypeError("only a Predictor that load_model() gave can be pickled")
         return _load_again, (tuple(self.arguments.items()), self.fingerprint)
 
-    def __call__(self, scan: Scan) -> Prediction:
+    def __call__(self, scan: Scan, probability: bool = True) -> Prediction:
         """Segment a scan.
+
+        Args:
+            scan: what is to be segmented.
+            probability: whether the prediction is to have the probability map, four bytes a voxel.
 
         Raises:
             InputError: the scan has other channels than :attr:`channels`, or
@@ -81,8 +88,7 @@ class Predictor:
             )
         started = time.perf_counter()
         prepared = self.description.prepare(scan)
-        classes = self._probability(prepared.images)
-        return finished(self.description, scan, prepared, classes, started)
+        return finished(self.description, scan, prepared, self._maps(prepared), started, probability)
 
     def prepared_probability(self, scan: Scan) -> tuple[npt.NDArray[np.float32], Frame]:
         """Probability of any label on the prepared grid, before it is carried back to the scan's own.
@@ -91,20 +97,29 @@ class Predictor:
             Array ``(slices, size, size)`` in 0..1, and how the two grids lie to each other.
         """
         prepared = self.description.prepare(scan)
-        return of_any(self._probability(prepared.images)), prepared.frame
+        return np.concatenate([of_any(some) for _, some in self._maps(prepared)]), prepared.frame
 
-    def _probability(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """``(classes, slices, size, size)``, background left out; lesion or not is one class."""
-        result = np.empty((max(1, len(self.description.labels.values)), *images.shape[:3]), np.float32)
-        for start in range(0, len(images), self.batch):
-            chosen = np.arange(start, min(start + self.batch, len(images)))
-            batch = network_input(self.description, images, chosen)
-            probability = class_maps(self.description, self.runtime(batch))
-            if self.flips:
-                mirrored = class_maps(self.description, self.runtime(batch[..., ::-1]))[..., ::-1]
-                probability = np.float32(0.5) * (probability + mirrored)
-            result[:, chosen] = probability
-        return result
+    def _maps(self, prepared: Prepared) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+        """``(classes, some slices, size, size)`` with the number of the first slice, until all are through;
+        background left out; lesion or not is one class."""
+        step, around = -(-TOGETHER // self.batch) * self.batch, self.description.neighbours
+        for start in range(0, len(prepared), step):
+            stop = min(start + step, len(prepared))
+            first = max(0, start - around)
+            images = prepared.some(first, min(stop + around, len(prepared)))
+            batches = [
+                self._of_batch(images, np.arange(low, min(low + self.batch, stop)) - first)
+                for low in range(start, stop, self.batch)
+            ]
+            yield start, np.concatenate(batches, axis=1)
+
+    def _of_batch(self, images: npt.NDArray[Any], chosen: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+        batch = network_input(self.description, images, chosen)
+        probability = class_maps(self.description, self.runtime(batch))
+        if self.flips:
+            mirrored = class_maps(self.description, self.runtime(batch[..., ::-1]))[..., ::-1]
+            probability = np.float32(0.5) * (probability + mirrored)
+        return probability
 
 
 def load_model(

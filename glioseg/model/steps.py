@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import time
-from functools import partial
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from glioseg.model.calibration import doubts, evidence
+from glioseg.model.calibration import doubts, judged
 from glioseg.model.description import ModelDescription
-from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
+from glioseg.postprocess import (
+    check_probability,
+    class_numbers,
+    class_probabilities,
+    cleaned,
+    probabilities,
+)
 from glioseg.prediction import Prediction
-from glioseg.prepare import Prepared, choose_sequences, stack_neighbours
-from glioseg.scan import FLAIR, Scan
+from glioseg.prepare import Frame, Prepared, choose_sequences, stack_neighbours, turned
+from glioseg.scan import Scan, bounding_box
 
 Maps = npt.NDArray[np.float32]
 
@@ -52,7 +58,12 @@ def of_any(classes: Maps) -> Maps:
 
 
 def finished(
-    description: ModelDescription, scan: Scan, prepared: Prepared, classes: Maps, started: float
+    description: ModelDescription,
+    scan: Scan,
+    prepared: Prepared,
+    maps: Iterable[tuple[int, Maps]],
+    started: float,
+    probability: bool = True,
 ) -> Prediction:
     """Carry probabilities back to the scan's own grid, make labels of them and judge these.
 
@@ -60,24 +71,69 @@ def finished(
         description: of the model.
         scan: what was segmented.
         prepared: the scan as ``description.prepare`` gave it.
-        classes: from :func:`class_maps`, of all slices.
+        maps: from :func:`class_maps`, some slices after others, with the number of the first one.
         started: when the work on the scan began, by :func:`time.perf_counter`.
+        probability: whether the prediction is to have the probability map.
     """
-    frame = prepared.frame
-    flair = prepared.images[..., FLAIR]
-    restored = [frame.restore(one) for one in classes]
-    # Stacking copies, also one class.
-    each = restored[0][None] if len(restored) == 1 else np.stack(restored)
-    on_own_grid = partial(frame.restore, flair)
-    labels, choice = description.labels, description.postprocess
-    if labels.given:
-        voxels = to_labels(each, choice, labels.values, on_own_grid)
-        found = scan.segmentation(voxels, labels.named)
-    else:
-        found = scan.segmentation(to_mask(each[0], choice, on_own_grid))
-    probability, mask = of_any(each), found.mask
-    clues = evidence(probability, mask)
+    labels, choice, frame = description.labels, description.postprocess, prepared.frame
+    found = OnScan(scan.grid.shape, frame, choice.threshold, probability)
+    for start, some in maps:
+        found.add(start, some)
+    voxels = cleaned(found.numbers, choice, labels.values or (1,), prepared.flair_on_scan)
+    segmentation = scan.segmentation(voxels, labels.named) if labels.given else scan.segmentation(voxels)
+    clues = judged(found.within(voxels), voxels)
     expected = None if clues is None else description.calibration(clues)
     seen = scan.grid.turned(frame.axis)
-    doubted = doubts(scan, mask, expected, description.appearance, flair, description.sequences, seen)
-    return Prediction(found, probability, time.perf_counter() - started, expected, doubted, clues)
+    doubted = doubts(
+        scan, voxels, expected, description.appearance, prepared.flair, description.sequences, seen
+    )
+    seconds = time.perf_counter() - started
+    return Prediction(segmentation, found.probability, seconds, expected, doubted, clues)
+
+
+class OnScan:
+    """What a network says, on the scan's own grid; no more is kept than what is needed afterwards.
+
+    Args:
+        shape: of the scan.
+        frame: where the prepared slices lie.
+        threshold: from which on a voxel has a class.
+        probability: whether the whole probability map is kept.
+
+    Attributes:
+        numbers: the class of each voxel before it is cleaned up, see
+            :func:`glioseg.postprocess.class_numbers`.
+        probability: of any class, float32, if it is kept.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int, int], frame: Frame, threshold: float, probability: bool
+    ) -> None:
+        self.numbers = np.zeros(shape, np.uint8)
+        self.probability = np.zeros(shape, np.float32) if probability else None
+        self._frame, self._back, self._threshold = frame, frame.back(), threshold
+        self._near: list[tuple[int, tuple[slice, ...], Maps]] = []
+
+    def add(self, start: int, maps: Maps) -> None:
+        """Take the maps ``(classes, slices, size, size)`` of the prepared slices from ``start`` on.
+
+        Raises:
+            WrongKindError: they are no probabilities.
+        """
+        restored = self._back(maps)
+        check_probability(restored)
+        numbers, likely = class_numbers(restored, self._threshold), of_any(restored)
+        first, axis = self._frame.first + start, self._frame.axis
+        if self.probability is not None:
+            turned(self.probability, axis)[first : first + len(likely)] = likely
+        for place in np.flatnonzero(numbers.any(axis=(1, 2))):
+            # A hole that is filled later lies within this box too.
+            box = bounding_box(numbers[place])
+            turned(self.numbers, axis)[first + place][box] = numbers[place][box]
+            self._near.append((first + int(place), box, likely[place][box].copy()))
+
+    def within(self, voxels: npt.NDArray[Any]) -> Maps:
+        """The probability of each voxel that is not 0, slice by slice as the network saw them."""
+        there = turned(voxels, self._frame.axis)
+        found = [values[there[place][box] > 0] for place, box, values in self._near]
+        return np.concatenate(found) if found else np.empty(0, np.float32)

@@ -23,7 +23,7 @@ from glioseg.prepare.reference import prepare_reference, reference_frame
 from glioseg.prepare.shading import learn_shading
 from glioseg.prepare.tissue import learn_tissue
 from glioseg.recipe import PrepareChoice
-from glioseg.scan import BoolArray, Scan, check_boolean
+from glioseg.scan import FLAIR, BoolArray, Scan, check_boolean
 
 __all__ = [
     "Frame",
@@ -32,6 +32,7 @@ __all__ = [
     "choose_sequences",
     "neighbour_channels",
     "stack_neighbours",
+    "turned",
 ]
 
 PREPARATION_VERSION = 4
@@ -50,7 +51,8 @@ class Prepared:
     """What a network sees of one scan, made when it is asked for.
 
     Attributes:
-        channels: each gives its slices ``(slices, size, size)``, float32 of about zero mean and unit variance.
+        channels: each gives its slices ``(slices, size, size)``, float32 of about zero mean and unit
+            variance.
         frame: where those slices sit in the scan.
     """
 
@@ -60,38 +62,45 @@ class Prepared:
     def __len__(self) -> int:
         return self.frame.last - self.frame.first
 
-    def some(self, start: int, stop: int, channels: slice = slice(None)) -> Array:
-        """Some slices.
-
-        Args:
-            start, stop: which.
-            channels: of which channels.
-
-        Returns:
-            ``(stop - start, size, size, channels)``, a view of an array in which each channel is in one piece.
-        """
-        chosen = self.channels[channels]
-        made = np.empty((len(chosen), stop - start, self.frame.size, self.frame.size), np.float32)
-        self._copy(chosen, made, start)
+    def some(self, start: int, stop: int) -> Array:
+        """The slices from ``start`` to ``stop - 1``, ``(stop - start, size, size, channels)``; a view of an
+        array in which each channel is in one piece."""
+        made = np.empty((len(self.channels), stop - start, self.frame.size, self.frame.size), np.float32)
+        self._copy(made, start)
         return np.moveaxis(made, 0, -1)
+
+    @property
+    def flair(self) -> Channel:
+        """FLAIR alone."""
+        return self.channels[min(FLAIR, len(self.channels) - 1)]
+
+    def flair_on_scan(self, some: slice) -> Array:
+        """Some slices of the scan's own grid, ``(slices, height, width)``, with FLAIR as it was prepared."""
+        frame = self.frame
+        if frame.axis:
+            return frame.restore(self.flair[:])[some]
+        found = np.zeros((some.stop - some.start, *frame.shape[1:]), np.float32)
+        low, high = max(some.start, frame.first), min(some.stop, frame.last)
+        if low < high:
+            shown = self.flair[low - frame.first : high - frame.first]
+            found[low - some.start : high - some.start] = frame.back()(shown)
+        return found
 
     @property
     def images(self) -> Array:
         """All of them, ``(slices, size, size, channels)``."""
         made = np.empty((len(self), self.frame.size, self.frame.size, len(self.channels)), np.float32)
-        self._copy(self.channels, np.moveaxis(made, -1, 0), 0)
+        self._copy(np.moveaxis(made, -1, 0), 0)
         return made
 
-    @one_blas_thread()
-    def _copy(self, channels: Sequence[Channel], target: Array, start: int) -> None:
-        done: dict[int, Array] = {}
-        for channel, own in zip(channels, target, strict=True):
+    def _copy(self, target: Array, start: int) -> None:
+        for number, (channel, own) in enumerate(zip(self.channels, target, strict=True)):
             # A filled sequence is FLAIR again.
-            if id(channel) in done:
-                own[:] = done[id(channel)]
+            first = self.channels.index(channel)
+            if first < number:
+                own[:] = target[first]
             else:
                 channel.copy_to(own, start)
-                done[id(channel)] = own
 
 
 class Preparation(PrepareChoice):

@@ -8,9 +8,9 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float32]
 
 BLOCK = 16
-"""Rows that are multiplied together, with the columns that any of them has. A multiple of what BLAS takes at a
-time, so that the products are the same bits as those of the whole matrix; fewer cost more calls, more cost
-more zeros. A fifth of the time of the whole matrix at 160 rows of 256."""
+"""Rows that are multiplied together, with the columns that any of them has. Fewer cost more calls, more cost
+more zeros; a multiple of what BLAS takes at a time gives the same bits as the whole matrix, in a fifth of the
+time at 160 rows of 256."""
 
 
 class Banded:

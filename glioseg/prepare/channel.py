@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
+from glioseg.prepare.blas import one_blas_thread
 from glioseg.prepare.frame import CHUNK, Array, chunks
 
 KEPT = 48_000_000
 """Bytes of the prepared slices of one scan that are kept for when they are asked for again: of 155 slices all
 three sequences at 160 pixels. What does not fit is made again."""
 LATEST = 3
-"""Portions that are kept besides, so that slices asked for in order, with those around them, are made once."""
+"""Portions that are kept besides: slices asked for in order, with those around them, are made once."""
 
 Step = Callable[[Array, slice], None]
 """Changes some slices ``(slices, size, size)`` in place; the second argument says which of the scan's they
@@ -37,6 +40,17 @@ class Channel:
         self._steps: list[Step] = []
         self._kept: dict[int, Array] = {}
         self._latest: deque[tuple[int, Array]] = deque(maxlen=LATEST)
+
+    def __len__(self) -> int:
+        return self.slices
+
+    def __getitem__(self, part: slice) -> Array:
+        """Some slices, one after the other."""
+        start, stop, _ = part.indices(self.slices)
+        first = self._chunk(slice(start // CHUNK * CHUNK, min((start // CHUNK + 1) * CHUNK, self.slices)))
+        made = np.empty((stop - start, *first.shape[1:]), np.float32)
+        self.copy_to(made, start)
+        return made
 
     def chunks(self) -> Iterator[tuple[slice, Array]]:
         """All slices in portions, as the steps so far make them; not to be changed."""
@@ -67,9 +81,10 @@ class Channel:
             known = next((values for start, values in self._latest if start == part.start), None)
         if known is not None:
             return known
-        values = self._resize(part)
-        for step in self._steps:
-            step(values, part)
+        with one_blas_thread():
+            values = self._resize(part)
+            for step in self._steps:
+                step(values, part)
         if values.nbytes <= self._room:
             self._room -= values.nbytes
             self._kept[part.start] = values

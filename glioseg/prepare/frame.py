@@ -65,8 +65,8 @@ class Frame:
         return lambda slices: columns.columns(rows.rows(slices))
 
     def back(self) -> Callable[[Array], Array]:
-        """What carries prepared slices ``(..., size, size)`` back to ``(..., height, width)``, the pixels of the
-        scan as :func:`turned` presents it; 0 where the frame does not reach."""
+        """What carries prepared slices ``(..., size, size)`` back to ``(..., height, width)``, the pixels of
+        the scan as :func:`turned` presents it; 0 where the frame does not reach."""
         _, height, width = self.shape
         rows = Banded(_back_matrix(height, self.top, self.side, self.size))
         columns = Banded(_back_matrix(width, self.left, self.across, self.size))

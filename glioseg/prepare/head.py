@@ -132,7 +132,7 @@ def _head_square(scan: Scan, volume: npt.NDArray[Any], background: np.float32) -
 
 
 def _counts(mask: BoolArray, axis: int) -> npt.NDArray[np.int16]:
-    """How many there are along an axis of at most 32,767 pixels; in the smallest type, which is the fastest."""
+    """How many there are along an axis of at most 32,767 pixels, in a small type: that is the fastest."""
     counts: npt.NDArray[np.int16] = mask.view(np.int8).sum(axis=axis, dtype=np.int16)
     return counts
 

@@ -141,6 +141,7 @@ def write_derivative(
     kind = "mask" if mask.lesion_or_not else "dseg"
     name = f"{source.id}_desc-lesion"
     write_file(mask, folder / f"{name}_{kind}.nii.gz")
+    assert prediction.probability is not None
     write_probability(prediction.probability, mask, folder / f"{name}_probseg.nii.gz")
     root = _root(source)
     shared = {

@@ -36,7 +36,7 @@ VALIDATOR = shutil.which("bids-validator-deno") or os.environ.get("BIDS_VALIDATO
 class Classes(BrightNetwork):
     """A network that tells two classes."""
 
-    def __call__(self, scan: Scan) -> Prediction:
+    def __call__(self, scan: Scan, probability: bool = True) -> Prediction:
         found = super().__call__(scan)
         labels = found.segmentation.voxels.copy()
         labels[:, ::2] *= 2

@@ -222,7 +222,7 @@ from glioseg.batch import Outputs, predict_many
 from glioseg.errors import InputError
 
 class Slow(BrightNetwork):
-    def __call__(self, scan):
+    def __call__(self, scan, probability=True):
         time.sleep(0.05)
         return super().__call__(scan)
 
@@ -414,7 +414,7 @@ def test_what_was_taken_over_is_not_stored(scans: Path, out: Path) -> None:
     """A machine that slept too long finds its scan in other hands."""
 
     class Sleeper(BrightNetwork):
-        def __call__(self, scan):
+        def __call__(self, scan, probability=True):
             for path in (out / ".claims").glob("*.json"):
                 path.unlink()
             return super().__call__(scan)
@@ -460,7 +460,7 @@ def test_whatever_goes_wrong_with_a_scan_is_a_fault_with_a_log(
     scans: Path, out: Path, step: str, monkeypatch
 ) -> None:
     class Failing(BrightNetwork):
-        def __call__(self, scan):
+        def __call__(self, scan, probability=True):
             if step == "predict" and scan.id == "b":
                 raise ZeroDivisionError("a network that divides")
             return super().__call__(scan)
@@ -499,7 +499,7 @@ def test_a_scan_without_enough_memory_does_not_stop_the_others(
     scans: Path, out: Path, error: Exception
 ) -> None:
     class Hungry(BrightNetwork):
-        def __call__(self, scan):
+        def __call__(self, scan, probability=True):
             if scan.id == "b":
                 raise error
             return super().__call__(scan)

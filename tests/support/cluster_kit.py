@@ -68,7 +68,7 @@ class Deadly(BrightNetwork):
         super().__init__()
         self.seen, self.always, self.once = seen, always, once
 
-    def __call__(self, scan: Scan) -> Prediction:
+    def __call__(self, scan: Scan, probability: bool = True) -> Prediction:
         times = len(list(self.seen.glob(f"{scan.id} *")))
         (self.seen / f"{scan.id} {times}").touch()
         if scan.id in self.always or (scan.id in self.once and times == 0):

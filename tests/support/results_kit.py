@@ -35,7 +35,7 @@ class BrightNetwork:
             model_dump=lambda **_: {"name": "bright", "threshold": threshold},
         )
 
-    def __call__(self, scan: Scan) -> Prediction:
+    def __call__(self, scan: Scan, probability: bool = True) -> Prediction:
         self.asked.append(scan.id)
         flair = scan.channel("flair").astype(np.float32) / 255
         mask = flair >= self.description.postprocess.threshold

@@ -60,7 +60,7 @@ class PrepareScand(MapTransform):
             started = time.perf_counter()
             scan = read(items[key], self.description.sequences)
             prepared = self.description.prepare(scan)
-            slices = network_input(self.description, prepared.images, np.arange(len(prepared.images)))
+            slices = network_input(self.description, prepared.images, np.arange(len(prepared)))
             items[key] = torch.from_numpy(np.ascontiguousarray(slices.swapaxes(0, 1)))
             items[SCAN] = _Waiting(scan, prepared, started)
         return items
@@ -90,7 +90,8 @@ class RestoreMaskd(MapTransform):
             logits = torch.as_tensor(items[key]).detach().float().cpu().numpy()
             logits = logits.reshape(logits.shape[-4:]).swapaxes(0, 1)
             classes = class_maps(self.description, logits)
-            items[key] = finished(self.description, waiting.scan, waiting.prepared, classes, waiting.started)
+            maps = [(0, classes)]
+            items[key] = finished(self.description, waiting.scan, waiting.prepared, maps, waiting.started)
         return items
 
 
