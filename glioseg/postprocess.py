@@ -16,7 +16,7 @@ Flair = Callable[[slice], npt.NDArray[Any]]
 """Makes some slices ``(slices, height, width)`` of the prepared FLAIR on the grid of the mask, 0 for average
 brain."""
 
-MOST_LABELLED = 1 << 22
+MOST_LABELLED = 1 << 20
 """Voxels whose components are looked for together: their labels take four times the memory of the mask."""
 
 

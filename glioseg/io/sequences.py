@@ -86,5 +86,9 @@ def with_all_channels(scan: Scan, channels: tuple[str, ...] = CHANNELS) -> Scan:
         )
         return replace(scan, filled=same) if same else scan
     missing = tuple(name for name in channels if name not in scan.channels or name in scan.filled)
-    parts = [scan.channel(name if name in scan.channels else "flair") for name in channels]
-    return Scan(np.stack(parts, axis=-1), scan.grid, scan.id, channels, missing, scan.storage, scan.notes)
+    if scan.channels == ("flair",):
+        # FLAIR again and again, in the memory of one.
+        voxels = np.broadcast_to(scan.voxels, (*scan.voxels.shape[:3], len(channels)))
+    else:
+        voxels = np.stack([scan.channel(name if name in scan.channels else "flair") for name in channels], -1)
+    return Scan(voxels, scan.grid, scan.id, channels, missing, scan.storage, scan.notes)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from threading import Lock
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -178,29 +179,74 @@ def _stacked(
     threads: int,
 ) -> _Array:
     """Decode one-page files into one array; the size and kind of most of them (or ``size``) is expected."""
-    decoded: list[_Array | InputError] = _each(files, decode, threads)
-    faults = [fault for result in decoded if isinstance(result, InputError) for fault in result.faults]
+    stack = _Stack(files)
+
+    def put(place: int) -> _Kind:
+        return stack.put(place, decode(files[place]))
+
+    found = _each(range(len(files)), put, threads)
+    faults = [fault for result in found if isinstance(result, InputError) for fault in result.faults]
     slices = [
-        (file, pages) for file, pages in zip(files, decoded, strict=True) if not isinstance(pages, InputError)
+        (file, kind) for file, kind in zip(files, found, strict=True) if not isinstance(kind, InputError)
     ]
-    for file, pages in slices:
-        if len(pages) != 1:
-            faults.append(Fault("slices.pages", file, count=len(pages)))
-    kinds = Counter((pages.shape[1:], pages.dtype) for _, pages in slices)
+    faults += [Fault("slices.pages", file, count=kind.pages) for file, kind in slices if kind.pages != 1]
+    kinds = Counter((kind.shape, kind.dtype) for _, kind in slices)
     if kinds:
         shape, dtype = kinds.most_common(1)[0][0]
         shape = (*(size or shape[:2]), *shape[2:])
-        for file, pages in slices:
-            if pages.shape[1:] != shape or (what == "image" and pages.dtype != dtype):
+        for file, kind in slices:
+            if kind.shape != shape or (what == "image" and kind.dtype != dtype):
                 code = "slices.slice_of_other_kind"
                 if what == "mask":
                     code = "slices.mask_of_other_size" if size else "slices.masks_of_other_size"
-                said = {"kind": _kind(shape, dtype), "own": _kind(pages.shape[1:], pages.dtype)}
+                said = {"kind": _kind(shape, dtype), "own": _kind(kind.shape, kind.dtype)}
                 faults.append(Fault(code, file, **said))
     raise_all(faults)
-    check_size(files[0].parent, (len(files), *shape[:2], shape[2] if len(shape) == 3 else 1))
-    stacked = np.concatenate([pages for _, pages in slices])
-    return stacked  # type: ignore[return-value]
+    return stack.whole()  # type: ignore[return-value]
+
+
+class _Kind(NamedTuple):
+    """What a slice is, beside its values."""
+
+    pages: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+class _Stack:
+    """Slices in one array, each put into its place as soon as it is decoded: no scan is held twice.
+
+    The first one says how large they are. One of another kind is left out, for that is a fault.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files, self._lock = files, Lock()
+        self._voxels: npt.NDArray[Any] | None = None
+        self._refused: InputError | None = None
+
+    def put(self, place: int, pages: npt.NDArray[Any]) -> _Kind:
+        with self._lock:
+            if self._voxels is None and self._refused is None:
+                self._make(pages)
+        if self._voxels is not None and self._voxels[:1].shape == pages.shape:
+            self._voxels[place] = pages[0]
+        return _Kind(len(pages), pages.shape[1:], pages.dtype)
+
+    def _make(self, pages: npt.NDArray[Any]) -> None:
+        channels = pages.shape[3] if pages.ndim == 4 else 1
+        try:
+            check_size(self._files[0].parent, (len(self._files), *pages.shape[1:3], channels))
+        except InputError as error:
+            self._refused = error
+            return
+        self._voxels = np.empty((len(self._files), *pages.shape[1:]), pages.dtype)
+
+    def whole(self) -> npt.NDArray[Any]:
+        """All slices, once it is known that they are of one kind."""
+        if self._refused is not None:
+            raise self._refused
+        assert self._voxels is not None
+        return self._voxels
 
 
 def _kind(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
@@ -210,18 +256,18 @@ def _kind(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
     return Phrase("slices.rgb" if shape[2] == 3 else "slices.grey", size=size, type=dtype)
 
 
-def _each(files: Sequence[Path], decode: Callable[[Path], _Array], threads: int) -> list[_Array | InputError]:
-    def attempt(file: Path) -> _Array | InputError:
+def _each(places: Sequence[int], decode: Callable[[int], _Kind], threads: int) -> list[_Kind | InputError]:
+    def attempt(place: int) -> _Kind | InputError:
         try:
-            return decode(file)
+            return decode(place)
         except InputError as error:
             return error
 
-    if len(files) < 8 or threads < 2:
-        return [attempt(file) for file in files]
+    if len(places) < 8 or threads < 2:
+        return [attempt(place) for place in places]
     # Threads hide the latency of disks and networks, and Pillow and zlib decode outside the lock.
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(attempt, files))
+        return list(pool.map(attempt, places))
 
 
 def _files(folder: Path, *, masks: bool) -> list[Path]:

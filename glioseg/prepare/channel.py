@@ -57,6 +57,17 @@ class Channel:
         for part in chunks(self.slices):
             yield part, self._chunk(part)
 
+    def gathered(self, pick: Callable[[Array], Array]) -> Array:
+        """What is picked of each slice ``(slices, ...)``, of all slices in one array."""
+        found = None
+        for part, values in self.chunks():
+            picked = pick(values)
+            if found is None:
+                found = np.empty((self.slices, *picked.shape[1:]), np.float32)
+            found[part] = picked
+        assert found is not None
+        return found
+
     def learn(self, how: Callable[[Channel], Step | None]) -> None:
         """Take one more step, learned from the slices as they are now; ``None`` changes nothing."""
         step = how(self)

@@ -102,8 +102,10 @@ def _head_square(scan: Scan, volume: npt.NDArray[Any], background: np.float32) -
 
     Top and side are in rows, left is in columns.
     """
-    some = [volume[part].reshape(part.stop - part.start, -1)[:, ::7] for part in chunks(len(volume))]
-    sample = np.concatenate(some).astype(np.float32) - background
+    sample = np.empty((len(volume), -(-volume[0].size // 7)), np.float32)
+    for part in chunks(len(volume)):
+        sample[part] = volume[part].reshape(len(volume[part]), -1)[:, ::7]
+    sample -= background
     air = _masked_air(volume, background)
     if air is not None:
         sample = sample[~_is(sample, air)]
@@ -158,7 +160,7 @@ def _is(values: Array, air: np.float32) -> BoolArray:
 
 def learn_foreground(channel: Channel) -> Step:
     """Learn to clip and z-score a channel from its foreground."""
-    sample = np.concatenate([values[:, ::2, ::2] for _, values in channel.chunks()])
+    sample = channel.gathered(lambda values: values[:, ::2, ::2])
     bright = float(np.percentile(sample, 99))
     inside = sample[sample > HEAD_THRESHOLD * bright]
     if bright <= 0 or inside.size == 0:

@@ -35,10 +35,11 @@ def learn_tissue(channel: Channel) -> Step:
     Args:
         channel: values with 0 for air.
     """
-    inner = np.concatenate([values[:, ellipse(values.shape[1], INNER)] for _, values in channel.chunks()])
+    inner = channel.gathered(lambda values: values[:, ellipse(values.shape[1], INNER)])
     if not inner.any():
-        inner = np.concatenate([values.reshape(len(values), -1) for _, values in channel.chunks()])
+        inner = channel.gathered(lambda values: values)
     values = inner[inner > AIR * np.percentile(inner, 90)]
+    del inner
     if values.size < 2:
         return blank
     centre, deviation = _shorth(values[:: -(-values.size // MOST_VALUES)])
