@@ -16,8 +16,8 @@ Flair = Callable[[slice], npt.NDArray[Any]]
 """Makes some slices ``(slices, height, width)`` of the prepared FLAIR on the grid of the mask, 0 for average
 brain."""
 
-MOST_LABELLED = 1 << 20
-"""Voxels whose components are looked for together: their labels take four times the memory of the mask."""
+MOST_LABELLED = 1 << 21
+"""Voxels of a mask whose components are looked for together: labels and FLAIR take four bytes for each."""
 
 
 def probabilities(logits: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -203,8 +203,7 @@ class _Components:
         # Only the box that holds everything: labels of a whole volume would be its largest array.
         self.box = bounding_box(mask)
         self.inside = mask[self.box]
-        count, area = len(self.inside), self.inside[0].size
-        step = max(1, MOST_LABELLED // area)
+        count, step = len(self.inside), max(1, MOST_LABELLED // mask[0].size)
         self.portions = [slice(start, min(start + step, count)) for start in range(0, count, step)]
         self._labelled: dict[int, npt.NDArray[np.int32]] = {}  # the latest portion
         self._stands: list[int] = []  # for each label, its own place in this list or that of an earlier one

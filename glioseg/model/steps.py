@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -112,7 +112,7 @@ class OnScan:
         self.numbers = np.zeros(shape, np.uint8)
         self.probability = np.zeros(shape, np.float32) if probability else None
         self._frame, self._back, self._threshold = frame, frame.back(), threshold
-        self._near: list[tuple[int, tuple[slice, ...], Maps]] = []
+        self._near: list[_Near] = []
 
     def add(self, start: int, maps: Maps) -> None:
         """Take the maps ``(classes, slices, size, size)`` of the prepared slices from ``start`` on.
@@ -127,13 +127,32 @@ class OnScan:
         if self.probability is not None:
             turned(self.probability, axis)[first : first + len(likely)] = likely
         for place in np.flatnonzero(numbers.any(axis=(1, 2))):
-            # A hole that is filled later lies within this box too.
             box = bounding_box(numbers[place])
-            turned(self.numbers, axis)[first + place][box] = numbers[place][box]
-            self._near.append((first + int(place), box, likely[place][box].copy()))
+            shown = numbers[place][box]
+            turned(self.numbers, axis)[first + place][box] = shown
+            # From the first to the last voxel of each row: a hole that is filled later lies in between.
+            row = np.logical_or.accumulate(shown, axis=1)
+            row &= np.logical_or.accumulate(shown[:, ::-1], axis=1)[:, ::-1]
+            self._near.append(_Near(first + int(place), box, np.packbits(row), likely[place][box][row]))
 
     def within(self, voxels: npt.NDArray[Any]) -> Maps:
         """The probability of each voxel that is not 0, slice by slice as the network saw them."""
         there = turned(voxels, self._frame.axis)
-        found = [values[there[place][box] > 0] for place, box, values in self._near]
-        return np.concatenate(found) if found else np.empty(0, np.float32)
+        found, filled = np.empty(np.count_nonzero(voxels), np.float32), 0
+        for near in self._near:
+            inside = there[near.place][near.box] > 0
+            known = np.unpackbits(near.known, count=inside.size).view(np.bool_).reshape(inside.shape)
+            values = near.values[inside[known]]
+            found[filled : filled + len(values)] = values
+            filled += len(values)
+        return found
+
+
+class _Near(NamedTuple):
+    """What is kept of one slice: its number, the box of its voxels, where in that values are known (in bits),
+    and these."""
+
+    place: int
+    box: tuple[slice, ...]
+    known: npt.NDArray[np.uint8]
+    values: Maps

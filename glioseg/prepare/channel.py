@@ -14,9 +14,9 @@ import numpy as np
 from glioseg.prepare.blas import one_blas_thread
 from glioseg.prepare.frame import CHUNK, Array, chunks
 
-KEPT = 48_000_000
-"""Bytes of the prepared slices of one scan that are kept for when they are asked for again: of 155 slices all
-three sequences at 160 pixels. What does not fit is made again."""
+KEPT = 64_000_000
+"""Bytes up to which the prepared slices of a scan are kept for when they are asked for again: 208 slices of
+three sequences at 160 pixels. Those of longer scans are made again, in a twentieth of the network's time."""
 LATEST = 3
 """Portions that are kept besides: slices asked for in order, with those around them, are made once."""
 
@@ -31,12 +31,12 @@ class Channel:
     Args:
         resize: gives some slices as an array ``(slices, size, size)`` that may be changed.
         slices: how many there are.
-        kept: most bytes of them that are kept.
+        keep: whether they are kept once they are made.
     """
 
-    def __init__(self, resize: Callable[[slice], Array], slices: int, kept: int = KEPT) -> None:
+    def __init__(self, resize: Callable[[slice], Array], slices: int, keep: bool = True) -> None:
         self.slices = slices
-        self._resize, self._room = resize, kept
+        self._resize, self._keep = resize, keep
         self._steps: list[Step] = []
         self._kept: dict[int, Array] = {}
         self._latest: deque[tuple[int, Array]] = deque(maxlen=LATEST)
@@ -96,8 +96,7 @@ class Channel:
             values = self._resize(part)
             for step in self._steps:
                 step(values, part)
-        if values.nbytes <= self._room:
-            self._room -= values.nbytes
+        if self._keep:
             self._kept[part.start] = values
         else:
             self._latest.append((part.start, values))

@@ -37,9 +37,9 @@ def prepare_head(scan: Scan, voxels: npt.NDArray[Any], frame: Frame, how: Sequen
     flair = scan.channels.index("flair")
     own = [number for number, name in enumerate(scan.channels) if name not in scan.filled]
     channels = {}
+    keep = 4 * len(own) * len(voxels) * frame.size**2 <= KEPT
     for number in own:
-        resize = _resizing(voxels[..., number], frame)
-        channels[number] = Channel(resize, len(voxels), KEPT // len(own))
+        channels[number] = Channel(_resizing(voxels[..., number], frame), len(voxels), keep)
         for each in how:
             channels[number].learn(each)
     return [channels.get(number, channels[flair]) for number in range(len(scan.channels))]

@@ -18,7 +18,9 @@ from glioseg.words import Phrase
 def prepare_reference(scan: Scan, voxels: npt.NDArray[Any], frame: Frame) -> list[Channel]:
     """Prepare as the published protocol says; all at once, for its percentiles are those of all channels."""
     images = _prepared(scan, voxels, frame)
-    return [Channel(partial(_part, channel), len(images), 0) for channel in np.moveaxis(images, -1, 0)]
+    return [
+        Channel(partial(_part, channel), len(images), keep=False) for channel in np.moveaxis(images, -1, 0)
+    ]
 
 
 def _part(channel: Array, part: slice) -> Array:

@@ -66,10 +66,8 @@ def learn_shading(channel: Channel) -> Step | None:
     low, high, rise = _rises(logs, tissue)
     if len(rise) < FEWEST_RISES:
         return None
-    step = -(-len(rise) // MOST_RISES)
     places = _places(logs.shape, full)
-    slope = _terms(places, high[::step]) - _terms(places, low[::step])
-    coefficients = _fit(slope, rise[::step])
+    coefficients = _fit(_terms(places, high) - _terms(places, low), rise)
     table = np.zeros((DEGREE + 1,) * 3)
     table[tuple(np.transpose(POWERS))] = coefficients
     table[0, 0, 0] = -_polynomial(table, places)[tissue].mean()
@@ -109,20 +107,27 @@ def _means_and_least(values: Array) -> Array:
 
 
 def _rises(logs: Array, tissue: BoolArray) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array]:
-    """Where tissue goes on in the next block: both places ``(rises, 3)``, and the rise of the logarithm."""
-    lows, highs, rises = [], [], []
+    """Where tissue goes on in the next block: both places ``(rises, 3)``, and the rise of the logarithm.
+
+    One in so many, if there are more than :data:`MOST_RISES`.
+    """
+    along = []
     for axis in range(3):
-        ahead = np.eye(3, dtype=np.intp)[axis]
         before, after = (
             tuple(part if axis == other else slice(None) for other in range(3))
             for part in (slice(None, -1), slice(1, None))
         )
-        low = np.argwhere(tissue[before] & tissue[after])
-        rise = logs[tuple((low + ahead).T)] - logs[tuple(low.T)]
-        gentle = np.abs(rise) < STEEPEST
-        lows.append(low[gentle])
+        rise = logs[after] - logs[before]
+        along.append((rise, tissue[before] & tissue[after] & (np.abs(rise) < STEEPEST)))
+    counts = [int(np.count_nonzero(gentle)) for _, gentle in along]
+    step, passed = max(1, -(-sum(counts) // MOST_RISES)), 0
+    lows, highs, rises = [], [], []
+    for (rise, gentle), count, ahead in zip(along, counts, np.eye(3, dtype=np.intp), strict=True):
+        chosen = np.flatnonzero(gentle)[-passed % step :: step]
+        passed += count
+        lows.append(np.stack(np.unravel_index(chosen, gentle.shape), axis=-1))
         highs.append(lows[-1] + ahead)
-        rises.append(rise[gentle])
+        rises.append(rise.ravel()[chosen])
     return np.concatenate(lows), np.concatenate(highs), np.concatenate(rises)
 
 
