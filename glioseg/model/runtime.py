@@ -54,6 +54,8 @@ class OnnxRuntime:
         options.intra_op_num_threads = threads or usable_cores()
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # Otherwise it keeps room for a batch laid out for the best, which is no faster and takes 20 MB more.
+        options.enable_mem_pattern = False
         # Waiting threads sleep instead of spinning: the scan after this one is being read meanwhile.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:

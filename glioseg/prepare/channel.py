@@ -17,7 +17,7 @@ from glioseg.prepare.frame import CHUNK, Array, chunks
 KEPT = 64_000_000
 """Bytes up to which the prepared slices of a scan are kept for when they are asked for again: 208 slices of
 three sequences at 160 pixels. Those of longer scans are made again, in a twentieth of the network's time."""
-LATEST = 3
+LATEST = 2
 """Portions that are kept besides: slices asked for in order, with those around them, are made once."""
 
 Step = Callable[[Array, slice], None]
