@@ -84,10 +84,8 @@ def bright_areas(flair: npt.NDArray[Any], mask: BoolArray, head: Head) -> Bright
     Returns:
         ``None`` where no slice shows deep brain.
     """
-    from scipy import ndimage
-
     values, marked = np.asarray(flair[head.slices], np.float32), mask[head.slices]
-    looked_at = head.deep & ~ndimage.maximum_filter(marked, (3, BORDER, BORDER))
+    looked_at = head.deep & ~_near(marked, (3, BORDER, BORDER))
     looked_at &= _of_the_brain(values, looked_at)[:, None, None]
     count = int(np.count_nonzero(looked_at))
     if not count:
@@ -95,7 +93,7 @@ def bright_areas(flair: npt.NDArray[Any], mask: BoolArray, head: Head) -> Bright
     bright = looked_at & (values > BRIGHT) & (values - _around(values) > BRIGHT)
     both = bright & _mirrored(bright | marked, head.middle)
     unmarked, marks = int(np.count_nonzero(bright)), int(np.count_nonzero(mask))
-    aside = mask & _aside(head, mask.shape[2])
+    aside = mask[mask.any(axis=(1, 2))] & _aside(head, mask.shape[2])
     return Bright(
         unmarked / count,
         np.count_nonzero(both) / count,
@@ -117,13 +115,17 @@ def is_other_disease(found: Bright) -> bool:
 
 def _mirrored(there: BoolArray, middle: int) -> BoolArray:
     """Whether there is something near the mirrored place."""
-    from scipy import ndimage
-
     last = there.shape[2] - 1
     columns = middle - np.arange(last + 1)
     opposite = there[:, :, columns.clip(0, last)] & (columns >= 0) & (columns <= last)
-    near: BoolArray = ndimage.maximum_filter(opposite, (1, OPPOSITE, OPPOSITE))
-    return near
+    return _near(opposite, (1, OPPOSITE, OPPOSITE))
+
+
+def _near(there: BoolArray, box: tuple[int, int, int]) -> BoolArray:
+    """Whether there is something in the box around each pixel."""
+    from scipy import ndimage
+
+    return ndimage.maximum_filter(there.view(np.uint8), box).view(bool)
 
 
 def _aside(head: Head, size: int) -> BoolArray:
@@ -134,15 +136,17 @@ def _aside(head: Head, size: int) -> BoolArray:
 
 
 def _around(values: Array) -> Array:
-    """Mean of the tissue around each pixel in its slice."""
+    """Mean of the tissue around each pixel in its slice; at half the resolution, for it is smooth."""
     from scipy import ndimage
 
-    tissue = (values > TISSUE).astype(np.float32)
-    square = (0, AROUND, AROUND)
+    size = values.shape[1]
+    half = values[:, ::2, ::2]
+    tissue = (half > TISSUE).astype(np.float32)
+    square = (0, AROUND // 2 + 1, AROUND // 2 + 1)
     # One very bright lesion must not hide what lies beside it.
-    sums = ndimage.uniform_filter(np.clip(values, TISSUE, 1) * tissue, square)
+    sums = ndimage.uniform_filter(np.clip(half, TISSUE, 1) * tissue, square)
     mean: Array = sums / np.maximum(ndimage.uniform_filter(tissue, square), np.float32(0.05))
-    return mean
+    return mean.repeat(2, axis=1).repeat(2, axis=2)[:, :size, :size]
 
 
 def _of_the_brain(values: Array, looked_at: BoolArray) -> npt.NDArray[np.bool_]:
