@@ -97,7 +97,7 @@ def look_at_head(flair: npt.NDArray[Any]) -> Head | None:
         slices,
         _doubled(outline, size),
         _doubled(deep, size),
-        int(2 * (columns[0] + columns[-1]) + 1),
+        int(2 * (columns[0] + columns[-1])),
         _skewness(outline.sum(axis=(0, 2))),
         _has_skull(values, outline),
         float(np.percentile(tissue, (5, 95)).sum()),
