@@ -39,6 +39,9 @@ UPSIDE_DOWN = 0.02
 brains without a skull: at most -0.003."""
 LEAN = 10.0
 """Weight of the lean beside what the filter for upright scans says of the scan upside down."""
+NOT_UPRIGHT = -0.3
+"""Filter and lean together up to which a head with a skull is upright however it leans: some are scanned
+below the brain's broadest slices alone."""
 LEAST_CONTRAST = -0.4
 """Filter for FLAIR and tails together below which a scan is of another sequence: 2 of 98 FLAIR and 155 of 184
 T1 scans are. The filter's own limit alone told about half of the T1 scans."""
@@ -103,9 +106,11 @@ class Appearance(BaseModel):
         left, upside_down, right = _gains(np.array(self.upright), image)
         if head is None:
             return max(left, upside_down, right) > self.most_turned
-        if head.lean > UPSIDE_DOWN:
-            return True
-        return head.skull and max(left, upside_down + LEAN * head.lean, right) > self.most_turned
+        leans = head.lean > UPSIDE_DOWN
+        if not head.skull:
+            return leans
+        upside_down += LEAN * head.lean
+        return max(left, upside_down, right) > self.most_turned or (leans and upside_down > NOT_UPRIGHT)
 
     def _is_other_contrast(self, image: Image, head: Head | None) -> bool:
         """Whether it looks like another sequence than FLAIR."""
