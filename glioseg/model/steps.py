@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from glioseg.model.calibration import doubts, judged
+from glioseg.model.calibration import Tissue, doubts, judged
 from glioseg.model.description import ModelDescription
 from glioseg.postprocess import (
     check_probability,
@@ -19,10 +20,13 @@ from glioseg.postprocess import (
     probabilities,
 )
 from glioseg.prediction import Prediction
-from glioseg.prepare import Frame, Prepared, choose_sequences, stack_neighbours, turned
+from glioseg.prepare import IN_TISSUE, Frame, Prepared, choose_sequences, stack_neighbours, turned
 from glioseg.scan import Scan, bounding_box
 
 Maps = npt.NDArray[np.float32]
+
+MOST_JUDGED = 256
+"""Slices by which a scan is judged at most, one in so many of longer ones: no head has more that differ."""
 
 
 def network_input(
@@ -81,14 +85,47 @@ def finished(
         found.add(start, some)
     voxels = cleaned(found.numbers, choice, labels.values or (1,), prepared.flair_on_scan)
     segmentation = scan.segmentation(voxels, labels.named) if labels.given else scan.segmentation(voxels)
-    clues = judged(found.within(voxels), voxels)
+    whole, clues = found.probability, judged(found.within(voxels), voxels)
+    del found  # what it keeps of each slice is not needed any more
     expected = None if clues is None else description.calibration(clues)
-    seen = scan.grid.turned(frame.axis)
-    doubted = doubts(
-        scan, voxels, expected, description.appearance, prepared.flair, description.sequences, seen
-    )
+    doubted = doubts_about(description, scan, prepared, voxels, expected)
     seconds = time.perf_counter() - started
-    return Prediction(segmentation, found.probability, seconds, expected, doubted, clues)
+    return Prediction(segmentation, whole, seconds, expected, doubted, clues)
+
+
+def doubts_about(
+    description: ModelDescription,
+    scan: Scan,
+    prepared: Prepared,
+    mask: npt.NDArray[Any],
+    expected: float | None,
+) -> tuple[str, ...]:
+    """What to know before trusting a mask of a model.
+
+    Args:
+        description: of the model.
+        scan: what was segmented.
+        prepared: the scan as ``description.prepare`` gave it.
+        mask: the lesion ``(slices, height, width)`` on the scan's own grid, 0 outside.
+        expected: DSC to expect of the mask; ``None`` when it is empty.
+    """
+    frame, tissue = prepared.frame, None
+    step = -(-len(prepared) // MOST_JUDGED)
+    flair = np.concatenate([prepared.flair[place : place + 1] for place in range(0, len(prepared), step)])
+    if description.prepare.name in IN_TISSUE:
+        shown = turned(mask, frame.axis)[frame.first : frame.last : step] > 0
+        some = replace(frame, shape=shown.shape, first=0, last=len(shown), axis=0)
+        tissue = Tissue(some.to_prepared(shown), description.learned_gliomas)
+    return doubts(
+        scan,
+        mask,
+        expected,
+        description.appearance,
+        flair,
+        description.sequences,
+        scan.grid.turned(frame.axis),
+        tissue,
+    )
 
 
 class OnScan:

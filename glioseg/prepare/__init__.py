@@ -26,6 +26,7 @@ from glioseg.recipe import PrepareChoice
 from glioseg.scan import FLAIR, BoolArray, Scan, check_boolean
 
 __all__ = [
+    "IN_TISSUE",
     "Frame",
     "Preparation",
     "Prepared",
@@ -44,6 +45,9 @@ STEPS: dict[str, tuple[Learner, ...]] = {
     "even_tissue": (learn_shading, learn_tissue),
 }
 """What is done to each channel once the head is cut out, by the name of the preparation."""
+
+IN_TISSUE = ("tissue", "even_tissue")
+"""Preparations whose values are in units of brain tissue."""
 
 
 @dataclass(frozen=True, eq=False)

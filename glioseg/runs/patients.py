@@ -9,9 +9,9 @@ from typing import NamedTuple
 from glioseg.dataset.find import find_cases, read_case
 from glioseg.errors import Fault, InputError
 from glioseg.io import read_segmentation
-from glioseg.model.calibration import doubts
 from glioseg.model.description import read_description
 from glioseg.model.runtime import OnnxRuntime
+from glioseg.model.steps import doubts_about
 from glioseg.model.trial import check_model
 from glioseg.recipe import PostprocessChoice
 from glioseg.runs.folder import RunFolder
@@ -71,5 +71,5 @@ def stored_trust(run: RunFolder, scan: Scan, mask: Segmentation) -> Trust | None
     expected = evaluation.expected_dice[scan.id]
     check_model(run.model)
     model = read_description(run.model, OnnxRuntime(run.model, threads=1).metadata)
-    found = doubts(scan, mask.mask, expected, model.appearance, model.prepare(scan).flair)
+    found = doubts_about(model, scan, model.prepare(scan), mask.mask, expected)
     return Trust(expected, found, model.postprocess)
