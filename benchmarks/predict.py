@@ -198,7 +198,8 @@ def _segment(sources: Sequence[Source], predictor: Predictor) -> Measured:
     slices = 0
     started = time.perf_counter()
     for source in sources:
-        slices += len(predictor(source.read()).segmentation.mask)
+        # Without the probability map, as glioseg predict does unless it is to write it.
+        slices += len(predictor(source.read(), probability=False).segmentation.voxels)
     return {"seconds": time.perf_counter() - started, "slices": slices}
 
 

@@ -21,9 +21,9 @@ from glioseg.samples import SAMPLES
 
 STAGES = {
     "read": ["glioseg.io.source.Source.read"],
-    "prepare": ["glioseg.prepare.Preparation.__call__"],
+    "prepare": ["glioseg.prepare.Preparation.__call__", "glioseg.prepare.Prepared.some"],
     "network": ["glioseg.model.runtime.OnnxRuntime.__call__", "glioseg.model.runtime.OpenVino.__call__"],
-    "to the own grid": ["glioseg.prepare.Frame.restore"],
+    "to the own grid": ["glioseg.model.steps.OnScan.add"],
     "masks, outlines": ["glioseg.draw.draw_slices"],
     "GIF": ["glioseg.draw.draw_gif"],
     "mask files": ["glioseg.batch.work.write_both"],
