@@ -26,7 +26,7 @@ from glioseg.scan import Scan, bounding_box
 Maps = npt.NDArray[np.float32]
 
 MOST_JUDGED = 256
-"""Slices by which a scan is judged at most, one in so many of longer ones: no head has more that differ."""
+"""Slices by which a scan is judged at most, evenly spread over longer ones: no head has more that differ."""
 
 
 def network_input(
@@ -110,10 +110,11 @@ def doubts_about(
         expected: DSC to expect of the mask; ``None`` when it is empty.
     """
     frame, tissue = prepared.frame, None
-    step = -(-len(prepared) // MOST_JUDGED)
-    flair = np.concatenate([prepared.flair[place : place + 1] for place in range(0, len(prepared), step)])
+    count = len(prepared)
+    places = np.linspace(0, count - 1, min(count, MOST_JUDGED)).round().astype(np.intp)
+    flair = np.concatenate([prepared.flair[place : place + 1] for place in places])
     if description.prepare.name in IN_TISSUE:
-        shown = turned(mask, frame.axis)[frame.first : frame.last : step] > 0
+        shown = turned(mask, frame.axis)[frame.first + places] > 0
         some = replace(frame, shape=shown.shape, first=0, last=len(shown), axis=0)
         tissue = Tissue(some.to_prepared(shown), description.learned_gliomas)
     return doubts(
