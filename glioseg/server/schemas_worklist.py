@@ -19,6 +19,16 @@ class Sentence(BaseModel):
     translations: dict[Literal["zh"], dict[str, str]]
 
 
+class LabelCount(BaseModel):
+    """How large a label of a mask is."""
+
+    value: int
+    name: str
+    voxels: int
+    mm3: float | None
+    dice: float | None = Field(description="against the same label of the mask that came with the scan")
+
+
 class WorkRow(BaseModel):
     """A patient of the work list."""
 
@@ -41,6 +51,7 @@ class WorkRow(BaseModel):
     filled: list[str] = Field([], description="sequences that were missing and are FLAIR instead")
     flags: list[str] = Field([], description="what to know before trusting the mask")
     notes: list[Sentence] = Field([], description="sentences of those flags that have parameters")
+    labels: list[LabelCount] = Field([], description="of a mask with several labels: how large each is")
     slices_done: int = Field(description="while it is segmented")
     files_changed: bool = Field(description="an earlier mask was of other files, and was set aside")
     faults: list[FaultModel] = Field(description="why it cannot be read or segmented")

@@ -237,7 +237,7 @@ class WorkList:
                 labels=dict(entry.predicted.labels),
                 expected_dice=None if entry.expected_dice is None else round(entry.expected_dice, 4),
                 doubts=tuple(map(str, entry.doubts)),
-                numbers={name: numbers[name] for name in NUMBERS},
+                numbers={name: numbers[name] for name in (*NUMBERS, *(["labels"] if numbers["labels"] else []))},
             )
             row.record = self.folder.store(row.key, record, entry, network=model is not None)
             row.faults = ()
