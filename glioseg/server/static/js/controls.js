@@ -4,7 +4,7 @@ export const TOOL_KEYS = { w: "window", m: "pan", b: "brush", e: "eraser", g: "g
 const $ = (id) => document.getElementById(id);
 
 // session(): the scan that is open, if its mask is there; channels: in the order of their keys.
-export function connectControls(view, { session, channels, editing, tools, threshold, rulers, reading, fail }) {
+export function connectControls(view, { session, channels, editing, labels, tools, threshold, rulers, reading, fail }) {
   const on = (id, kind, listener) => $(id).addEventListener(kind, listener);
 
   view.onWindow = (low, high, channel) => {
@@ -54,10 +54,10 @@ export function connectControls(view, { session, channels, editing, tools, thres
     },
     { capture: true, passive: false },
   );
-  connectKeys(keysOf(view, { channels, editing, tools, threshold, rulers, reading, session }), editing, session);
+  connectKeys(keysOf(view, { channels, editing, labels, tools, threshold, rulers, reading, session }), editing, session);
 }
 
-function keysOf(view, { channels, editing, tools, threshold, rulers, reading, session }) {
+function keysOf(view, { channels, editing, labels, tools, threshold, rulers, reading, session }) {
   return {
     ArrowUp: () => view.setSlice(view.slice + 1),
     ArrowDown: () => view.setSlice(view.slice - 1),
@@ -77,6 +77,7 @@ function keysOf(view, { channels, editing, tools, threshold, rulers, reading, se
     c: () => reading.cine(),
     i: () => reading.nextLesion(),
     "?": () => reading.help(),
+    q: ({ shiftKey }) => labels.next(shiftKey ? -1 : 1),
     f: () => editing.fillBetween(),
     s: () => editing.smooth(),
     z: () => editing.undo(),
@@ -106,7 +107,7 @@ function connectKeys(keys, editing, session) {
       if (!action) return;
       event.preventDefault();
       event.stopPropagation(); // NiiVue has keys of its own on its canvas
-      action();
+      action(event);
     },
     true,
   );

@@ -10,13 +10,13 @@ const $ = (id) => document.getElementById(id);
 const PAINTING = ["brush", "eraser"];
 
 export class Tools {
-  // rulers: the tools that measure, by name.
-  constructor(view, { editing, rulers = {}, fail }) {
-    Object.assign(this, { view, editing, fail });
+  // labels: what is drawn with; rulers: the tools that measure, by name.
+  constructor(view, { editing, labels, rulers = {}, fail }) {
+    Object.assign(this, { view, editing, labels, fail });
     // Of each tool that a click sets to work: comes to what it does, once everything that it needs is there.
     const clicks = {
-      remove: async () => (mask, voxel) => removeLesion(mask, voxel) || this._say("no_lesion_here"),
-      keep: async () => (mask, voxel) => keepLesion(mask, voxel) || this._say("no_lesion_here"),
+      remove: async () => (mask, voxel) => removeLesion(mask, voxel, labels.current) || this._sayNone(),
+      keep: async () => (mask, voxel) => keepLesion(mask, voxel, labels.current) || this._sayNone(),
       grow: () => this._growing(),
       ask: () => this._asking(),
     };
@@ -87,18 +87,22 @@ export class Tools {
     };
   }
 
-  // What the controls say of the brush; null while the brightness that it asks for is still coming.
+  // What the controls say of the brush; null while the brightness that it asks for is still coming. It erases the label
+  // that is drawn with, and paints over all others.
   _brush(erases) {
     const { view } = this;
+    const own = this.labels.current;
+    const { voxels } = view.mask;
     const limit = $("pen-limit").value;
-    const options = { size: Number($("pen-size").value), depth: Number($("pen-depth").value), sides: voxelSides(view.scan.spacing), label: erases ? 0 : 1 };
-    if (limit === "any") return options;
+    const options = { size: Number($("pen-size").value), depth: Number($("pen-depth").value), sides: voxelSides(view.scan.spacing), label: erases ? 0 : own };
+    const erasable = (place) => voxels[place] === own;
+    if (limit === "any") return { ...options, accepts: erases ? erasable : null };
     const values = view.images[view.measured]?.img;
     if (!values) return null;
     const { low, high } = view.scan.windows[view.measured];
     const cut = low + Number($("pen-cut").value) * (high - low);
-    const accepts = limit === "brighter" ? (place) => values[place] >= cut : (place) => values[place] <= cut;
-    return { ...options, accepts };
+    const fits = limit === "brighter" ? (place) => values[place] >= cut : (place) => values[place] <= cut;
+    return { ...options, accepts: erases ? (place) => erasable(place) && fits(place) : fits };
   }
 
   _paint(from, to, options) {
@@ -145,21 +149,27 @@ export class Tools {
     const { low, high } = view.scan.windows[layer];
     const values = await view.valuesOf(layer);
     return (mask, voxel) => {
-      const options = { values, tolerance: Number($("tolerance").value) * (high - low), flat: $("grow-flat").checked };
+      const options = { values, tolerance: Number($("tolerance").value) * (high - low), flat: $("grow-flat").checked, label: this.labels.current };
       this._say("grown", { count: grow(mask, voxel, options).toLocaleString("en") });
     };
   }
 
   async _asking() {
     const { view } = this;
-    const { probability: known, threshold, spacing } = view.scan;
+    const { threshold, spacing } = view.scan;
+    const known = view.scan.probability && !this.labels.several; // of several labels it is that of any
     const [values, probability] = await Promise.all([view.valuesOf("flair"), known ? view.valuesOf("probability") : null]);
     return (mask, voxel) => {
       const begun = performance.now();
-      const { label, count } = askAgain(mask, voxel, { values, probability, threshold, spacing });
+      const { label, count } = askAgain(mask, voxel, { values, probability, threshold, spacing, own: this.labels.current });
       const milliseconds = Math.ceil(performance.now() - begun);
       this._say(label ? "asked_marked" : "asked_unmarked", { count: count.toLocaleString("en"), milliseconds });
     };
+  }
+
+  _sayNone() {
+    const { several, name } = this.labels;
+    this._say(several ? "no_label_here" : "no_lesion_here", { name });
   }
 
   _say(word, values) {
