@@ -169,7 +169,7 @@ async def upload(
         try:
             return info(await service.new_entry(read), service)
         except Listed as listed:
-            added = Added(batch="", scans=listed.scans, total=len(service.worklist.rows))
+            added = Added(batch="", scans=listed.scans, total=len(service.worklist.present()))
             return JSONResponse(added.model_dump(), 202)
 
 

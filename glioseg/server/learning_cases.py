@@ -83,9 +83,7 @@ class LabelledCases:
 
 def find_labelled(rows: WorkList, saved: Path) -> LabelledCases:
     """The corrected and checked cases of a work list, and those of the folder of saved corrected cases."""
-    labelled = [
-        row for row in rows.since(-1)[1] if row.record is not None and row.record.status != "segmented"
-    ]
+    labelled = [row for row in rows.present() if row.record is not None and row.record.status != "segmented"]
     names = {path.stem.rpartition("_")[0] for path in (saved / "images").glob("*.tif")}
     return LabelledCases(tuple(labelled), tuple(sorted(name for name in names if _DIGEST.search(name))))
 

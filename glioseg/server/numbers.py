@@ -22,9 +22,10 @@ NO_COLUMNS = ("labels", "metrics", "per_slice", "protocol", "protocol_translatio
 def numbers_of(entry: Entry) -> dict[str, Any]:
     """Everything that is known of an entry's mask; lengths in mm only where the spacing is known.
 
-    ``labels`` counts the voxels of each, where there are several. ``expected_dice`` and ``flags`` are the model's own of its mask (:mod:`glioseg.model.calibration`); a
-    corrected mask has no others than those of the scan, which ``notes`` says in sentences, and for a mask of
-    a run they may not be stored (the flag ``not_stored``).
+    ``labels`` counts the voxels of each, where there are several. ``expected_dice`` and ``flags`` are the
+    model's own of its mask (:mod:`glioseg.model.calibration`); a corrected mask has no others than those of
+    the scan, which ``notes`` says in sentences, and for a mask of a run they may not be stored (the flag
+    ``not_stored``).
     Metrics are those of :mod:`glioseg.measure.metrics`, when there is a truth.
     """
     from glioseg.measure.size import largest_diameter

@@ -23,7 +23,8 @@ class SegmentBody(BaseModel):
     )
 
     model: str = Field(
-        "default", description="one of /api/models, or `given`: the mask that came with the scan, to correct it"
+        "default",
+        description="one of /api/models, or `given` for the mask that came with the scan",
     )
     flips: bool = Field(False, description="average with the mirrored slices; takes twice the time")
     threshold: float | None = Field(

@@ -12,7 +12,6 @@ from glioseg.server.jobs import Choice, Job
 from glioseg.server.scans import Entry
 from glioseg.server.service import Service
 
-
 GIVEN = "given"
 """What stands for a model where the mask that came with a scan is taken instead."""
 

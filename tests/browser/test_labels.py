@@ -1,4 +1,4 @@
-"""Masks with several labels in a real browser: shown, drawn, undone, downloaded, and there after a restart."""
+"""Masks with several labels in a real browser: shown, drawn, undone and downloaded."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def head(folder: Path, truth: bool = False) -> list[Path]:
 
 @pytest.fixture
 def own(tmp_path: Path, weights: Path) -> Iterator[Any]:
-    with serving(model=two_class_model(tmp_path / "classes.onnx"), corrected=tmp_path / "corrected") as running:
+    with serving(
+        model=two_class_model(tmp_path / "classes.onnx"), corrected=tmp_path / "corrected"
+    ) as running:
         yield running
 
 
@@ -103,7 +105,7 @@ def test_every_tool_draws_with_the_label_that_is_chosen(own: Any, make_page: Any
     page.keyboard.press("Control+z")
     np.testing.assert_array_equal(on_server(own, page), before)
 
-    # the core goes with a click, the oedema around it stays; grown, asked and smoothed it comes back as what is chosen
+    # the core goes with a click, the oedema around it stays; grown and asked again it comes back as core
     page.keyboard.press("r")
     click(page, 22, 28)
     gone = changes(page, before)
@@ -153,7 +155,9 @@ def test_a_given_mask_is_shown_in_its_colours_and_corrected_with_its_labels(
     network = open_head(page, head(tmp_path / "scan", truth=True))
     assert set(np.unique(network)) == {0, 1}
     assert page.is_hidden("#labels")
-    swatches = page.locator("#truth-labels .swatch").evaluate_all("all => all.map((one) => one.style.background)")
+    swatches = page.locator("#truth-labels .swatch").evaluate_all(
+        "all => all.map((one) => one.style.background)"
+    )
     assert len(set(swatches)) == 2
     keep(page, "labels-truth")
     page.click("#model-given")
@@ -172,7 +176,11 @@ def test_a_given_mask_is_shown_in_its_colours_and_corrected_with_its_labels(
     server.application.service.store.drop(id)
     line(page, (40, 20), (40, 22))
     again = drawn(page)
-    until(lambda: page.evaluate("gliosegView.scan.id") != id or page.get_attribute("#panel", "data-sync") == "idle")
+    until(
+        lambda: (
+            page.evaluate("gliosegView.scan.id") != id or page.get_attribute("#panel", "data-sync") == "idle"
+        )
+    )
     settled(page)
     page.reload()
     ready(page)

@@ -32,7 +32,9 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("glioseg.model.weights.WEIGHTS", quick_weights(tmp_path))
         model = two_class_model(tmp_path / "classes.onnx")
-        with testing.TestClient(serve(tmp_path, model=model, work=tmp_path / "work"), base_url=BASE) as client:
+        with testing.TestClient(
+            serve(tmp_path, model=model, work=tmp_path / "work"), base_url=BASE
+        ) as client:
             yield client
 
 
@@ -57,7 +59,10 @@ def test_labels_are_counted_corrected_and_leave_in_every_kind(client: TestClient
     voxels[13:22, 13:23, 3:5] = 420
     dicom_kit.series(tmp_path / "study", voxels, name="Ax FLAIR")
     address, numbers = segment(client, sorted((tmp_path / "study").glob("*.dcm")))
-    assert client.get(address).json()["labels"] == [{"value": 1, "name": "oedema"}, {"value": 3, "name": "core"}]
+    assert client.get(address).json()["labels"] == [
+        {"value": 1, "name": "oedema"},
+        {"value": 3, "name": "core"},
+    ]
     network = layer(client, address, "network")
     assert set(np.unique(network)) == {0, 1, 3}
     counts = {value: int((network == value).sum()) for value in NAMES}

@@ -65,7 +65,7 @@ def _titles(segmentation: Segmentation) -> dict[int, str]:
 
 
 def _title(value: int, name: str) -> str:
-    """``label 2: oedema``, or ``label 2`` where the name says no more; at most 64 letters, as DICOM has it."""
+    """``label 2: oedema``, or ``label 2`` where the name says no more; at most 64 letters, as DICOM wants."""
     title = f"label {value}"
     return title if name in ("", str(value), title) else f"{title}: {name}".replace("\\", "/")[:64]
 

@@ -56,7 +56,7 @@ def named(rows: WorkList) -> list[tuple[PatientRow, str]]:
     """The rows, each with a name for files that no other has."""
     taken: set[str] = set()
     found = []
-    for row in rows.since(-1)[1]:
+    for row in rows.present():
         plain = plain_name(row.source.id)
         names = chain([plain], (f"{plain}-{number}" for number in count(2)))
         name = next(each for each in names if each.casefold() not in taken)

@@ -30,6 +30,13 @@ NUMBERS = (
 """What a record keeps of :func:`glioseg.server.numbers.numbers_of`; of several labels ``labels`` too."""
 
 
+def kept_numbers(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record keeps of all numbers."""
+    return {name: numbers[name] for name in NUMBERS} | (
+        {"labels": numbers["labels"]} if numbers["labels"] else {}
+    )
+
+
 @dataclass(frozen=True)
 class Record:
     """What is known of a patient whose scan was segmented.
@@ -87,7 +94,8 @@ def read_record(path: Path) -> Record | None:
         content["labels"] = {int(value): str(name) for value, name in content["labels"].items()}
         content["doubts"] = tuple(content["doubts"])
         record = Record(**content)
-        if any(Path(name).name != name for name in record.masks) or set(record.numbers) - {"labels"} != set(NUMBERS):
+        known = set(record.numbers) - {"labels"} == set(NUMBERS)
+        if any(Path(name).name != name for name in record.masks) or not known:
             raise ValueError
     except FileNotFoundError:
         return None
