@@ -1,6 +1,7 @@
 // One scan that is open: its mask, the history of the mask, and that browser and server keep both.
-import { getBytes, getFile, getJson, patchSlices, post, put } from "./api.js";
+import { getBytes, getFile, getJson, patchSlices, post, put, Refusal } from "./api.js";
 import { History, NETWORK } from "./history.js";
+import { t } from "./i18n.js";
 import { GIVEN } from "./learning/choice.js";
 import { encodeSlices, fillRuns, Mask, sameRuns } from "./mask.js";
 import { create, isGone, segment } from "./obtain.js";
@@ -9,6 +10,11 @@ import { translation } from "./voxels/labels.js";
 
 const HEADER = 352; // bytes before the voxels of a view layer
 const SOON = 5; // seconds until a lost server is tried again
+
+// What tells a scan from another one in its place: files that were changed, other series of a study.
+export function contentOf({ shape, series }) {
+  return JSON.stringify([shape, series.map(({ key, sequence }) => [key, sequence])]);
+}
 
 export class Session {
   // source: see obtain.js; record: what the store kept of it, if it did; store: may be null.
@@ -23,6 +29,7 @@ export class Session {
     this.link = link; // the address that this page was opened with
     this.history = new History(record ?? {});
     this.base = record?.base ?? null; // the network's mask, coded, once there are steps
+    this.content = contentOf(scan);
     this.labels = record?.labels ?? scan.labels; // of the mask and of all steps
     this.layers = {};
     this.numbers = null;
@@ -206,6 +213,9 @@ export class Session {
   async _bringBack() {
     const { source, on } = this;
     const scan = await create(source, { onProgress: on.progress });
+    if (contentOf(scan) !== this.content) {
+      throw new Refusal(409, [{ where: scan.name, expected: t("same_scan"), found: t("other_scan"), cure: t("reload") }]);
+    }
     this.scan = scan;
     if (this.truthLabels) await this.sendTruthLabels();
     const numbers = scan.state === "done" ? null : await segment(scan.id, { choice: this.choice, onProgress: on.progress });
@@ -316,11 +326,11 @@ export class Session {
   }
 
   _record() {
-    const { key, base, labels, given, revision, savedState, truthLabels, link, scan, source } = this;
+    const { key, base, labels, given, content, revision, savedState, truthLabels, link, scan, source } = this;
     const { position, last } = this.history;
     const { files, ...origin } = source;
     const facts = { name: scan.name, id: scan.id, changed: Date.now(), unsaved: this.unsaved };
-    return { key, base, labels, given, revision, savedState, truthLabels, link, position, last, source: origin, ...facts };
+    return { key, base, labels, given, content, revision, savedState, truthLabels, link, position, last, source: origin, ...facts };
   }
 
   // One after the other; a browser that has no room or keeps nothing is said once.
