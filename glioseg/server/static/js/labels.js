@@ -6,6 +6,7 @@ import { coloursOf } from "./voxels/labels.js";
 const $ = (id) => document.getElementById(id);
 // What a label is called in a sentence.
 export function nameOf({ value, name }) {
+  if (name === "lesion") return t("label_lesion");
   return [String(value), `label ${value}`].includes(name) ? t("label_value", { value }) : name;
 }
 

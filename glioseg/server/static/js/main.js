@@ -1,6 +1,7 @@
 // The viewer page: scans are opened, kept and closed here.
 import { getJson, Refusal, remove } from "./api.js";
 import { connectControls, TOOL_KEYS } from "./controls.js";
+import { Cursor } from "./cursor.js";
 import { acceptDrops } from "./drop.js";
 import { Editing } from "./editing.js";
 import { FirstPicture, painted } from "./first.js";
@@ -43,6 +44,7 @@ const reading = new Reading(view);
 const first = new FirstPicture($("first"));
 const lesions = new LesionList(view);
 const tools = new Tools(view, { editing, labels, rulers: rulers.tools, fail });
+const cursor = new Cursor(view, { tools, labels });
 const threshold = new ThresholdSlider(view, editing, { session: () => last, fail });
 const model = new ModelChoice({ session: () => last, again: segmentAgain, fail });
 const seriesForm = new SeriesForm($("series"), (series) => open({ kind: "files", files: dropped, series }));
@@ -50,7 +52,7 @@ const seriesForm = new SeriesForm($("series"), (series) => open({ kind: "files",
 header("/");
 radios($("channels"), "channel", Object.fromEntries(CHANNELS.map((name) => [name, name])), chooseChannel);
 radios($("tools"), "tool", Object.fromEntries(Object.values(TOOL_KEYS).map((tool) => [tool, `tool_${tool}`])), (tool) => tools.choose(tool));
-connectControls(view, { session: () => last, channels: CHANNELS, editing, labels, tools, threshold, rulers, reading, fail });
+connectControls(view, { session: () => last, channels: CHANNELS, editing, labels, tools, cursor, threshold, rulers, reading, fail });
 connectPrinting(view, $("paper"));
 acceptDrops(document, (files) => {
   if (isLarge(files)) return addToList(files);
@@ -255,6 +257,7 @@ async function showResult({ scan, source, mask, numbers }) {
   $("channel-flair").checked = $("tool-window").checked = true;
   tools.choose("window");
   rulers.clear();
+  cursor.hide();
   reading.begin();
   $("show-true").closest("label").hidden = !scan.truth;
   $("choose-series").hidden = !(source.files?.length && scan.series.length > 1);

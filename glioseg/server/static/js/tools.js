@@ -1,5 +1,6 @@
 // The tools that take the pointer: brush and eraser, and those that a click sets to work.
 import { t } from "./i18n.js";
+import { AXIAL } from "./place.js";
 import { takePointer } from "./pointer.js";
 import { takeTouch } from "./touch.js";
 import { askAgain } from "./voxels/ask.js";
@@ -25,6 +26,7 @@ export class Tools {
       ...Object.fromEntries(Object.keys(clicks).map((name) => [name, { down: (hit) => hit.inside && this._click(name, clicks[name](), hit.voxel) }])),
       ...rulers,
     };
+    this.keyable = [...PAINTING, ...Object.keys(clicks)];
     const tool = () => (view.mask && view.planes !== "render" ? this.handlers[view.tool] : null) ?? null;
     takeTouch($("stage"), view, { drawing: tool, abandon: () => pointer.abandon() }); // before the tools see the finger
     const pointer = takePointer($("stage"), view, tool);
@@ -42,12 +44,20 @@ export class Tools {
     this.refresh();
   }
 
+  // What a click on a voxel does, for a key.
+  use(voxel, event) {
+    if (!this.keyable.includes(this.view.tool)) return;
+    const handler = this.handlers[this.view.tool];
+    handler.down({ voxel, plane: AXIAL, inside: true }, event);
+    handler.up?.();
+  }
+
   // [ and ] make the brush smaller and larger.
   resize(steps) {
     const size = $("pen-size");
     size.value = Number(size.value) + steps * Number(size.step);
     this.refresh();
-    this._ring(this.last);
+    this.ring(this.last);
   }
 
   refresh() {
@@ -82,8 +92,8 @@ export class Tools {
       },
       up: () => this.view.endStroke(),
       abandon: () => this._abandon(),
-      hover: (hit) => this._ring(hit),
-      leave: () => this._ring(null),
+      hover: (hit) => this.ring(hit),
+      leave: () => this.ring(null),
     };
   }
 
@@ -121,7 +131,7 @@ export class Tools {
   }
 
   // The ring has the size of the brush in the plane that the pointer is on.
-  _ring(hit) {
+  ring(hit) {
     const ring = $("ring");
     this.last = hit;
     ring.hidden = !hit || !PAINTING.includes(this.view.tool);
