@@ -21,6 +21,7 @@ from glioseg.server.corrections import check_revision, decode_slices, replace_ma
 from glioseg.server.faults import Refused, UnfitError
 from glioseg.server.jobs import Choice
 from glioseg.server.numbers import as_csv, numbers_of
+from glioseg.server.saved_cases import save_corrected
 from glioseg.server.scans import Entry
 from glioseg.server.schemas import BAD, BINARY, FULL, NO_MASK, NO_SCAN, NUMBERS, REFUSALS
 from glioseg.server.schemas_worklist import Added
@@ -326,7 +327,7 @@ def save(entry: DrawnEntry, service: Serving) -> schemas.Saved:
         raise Refused(409, Fault("server.not_corrected", ""))
     folder = service.settings.corrected
     with service.saving:
-        name = downloads.save_corrected(entry, folder)
+        name = save_corrected(entry, folder)
     return schemas.Saved(name=name, folder=str(folder), next=f"glioseg train {folder}")
 
 

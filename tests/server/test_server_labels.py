@@ -17,7 +17,10 @@ from support.known_models import two_class_model
 from support.patients_kit import until
 from support.server_kit import BASE, faults, quick_weights, serve, upload, volume
 
-from glioseg.io import read_segmentation
+from glioseg.dataset import find_cases, read_case
+from glioseg.io import read_scan, read_segmentation
+from glioseg.scan import LESION, Scan
+from glioseg.server.saved_cases import copy_saved, saved_names
 
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
@@ -50,6 +53,21 @@ def layer(client: TestClient, address: str, name: str) -> np.ndarray[Any, Any]:
     content = client.get(f"{address}/view/{name}").content[352:]
     shape = client.get(address).json()["shape"]
     return np.frombuffer(content, np.uint8).reshape(shape)[:, ::-1, ::-1]
+
+
+def check_saved(folder: Path, scan: Scan, mask: np.ndarray[Any, Any], copy: Path) -> None:
+    """A case is saved with its voxel size and classes; a training on lesion or not gets it as that."""
+    (name,) = saved_names(folder)
+    copy_saved(folder, name, copy)
+    for place, expected in ((folder, mask), (copy, (mask > 0).astype(np.uint8))):
+        (case,) = find_cases(place)
+        assert case.id == name
+        found, truth = read_case(case, NAMES if place == folder else LESION)
+        assert truth is not None
+        assert found.grid.spacing == pytest.approx(scan.grid.spacing)
+        np.testing.assert_array_equal(truth.voxels, expected)
+        np.testing.assert_array_equal(found.channel("flair"), scan.channel("flair"))
+        assert found.filled == ("pre", "post")
 
 
 def test_labels_are_counted_corrected_and_leave_in_every_kind(client: TestClient, tmp_path: Path) -> None:
@@ -98,6 +116,8 @@ def test_labels_are_counted_corrected_and_leave_in_every_kind(client: TestClient
         np.testing.assert_array_equal(read_segmentation(path, labels=None).voxels, mask, kind)
     segments = pydicom.dcmread(tmp_path / "dicom.dcm").SegmentSequence
     assert [each.SegmentLabel for each in segments] == ["label 1: oedema", "label 3: core"]
+    assert client.post(f"{address}/save").status_code == 201
+    check_saved(tmp_path / "corrected", read_scan(tmp_path / "study"), mask, tmp_path / "copy")
     (row,) = csv.DictReader(io.StringIO(client.get(f"{address}/numbers?format=csv").text))
     assert row["label_voxels"] == f"1:{(mask == 1).sum()} 3:{(mask == 3).sum()}"
     assert row["label_names"] == "1:oedema; 3:core"

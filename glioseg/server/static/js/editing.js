@@ -48,12 +48,10 @@ export class Editing {
     return changed;
   }
 
-  // Only next to slices that a person has drawn on, and where the slice that is shown is empty: what the network left
-  // empty elsewhere may be empty.
+  // Only next to slices that a person has drawn on: what the network left empty between may be empty.
   fillBetween() {
     const drawn = new Set(this.session()?.history.touched());
-    const options = { label: this.labels.current, here: this.view.slice };
-    const done = this.change("fill", (mask) => fillBetween(mask, (z) => drawn.has(z), options));
+    const done = this.change("fill", (mask) => fillBetween(mask, (z) => drawn.has(z), this.labels.current));
     $("edit-said").textContent = done ? "" : t("nothing_between");
   }
 

@@ -4,11 +4,13 @@ import { AXIAL } from "./place.js";
 import { takePointer } from "./pointer.js";
 import { takeTouch } from "./touch.js";
 import { askAgain } from "./voxels/ask.js";
+import { fillBetween } from "./voxels/between.js";
 import { paint, PLANE_AXES, voxelSides } from "./voxels/brush.js";
 import { grow, keepLesion, removeLesion } from "./voxels/regions.js";
 
 const $ = (id) => document.getElementById(id);
 const PAINTING = ["brush", "eraser"];
+const BRUSH = "glioseg-brush";
 
 export class Tools {
   // labels: what is drawn with; rulers: the tools that measure, by name.
@@ -30,7 +32,9 @@ export class Tools {
     const tool = () => (view.mask && view.planes !== "render" ? this.handlers[view.tool] : null) ?? null;
     takeTouch($("stage"), view, { drawing: tool, abandon: () => pointer.abandon() }); // before the tools see the finger
     const pointer = takePointer($("stage"), view, tool);
+    this._kept();
     for (const id of ["pen-size", "pen-cut", "tolerance"]) $(id).addEventListener("input", () => this.refresh());
+    for (const id of ["pen-size", "fill-at-once"]) $(id).addEventListener("change", () => this._keep());
     $("pen-limit").addEventListener("change", () => this.refresh());
   }
 
@@ -56,8 +60,28 @@ export class Tools {
   resize(steps) {
     const size = $("pen-size");
     size.value = Number(size.value) + steps * Number(size.step);
+    this._keep();
     this.refresh();
     this.ring(this.last);
+  }
+
+  // Size and manner of the brush last from scan to scan.
+  _keep() {
+    try {
+      localStorage.setItem(BRUSH, JSON.stringify({ size: $("pen-size").value, fill: $("fill-at-once").checked }));
+    } catch {
+      // a browser that keeps nothing
+    }
+  }
+
+  _kept() {
+    try {
+      const { size, fill } = JSON.parse(localStorage.getItem(BRUSH)) ?? {};
+      if (size) $("pen-size").value = size;
+      $("fill-at-once").checked = Boolean(fill);
+    } catch {
+      // a browser that keeps nothing
+    }
   }
 
   refresh() {
@@ -90,7 +114,10 @@ export class Tools {
         this._paint(same ? from : hit, hit, options);
         from = hit;
       },
-      up: () => this.view.endStroke(),
+      up: () => {
+        if (options?.label && $("fill-at-once").checked) this._fillBetween();
+        this.view.endStroke();
+      },
       abandon: () => this._abandon(),
       hover: (hit) => this.ring(hit),
       leave: () => this.ring(null),
@@ -118,6 +145,15 @@ export class Tools {
   _paint(from, to, options) {
     const reached = paint(this.view.mask, { from: from.voxel, to: to.voxel, plane: to.plane, ...options });
     if (reached) this.view.painted(...reached);
+  }
+
+  // What lies between the stroke and the next slices with the label, as a part of the stroke.
+  _fillBetween() {
+    const { view } = this;
+    if (!view.stroking) return;
+    const drawn = new Set(view.mask.touched.keys());
+    const filled = fillBetween(view.mask, (z) => drawn.has(z), this.labels.current);
+    if (filled.length) view.painted(filled[0], filled.at(-1));
   }
 
   // A second finger came: the stroke of the first was none.

@@ -7,14 +7,13 @@ export const MOST_SLICES = 12; // what is further apart is another lesion
 
 // Fills the gaps of every shape of a label on slices that were drawn on; gives the slices that were filled. Other labels
 // stay.
-// drawn(z): whether a person has changed that slice. here: a slice whose gap is filled too, between shapes that nobody
-// drew.
-export function fillBetween(mask, drawn, { label = 1, here = -1 } = {}) {
+// drawn(z): whether a person has changed that slice.
+export function fillBetween(mask, drawn, label = 1) {
   const filled = new Set();
   for (let z = 0; z + 2 < mask.count; z++) {
     for (const shape of shapesOn(mask, z, label)) {
       const other = nextAcrossGap(mask, shape, z, label);
-      if (!other || !(drawn(z) || drawn(other.z) || (z < here && here < other.z))) continue;
+      if (!other || !(drawn(z) || drawn(other.z))) continue;
       for (const between of interpolate(mask, shape, z, other.shape, other.z, label)) filled.add(between);
     }
   }
