@@ -119,9 +119,8 @@ def collect(
         with for_a_moment(rows, row) as (entry, _):
             if entry.mask is None:
                 continue
-            name = save_corrected(
-                entry, data, classes=False
-            )  # the same scan's saved case gives way: the list is newer
+            # The same scan's saved case gives way: the list is newer.
+            name = save_corrected(entry, data, classes=False)
             names.add(name)
             if entry.corrected is not None:
                 corrected.add(name)

@@ -125,17 +125,25 @@ def test_every_tool_draws_with_the_label_that_is_chosen(own: Any, make_page: Any
     page.keyboard.press("s")
     np.testing.assert_array_equal(drawn(page) == CORE, before == CORE)
 
-    # a reload keeps steps and labels, and what is downloaded is what is drawn
+    # a stroke that fills up to the next slice with its label is one step; a reload keeps it, and the brush
     page.keyboard.press("b")
-    go_to(page, 0)
+    page.locator("#fill-at-once").check()
+    page.keyboard.press("]")
     page.keyboard.press("q")
+    go_to(page, 0)
     line(page, (40, 24), (40, 26))
-    last = drawn(page)
-    assert CORE in last[0]
+    first = changes(page, before)
+    go_to(page, 2)
+    line(page, (40, 24), (40, 26))
+    last = changes(page, first)
+    assert [bool((last[z] != first[z]).any()) for z in range(4)] == [False, True, True, False]
+    assert set(np.unique(last[last != before])) == {CORE}
     np.testing.assert_array_equal(on_server(own, page), last)
     page.reload()
     ready(page)
     np.testing.assert_array_equal(drawn(page), last)
+    assert page.is_checked("#fill-at-once")
+    assert page.input_value("#pen-size") == "9"
     for word, name in (("dl_nifti", "mask.nii.gz"), ("dl_png", "mask.zip")):
         with page.expect_download() as waiting:
             page.click(f"[data-t={word}]")
@@ -143,7 +151,7 @@ def test_every_tool_draws_with_the_label_that_is_chosen(own: Any, make_page: Any
     labels = read_segmentation(tmp_path / "mask.nii.gz", labels=None)
     np.testing.assert_array_equal(labels.voxels, last)
     page.keyboard.press("Control+z")
-    assert CORE not in drawn(page)[0]
+    np.testing.assert_array_equal(drawn(page), first)
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ function ring(slices = [2, 6]) {
   return mask;
 }
 
-test("what is filled between slices has the label that is drawn with, and the other fills what it leaves", () => {
+test("what is filled between slices has the label that is drawn with, over others; a ring leaves what is in it", () => {
   const mask = ring();
   const [oedema, core] = [1, 3].map((label) => count(of(mask, label)));
   const filled = (label) => fillBetween(mask, () => true, label);
@@ -47,6 +47,11 @@ test("what is filled between slices has the label that is drawn with, and the ot
     assert.equal(mask.voxels[placeOf(mask, [15, 15, z])], 3);
     assert.equal(mask.voxels[placeOf(mask, [15, 23, z])], 1);
   }
+  // a core that was taken for oedema
+  const missed = ring();
+  for (const z of [3, 4, 5]) disc(missed, [15, 15, z], 10, 1);
+  fillBetween(missed, () => true, 3);
+  assert.deepEqual(of(missed, 3), cores);
 });
 
 test("a click removes and keeps lesions of its label alone", () => {

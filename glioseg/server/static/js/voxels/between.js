@@ -5,8 +5,8 @@ import { regionOf } from "./regions.js";
 const FAR = 1e20;
 export const MOST_SLICES = 12; // what is further apart is another lesion
 
-// Fills the gaps of every shape of a label on slices that were drawn on; gives the slices that were filled. Other labels
-// stay.
+// Fills the gaps of every shape of a label on slices that were drawn on, over other labels; gives the slices that were
+// filled.
 // drawn(z): whether a person has changed that slice.
 export function fillBetween(mask, drawn, label = 1) {
   const filled = new Set();
@@ -72,8 +72,7 @@ function interpolate(mask, one, low, other, high, label) {
     slices.push(z);
     for (let at = 0; at < from.length; at++) {
       if ((1 - share) * from[at] + share * to[at] >= 0) continue;
-      const place = z * size + (first[1] + Math.floor(at / wide)) * width + first[0] + (at % wide);
-      if (!voxels[place]) voxels[place] = label;
+      voxels[z * size + (first[1] + Math.floor(at / wide)) * width + first[0] + (at % wide)] = label;
     }
   }
   return slices;
