@@ -10,8 +10,8 @@ import pytest
 
 from .conftest import keep, until
 from .editing_kit import click, on_server
+from .looks import check, every_look, fits
 from .test_labels import changes, drawn, head, open_head
-from .test_pages import NARROW, WIDE, check, fits
 
 
 def crosshair(page: Any) -> tuple[int, int]:
@@ -58,7 +58,7 @@ def test_enter_does_at_the_crosshair_what_a_click_does(make_page: Any, server: A
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [WIDE, NARROW], ids=["wide-light-en", "narrow-dark-zh"])
+@every_look
 def test_the_crosshair_is_seen(make_page: Any, axe: str, options: dict[str, Any], tmp_path: Path) -> None:
     page = make_page(**options)
     open_head(page, head(tmp_path / "scan"))

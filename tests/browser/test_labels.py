@@ -15,8 +15,8 @@ from glioseg.io import read_segmentation
 
 from .conftest import keep, ready, serving, until, welcome
 from .editing_kit import choose, click, go_to, line
+from .looks import check, every_look, fits
 from .test_corrections import settled
-from .test_pages import NARROW, WIDE, check, fits
 
 SHAPE = (9, 48, 48)
 OEDEMA, CORE = 1, 3
@@ -198,7 +198,7 @@ def test_a_given_mask_is_shown_in_its_colours_and_corrected_with_its_labels(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [WIDE, NARROW], ids=["wide-light-en", "narrow-dark-zh"])
+@every_look
 def test_labels_are_accessible_and_fit(
     own: Any, make_page: Any, axe: str, options: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from support import dicom_kit
 from support.patients_kit import small_patient
 
 from .conftest import keep, ready, refused, until
-from .test_pages import NARROW, WIDE, check, fits
+from .looks import NARROW, WIDE, check, fits
 from .test_work_list import at_patient, names_of, page_of
 
 
