@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from glioseg.draw import grey
 from glioseg.grid import Grid
-from glioseg.scan import BoolArray, Scan
+from glioseg.scan import Scan
 
 _WINDOWS: WeakKeyDictionary[Scan, dict[str, tuple[float, float]]] = WeakKeyDictionary()
 
@@ -31,9 +31,9 @@ def channel_volume(scan: Scan, channel: str) -> bytes:
     return _nifti(_for_viewer(scan.channel(channel)), scan.grid)
 
 
-def mask_volume(mask: BoolArray, grid: Grid) -> bytes:
-    """A mask as 0 and 1."""
-    return _nifti(mask.astype(np.uint8), grid)
+def mask_volume(labels: npt.NDArray[np.uint8], grid: Grid) -> bytes:
+    """The labels of a mask; lesion or not is 1 and 0."""
+    return _nifti(labels, grid)
 
 
 def probability_volume(probability: npt.NDArray[np.float32], grid: Grid) -> bytes:

@@ -9,7 +9,8 @@ import tempfile
 import threading
 import time
 import weakref
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import private_folder, sweep
-from glioseg.scan import Scan, Segmentation
+from glioseg.scan import LESION, Scan, Segmentation
 from glioseg.server.jobs import Job
 from glioseg.server.memory import give_back
 from glioseg.server.settings import Settings
@@ -107,6 +108,19 @@ class Entry:
             return math.inf
         lost = self.corrected is not None and self.row is None  # the work list keeps its corrections
         return self.used + PROTECTED["corrected" if lost else "segmented" if self.predicted else "new"]
+
+    @property
+    def labels(self) -> Mapping[int, str]:
+        """The labels that its mask may have: those of the mask that the network made, or lesion or not."""
+        return LESION if self.predicted is None else self.predicted.labels
+
+    @property
+    def given(self) -> Segmentation | None:
+        """The mask that came with the scan, with its labels as far as they were chosen."""
+        if self.labelled is None:
+            return self.truth
+        kept = np.isin(self.labelled.voxels, self.chosen_labels)
+        return replace(self.labelled, voxels=np.where(kept, self.labelled.voxels, np.uint8(0)))
 
     @property
     def mask(self) -> Segmentation | None:

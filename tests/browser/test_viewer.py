@@ -223,9 +223,13 @@ def test_a_truth_with_labels_offers_a_choice(make_page: Any, tmp_path: Path) -> 
     assert [boxes.nth(i).is_checked() for i in range(2)] == [True, True]
     keep(page, "truth-labels")
     before = page.inner_text("tr[data-number=sensitivity] td")
-    total = page.evaluate("gliosegView.masks.true.reduce((sum, value) => sum + value, 0)")
+    total = page.evaluate("gliosegView.masks.true.reduce((sum, value) => sum + (value > 0), 0)")
     boxes.nth(0).uncheck()
-    until(lambda: page.evaluate("gliosegView.masks.true.reduce((sum, value) => sum + value, 0)") == total / 2)
+    until(
+        lambda: (
+            page.evaluate("gliosegView.masks.true.reduce((sum, value) => sum + (value > 0), 0)") == total / 2
+        )
+    )
     boxes = page.locator("#truth-labels input")
     until(lambda: page.locator("#truth-labels input:checked").count() == 1)
     boxes.nth(1).click()  # one stays chosen

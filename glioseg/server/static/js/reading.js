@@ -13,7 +13,7 @@ const KEYS = [
   ["↑ ↓", "key_slice"], ["PgUp PgDn", "key_slices"], ["Home End", "key_ends"], ["C", "cine"],
   ["1 2 3 4", "channel"], ["P", "predicted"], ["T", "true"], ["H", "heat"], ["+ −", "zoom"], ["0", "reset"],
   ["W", "tool_window"], ["M", "tool_pan"], ["B", "tool_brush"], ["E", "tool_eraser"], ["[ ]", "pen_size"], ["Ctrl", "key_opposite"],
-  ["G", "tool_grow"], ["A", "tool_ask"], ["R", "tool_remove"], ["K", "tool_keep"], ["F", "fill_between"], ["S", "smooth"],
+  ["Q, Shift Q", "key_label"], ["Shift ← ↑ → ↓", "key_cursor"], ["Enter", "key_enter"], ["G", "tool_grow"], ["A", "tool_ask"], ["R", "tool_remove"], ["K", "tool_keep"], ["F", "fill_between"], ["S", "smooth"],
   ["< >", "key_threshold"], ["Z, Ctrl+Z", "undo"], ["Ctrl+Shift+Z, Ctrl+Y", "redo"],
   ["L", "tool_ruler"], ["D", "tool_angle"], ["Del", "key_ruler"], ["I", "key_lesion"], ["N", "key_next"], ["Shift N", "key_previous"], ["V", "key_checked"], ["?", "keys"],
 ];

@@ -1,6 +1,7 @@
 // The picture: NiiVue with the scan's sequences, the mask as its drawing, and our outlines on top.
 import { Refusal } from "./api.js";
 import { t } from "./i18n.js";
+import { coloursOf } from "./voxels/labels.js";
 import { Lines } from "./outline.js";
 import { AXIAL, hit, screenOf } from "./place.js";
 
@@ -31,6 +32,7 @@ export class View {
     this.slice = 0;
     this.masks = {};
     this.images = {};
+    this.colours = coloursOf([{ value: 1 }]);
     this.quiet = false;
     new ResizeObserver(() => this.nv?.resizeListener()).observe(canvas);
   }
@@ -219,6 +221,19 @@ export class View {
     if (this.heatOpacity) await this.setHeat(true, this.heatOpacity);
   }
 
+  // colours: {predicted, true}, by label.
+  setColours(colours) {
+    if (JSON.stringify(colours) === JSON.stringify(this.colours)) return;
+    this.colours = colours;
+    const lut = new Uint8ClampedArray(4 * 256).fill(255);
+    lut[3] = 0; // background
+    for (const [label, colour] of Object.entries(colours.predicted)) {
+      lut.set([1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)), 4 * label);
+    }
+    this.nv.drawLut = { lut, labels: Array.from({ length: 256 }, () => "") };
+    this.nv.updateGLVolume();
+  }
+
   setTruth(voxels) {
     this.masks.true = voxels;
     this.lines.forget("true");
@@ -365,10 +380,10 @@ export class View {
     if (!this.scan) return;
     const layers = [];
     if (this.shown.true && this.masks.true) {
-      layers.push({ name: "true", mask: this.masks.true, colour: "#00e34b", width: 3 });
+      layers.push({ name: "true", mask: this.masks.true, colours: this.colours.true, width: 3 });
     }
     if (this.shown.predicted && this.masks.predicted && this.nv.drawBitmap) {
-      layers.push({ name: "predicted", mask: this.nv.drawBitmap, colour: "#ff2b2b", width: 1.5 });
+      layers.push({ name: "predicted", mask: this.nv.drawBitmap, colours: this.colours.predicted, width: 1.5 });
     }
     this.lines.paint(this.nv, layers, this.slice, [this.width, this.height]);
   }

@@ -28,7 +28,7 @@ start();
 async function start() {
   try {
     ({ rows } = await getJson("/api/worklist"));
-    rows = rows.filter((row) => row.status !== "failed");
+    rows = rows.filter((row) => !["failed", "removed"].includes(row.status));
     for (const side of SIDES) $(side).replaceChildren(...rows.map((row) => element("option", { value: row.key }, row.name)));
     $("few").hidden = rows.length > 1;
     const wanted = new URLSearchParams(location.search);
