@@ -27,7 +27,7 @@ export function connectControls(view, { session, channels, editing, tools, thres
   on("show-predicted", "change", (event) => view.setShown("predicted", event.target.checked));
   on("show-true", "change", (event) => view.setShown("true", event.target.checked));
   on("fill", "input", (event) => view.setFill(Number(event.target.value)));
-  on("planes", "change", (event) => view.setPlanes(event.target.value));
+  on("planes", "change", (event) => view.setPlanes(event.target.value).catch(fail));
   on("zoom-in", "click", () => view.zoomBy(1.25));
   on("zoom-out", "click", () => view.zoomBy(0.8));
   on("zoom-reset", "click", () => view.reset());
