@@ -115,7 +115,7 @@ def test_windows_facts_sides_cine_and_keys(make_page: Any, tmp_path: Path) -> No
     page.select_option("#presets", "hard")
     half = (bounds["high"] - bounds["low"]) / 2
     assert abs(float(page.inner_text("#width-text")) - half) <= 1
-    low, high = page.evaluate("[gliosegView.nv.volumes[0].cal_min, gliosegView.nv.volumes[0].cal_max]")
+    low, high = page.evaluate("[gliosegView.window.low, gliosegView.window.high]")
     assert abs(high - low - half) < 1e-3
     page.keyboard.press("0")
     assert abs(float(page.inner_text("#width-text")) - 2 * half) <= 1

@@ -55,7 +55,7 @@ export class Lines {
   paint(nv, layers, slice, [width, height]) {
     const { canvas } = this;
     this._empty(nv.canvas.width, nv.canvas.height);
-    const context = canvas.getContext("2d");
+    const context = canvas.getContext("2d", { willReadFrequently: true });
     const ratio = nv.canvas.width / Math.max(1, nv.canvas.clientWidth);
     for (const { box, matrix } of placesOf(nv, AXIAL, [width, height])) {
       const [left, top, wide, high] = box;
