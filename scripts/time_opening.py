@@ -1,13 +1,14 @@
-"""Time how long a large scan takes in the page: from the drop to the first picture, to slices one can step through.
+"""Time how long a large scan takes in the page, from the drop to slices that one can step through.
 
-A real Chromium uses a server of its own process, with the model that ships. Seconds of the processor are those of
-the browser (page and drawing apart) and of the server; by the clock other programs of the machine count too.
+A real Chromium, without a graphics card, uses a server of its own process, with the model that ships. Seconds
+of the processor are those of the browser (page and drawing apart) and of the server; by the clock other
+programs of the machine count too.
 
     python scripts/time_opening.py SCAN... [--large] [--profile FILE]
 
-``SCAN...`` are files of one scan. ``--large`` resamples them to 512 x 512 x 300 beforehand. ``--profile`` keeps the
-page's processor profile, which Chromium's developer tools open. Needs Playwright for Python and a Chromium
-(``GLIOSEG_CHROMIUM``, or ``chromium`` on the path).
+``SCAN...`` are files of one scan. ``--large`` resamples them to 512 x 512 x 300 beforehand. ``--profile``
+keeps the page's processor profile, which Chromium's developer tools open. Needs Playwright for Python and a
+Chromium (``GLIOSEG_CHROMIUM``, or ``chromium`` on the path).
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 PATIENCE = 600_000
 STEPS = 20
+KINDS = {"renderer": "page", "gpu-process": "drawing"}
+"""What processes of Chromium are called here."""
 
 
 def enlarged(path: Path, folder: Path) -> Path:
@@ -57,8 +60,8 @@ def serving() -> Iterator[tuple[str, int]]:
     """The address of a server and the id of its process."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "glioseg", "serve", "--no-open", "--port", str(port), "--max-memory", "4096"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    options = ["--no-open", "--port", str(port), "--max-memory", "4096"]
+    server = subprocess.Popen([sys.executable, "-m", "glioseg", "serve", *options], stdout=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(600):
@@ -84,7 +87,7 @@ def seconds_of(process: int) -> float:
 
 
 def browser_seconds(profile: Path) -> dict[str, float]:
-    """Seconds of the processor of the browser whose profile lies in a folder, by what its processes are for."""
+    """Seconds of the processor that a browser, known by its profile, has taken, by the kind of process."""
     taken = {"page": 0.0, "drawing": 0.0, "rest": 0.0}
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
@@ -94,10 +97,8 @@ def browser_seconds(profile: Path) -> dict[str, float]:
         except OSError:
             continue
         if str(profile) in command:
-            kind = {"renderer": "page", "gpu-process": "drawing"}.get(
-                command.partition("--type=")[2].split("\0")[0].split()[0] if "--type=" in command else "", "rest"
-            )
-            taken[kind] += seconds_of(int(folder.name))
+            kinds = [kind for name, kind in KINDS.items() if f"--type={name}" in command]
+            taken[kinds[0] if kinds else "rest"] += seconds_of(int(folder.name))
     return taken
 
 
@@ -129,7 +130,8 @@ def step(page: Any, profile: Path) -> None:
             for (let number = 0; number < steps; number++) {
                 const begun = performance.now();
                 gliosegView.setSlice(gliosegView.slice + 1);
-                gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4)); // waits for the drawing
+                // waits for the drawing
+                gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
                 times.push(performance.now() - begun);
                 await new Promise((resolve) => requestAnimationFrame(resolve));
             }
@@ -138,7 +140,7 @@ def step(page: Any, profile: Path) -> None:
         STEPS,
     )
     each = 1000 * (sum(browser_seconds(profile).values()) - before) / STEPS
-    print(f"a step: {np.median(times):.0f} ms by the clock (median), of the processor {each:.0f} ms", flush=True)
+    print(f"a step: {np.median(times):.0f} ms by the clock, of the processor {each:.0f} ms", flush=True)
 
 
 def measure(files: list[Path], keep: Path | None) -> None:
@@ -147,13 +149,13 @@ def measure(files: list[Path], keep: Path | None) -> None:
     browser = os.environ.get("GLIOSEG_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     with serving() as (address, server), sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            profile, executable_path=browser, headless=True, args=FLAGS, viewport={"width": 1280, "height": 860}
+            profile, executable_path=browser, args=FLAGS, viewport={"width": 1280, "height": 860}
         )
         context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.goto(address)
         page.wait_for_selector("html[data-started]")
-        while not page.evaluate("Boolean(gliosegView.nv)"):  # a page that is only looked at compiles its shaders
+        while not page.evaluate("Boolean(gliosegView.nv)"):  # an idle page compiles its shaders
             page.wait_for_timeout(100)
         line = context.new_cdp_session(page)
         if keep:
@@ -178,7 +180,7 @@ def measure(files: list[Path], keep: Path | None) -> None:
 
 def main() -> None:
     """Read the command line and measure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("scan", nargs="+", type=Path)
     parser.add_argument("--large", action="store_true", help="resample to 512 x 512 x 300 beforehand")
     parser.add_argument("--profile", type=Path, help="file for the page's processor profile")

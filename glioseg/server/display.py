@@ -112,4 +112,4 @@ def _nifti(shown: npt.NDArray[Any], grid: Grid, slope: float = 1.0) -> memoryvie
     file[: HEADER_BYTES - 4] = np.frombuffer(header.as_byteswapped("<").binaryblock, np.uint8)
     # In one pass: a large scan is not copied once more to be turned, and again to be put behind its header.
     file[HEADER_BYTES:].view(shown.dtype.newbyteorder("<")).reshape(shown.shape)[...] = shown[:, ::-1, ::-1]
-    return memoryview(file)
+    return file.data

@@ -17,7 +17,7 @@ LARGE = 16 << 20
 large scan take longer to compress than to copy."""
 
 PIECE = 1 << 20
-"""Bytes that are given to the connection at a time: it copies them, and takes more when the client has read."""
+"""Bytes that the connection, which copies them, is given at a time; the next when the client has read."""
 
 KEPT = 64
 """Files of the page that are kept compressed."""
@@ -79,7 +79,7 @@ class Packing:
         key = (scope["path"], etag or "")
         if etag and key in self._files:
             return self._files[key]
-        if len(body) >= LARGE and _is_here(scope):
+        if len(body) >= LARGE and is_here(scope):
             middle = memoryview(body)[len(body) // 2 :][: 1 << 18]
             if len(gzip.compress(middle, 1)) > len(middle) / 4:
                 return None
@@ -105,6 +105,7 @@ def _packable(start: Message) -> bool:
     return plain and headers.get("content-type", "").startswith(TEXTS)
 
 
-def _is_here(scope: Scope) -> bool:
+def is_here(scope: Scope) -> bool:
+    """Whether a request comes from this very machine."""
     client = scope.get("client")
     return client is not None and client[0] in ("127.0.0.1", "::1")
