@@ -1,6 +1,8 @@
 // Outlines as thin lines over the picture, exact to the voxel, in the picture's own zoom and position.
 import { AXIAL, placesOf } from "./place.js";
 
+const SIDES = ["ALPR", "SLIR", "SAIP"]; // above, right, below, left: of axial, coronal and sagittal slices
+
 // Edges between voxels inside and outside, [x, y, x, y] each, in voxel units of the stored (RAS+) order.
 export function outlineEdges(mask, slice, width, height) {
   const edges = [];
@@ -51,8 +53,8 @@ export class Lines {
     this.canvas.style.visibility = "hidden";
   }
 
-  // layers: [{name, mask, colour, width}]; slice counts from 0.
-  paint(nv, layers, slice, [width, height]) {
+  // layers: [{name, mask, colour, width}]; slice counts from 0; sides: whether those of the patient are known.
+  paint(nv, layers, slice, [width, height], sides = false) {
     const { canvas } = this;
     this._empty(nv.canvas.width, nv.canvas.height);
     const context = canvas.getContext("2d", { willReadFrequently: true });
@@ -75,6 +77,24 @@ export class Lines {
         context.stroke(path);
       }
       context.restore();
+    }
+    if (sides) this._sides(context, nv.screenSlices ?? [], ratio);
+  }
+
+  // Where right and left, front and back, head and feet are, on all sides of each tile.
+  _sides(context, tiles, ratio) {
+    this.canvas.style.visibility = "";
+    Object.assign(context, { font: `600 ${15 * ratio}px system-ui, sans-serif`, lineWidth: 3 * ratio, lineJoin: "round", strokeStyle: "#000", fillStyle: "#f2f2d8", textAlign: "center", textBaseline: "middle" });
+    for (const { axCorSag: plane, leftTopWidthHeight: [left, top, wide, high] } of tiles) {
+      const [above, right, below, before] = SIDES[plane] ?? "";
+      const edge = 12 * ratio;
+      // Above the line of facts that lies over the lower edge.
+      const places = [[above, 0.5 * wide, edge], [right, wide - edge, 0.5 * high], [below, 0.5 * wide, high - 3 * edge], [before, edge, 0.5 * high]];
+      for (const [letter, x, y] of places) {
+        if (!letter) continue;
+        context.strokeText(letter, left + x, top + y);
+        context.fillText(letter, left + x, top + y);
+      }
     }
   }
 

@@ -5,7 +5,6 @@ import { onLanguage, t } from "./i18n.js";
 import { element } from "./page.js";
 
 const KEY = "glioseg-names";
-const FACTS = ["name", "id", "birth_year", "sex", "study_date", "study", "description", "folder"];
 const $ = (id) => document.getElementById(id);
 
 // "4 AX FLAIR"
@@ -18,7 +17,7 @@ export function sidesOf({ spacing }) {
   return spacing ? `${[...spacing].reverse().map((side) => Number(side.toFixed(2))).join(" × ")} mm` : t("no_spacing");
 }
 
-export function extentOf({ shape }) {
+function extentOf({ shape }) {
   return [...shape].reverse().join(" × ");
 }
 
@@ -61,17 +60,19 @@ export class Patient {
 
   _show() {
     const { scan, said } = this;
-    const sequences = scan.channels.map((name) => (scan.filled.includes(name) ? t("about_filled", { sequence: t(name) }) : t(name)));
-    const words = (fact) => (fact === "sex" ? t(`sex_${said.sex}`) : said[fact]);
-    const series = this.shown ? scan.series.filter(({ sequence }) => sequence) : [];
+    const { name, id, birth_year: year, sex, study_date: date, study, description, folder } = said ?? {};
+    const series = scan.channels.map((name) => this.shown && scan.series.find(({ sequence }) => sequence === name)).filter(Boolean);
+    const own = scan.channels.filter((name) => !scan.filled.includes(name));
     const rows = [
-      ...FACTS.filter((fact) => said?.[fact]).map((fact) => [t(`patient_${fact}`), words(fact)]),
-      ...series.map((each) => [t("patient_series", { sequence: t(each.sequence) }), titleOf(each)]),
-      [t("about_sequences"), sequences.join(", ")],
-      [t("about_spacing"), sidesOf(scan)],
-      [t("about_shape"), extentOf(scan)],
-    ];
-    $("about").querySelector("tbody").replaceChildren(...rows.map(([word, value]) => element("tr", {}, element("th", { scope: "row" }, word), element("td", {}, value))));
+      [t("patient_name"), [name, id, year && t("patient_born", { year }), sex && t(`sex_${sex}`)]],
+      [t("patient_study"), [date, study]],
+      [t("patient_description"), [description]],
+      [t("patient_folder"), [folder]],
+      ...series.map((each) => [t(each.sequence), [titleOf(each)]]),
+      [t("about_sequences"), series.length ? [] : own.map((name) => t(name))],
+      [t("about_voxels"), [sidesOf(scan), extentOf(scan)].map((text) => text.replaceAll(" ", "\u00a0"))],
+    ].map(([word, values]) => [word, values.filter(Boolean).join(" · ")]);
+    $("about").querySelector("tbody").replaceChildren(...rows.filter(([, value]) => value).map(([word, value]) => element("tr", {}, element("th", { scope: "row" }, word), element("td", {}, value))));
     $("about-note").textContent = this.here ? (this.shown ? "" : t("names_hidden")) : t("names_elsewhere");
   }
 }

@@ -1,7 +1,7 @@
 // What helps to read a scan: presets of the window, facts over the picture, cine, and the help on keys.
 import { onLanguage, t } from "./i18n.js";
 import { element } from "./page.js";
-import { extentOf, Patient, sidesOf, titleOf } from "./patient.js";
+import { Patient, sidesOf, titleOf } from "./patient.js";
 
 const $ = (id) => document.getElementById(id);
 const CINE_STEP = 125; // milliseconds a slice
@@ -44,7 +44,7 @@ export class Reading {
     this.patient.refresh(scan);
     $("scan-name").textContent = this.patient.mayName(scan) ? scan.name : t("name_hidden");
     const series = this.patient.shown && scan.series.find(({ sequence }) => sequence === measured);
-    const facts = [t(channel ?? "flair"), series && titleOf(series), sidesOf(scan), extentOf(scan)];
+    const facts = [t(channel ?? "flair"), series && titleOf(series), sidesOf(scan)];
     $("facts").textContent = facts.filter(Boolean).join(" · ");
   }
 

@@ -48,7 +48,6 @@ export class View {
     Object.assign(this, { count, height, width, images: {}, masks: {}, slice: Math.floor(count / 2), heat: null, heatOpacity: 0, planes: "axial" });
     await this.start();
     this.hold();
-    this.nv.opts.isOrientationTextVisible = scan.axial;
     this.nv.setPan2Dxyzmm([0, 0, 0, 1]);
     await this.setChannel("flair");
     this.setPlanes("axial");
@@ -102,8 +101,7 @@ export class View {
       clipPlaneHotKey: "",
       cycleClipPlaneHotKey: "",
       isColorbar: false,
-      showAllOrientationMarkers: true,
-      fontColor: [0.85, 0.85, 0.75, 1],
+      isOrientationTextVisible: false, // its letters stand half outside
     });
     const draw = nv.drawScene.bind(nv);
     nv.drawScene = () => {
@@ -385,7 +383,7 @@ export class View {
     if (this.shown.predicted && this.masks.predicted && this.nv.drawBitmap) {
       layers.push({ name: "predicted", mask: this.nv.drawBitmap, colour: "#ff2b2b", width: 1.5 });
     }
-    this.lines.paint(this.nv, layers, this.slice, [this.width, this.height]);
+    this.lines.paint(this.nv, layers, this.slice, [this.width, this.height], this.scan.axial);
   }
 }
 
