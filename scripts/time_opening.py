@@ -155,8 +155,10 @@ def measure(files: list[Path], keep: Path | None) -> None:
         page = context.new_page()
         page.goto(address)
         page.wait_for_selector("html[data-started]")
-        while not page.evaluate("Boolean(gliosegView.nv)"):  # an idle page compiles its shaders
-            page.wait_for_timeout(100)
+        for _ in range(PATIENCE // 50_000):  # an idle page compiles its shaders
+            if page.evaluate("Boolean(gliosegView.nv)"):
+                break
+            page.wait_for_timeout(1000)
         line = context.new_cdp_session(page)
         if keep:
             line.send("Profiler.enable")
