@@ -1,6 +1,7 @@
 // Outlines as thin lines over the picture, exact to the voxel, in the picture's own zoom and position.
 import { AXIAL, placesOf } from "./place.js";
 
+const FACTS = 38; // pixels at the lower edge that a line of facts may cover
 const SIDES = ["ALPR", "SLIR", "SAIP"]; // above, right, below, left: of axial, coronal and sagittal slices
 
 // Edges between voxels inside and outside, [x, y, x, y] each, in voxel units of the stored (RAS+) order.
@@ -84,12 +85,14 @@ export class Lines {
   // Where right and left, front and back, head and feet are, on all sides of each tile.
   _sides(context, tiles, ratio) {
     this.canvas.style.visibility = "";
-    Object.assign(context, { font: `600 ${15 * ratio}px system-ui, sans-serif`, lineWidth: 3 * ratio, lineJoin: "round", strokeStyle: "#000", fillStyle: "#f2f2d8", textAlign: "center", textBaseline: "middle" });
+    Object.assign(context, { lineWidth: 3 * ratio, lineJoin: "round", strokeStyle: "#000", fillStyle: "#f2f2d8", textAlign: "center", textBaseline: "middle" });
     for (const { axCorSag: plane, leftTopWidthHeight: [left, top, wide, high] } of tiles) {
       const [above, right, below, before] = SIDES[plane] ?? "";
-      const edge = 12 * ratio;
-      // Above the line of facts that lies over the lower edge.
-      const places = [[above, 0.5 * wide, edge], [right, wide - edge, 0.5 * high], [below, 0.5 * wide, high - 3 * edge], [before, edge, 0.5 * high]];
+      const edge = Math.min(12 * ratio, high / 8); // letters are small where tiles are low
+      context.font = `600 ${1.25 * edge}px system-ui, sans-serif`;
+      // Above the line of facts that lies over the lower edge of the picture.
+      const lowest = Math.max(0.66 * high, Math.min(high - edge, this.canvas.height - FACTS * ratio - top));
+      const places = [[above, 0.5 * wide, edge], [right, wide - edge, 0.5 * high], [below, 0.5 * wide, lowest], [before, edge, 0.5 * high]];
       for (const [letter, x, y] of places) {
         if (!letter) continue;
         context.strokeText(letter, left + x, top + y);
