@@ -15,7 +15,7 @@ from glioseg.io import read_scan, read_segmentation, write_segmentation
 from glioseg.samples import SAMPLES, sample_cases
 
 from .conftest import keep, ready, refused, until, welcome
-from .test_pages import check, fits
+from .looks import check, fits
 from .test_viewer import colours
 
 SAMPLE = sample_cases()[0]
