@@ -1,6 +1,7 @@
 // Sliders, buttons, wheel and keys: whatever changes how the scan is looked at.
 export const TOOL_KEYS = { w: "window", m: "pan", b: "brush", e: "eraser", g: "grow", a: "ask", r: "remove", k: "keep", l: "ruler", d: "angle" };
 
+const STEPS = /^(Arrow(Up|Down)|Page(Up|Down)|Home|End)$/;
 const $ = (id) => document.getElementById(id);
 
 // session(): the scan that is open, if its mask is there; channels: in the order of their keys.
@@ -54,7 +55,9 @@ export function connectControls(view, { session, channels, editing, tools, thres
     },
     { capture: true, passive: false },
   );
-  connectKeys(keysOf(view, { channels, editing, tools, threshold, rulers, reading, session }), editing, session);
+  // Slices can be gone through before the mask is there.
+  const takes = (key) => session() || (view.drawn && STEPS.test(key));
+  connectKeys(keysOf(view, { channels, editing, tools, threshold, rulers, reading, session }), editing, takes);
 }
 
 function keysOf(view, { channels, editing, tools, threshold, rulers, reading, session }) {
@@ -87,7 +90,7 @@ function keysOf(view, { channels, editing, tools, threshold, rulers, reading, se
   };
 }
 
-function connectKeys(keys, editing, session) {
+function connectKeys(keys, editing, takes) {
   // Keys of the history as other programs have them, with Ctrl or the command key.
   const withControl = (event) => {
     const key = event.key.toLowerCase();
@@ -101,7 +104,7 @@ function connectKeys(keys, editing, session) {
       const moves = { range: /^(Arrow|Page|Home|End)/, "select-one": /^(Arrow|Page|Home|End|.$)/, radio: /^Arrow/, number: /^(Arrow|Home|End|Delete|[\d.+-]$)/ };
       const control = event.ctrlKey || event.metaKey;
       const own = !control && moves[target.type]?.test(event.key);
-      if (!session() || own || event.altKey || document.querySelector("dialog[open]")) return;
+      if (!takes(event.key) || own || event.altKey || document.querySelector("dialog[open]")) return;
       const action = control ? withControl(event) : keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
       if (!action) return;
       event.preventDefault();

@@ -97,9 +97,7 @@ export class View {
       isNearestInterpolation: false,
       loadingText: "",
       logLevel: "error",
-      viewModeHotKey: "",
-      clipPlaneHotKey: "",
-      cycleClipPlaneHotKey: "",
+      ...{ viewModeHotKey: "", clipPlaneHotKey: "", cycleClipPlaneHotKey: "" },
       isColorbar: false,
       isOrientationTextVisible: false, // its letters stand half outside
     });
@@ -364,6 +362,11 @@ export class View {
   // The voxels of a layer in the order of the mask; of three colours there is no one value, so FLAIR stands for them.
   async valuesOf(layer) {
     return (await this._image(layer)).img;
+  }
+
+  // Whether a scan is on the screen.
+  get drawn() {
+    return Boolean(this.scan && this.slices?.layer) && !this.quiet;
   }
 
   get measured() {
