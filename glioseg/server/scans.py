@@ -26,6 +26,7 @@ from glioseg.server.settings import Settings
 
 if TYPE_CHECKING:
     from glioseg.io.dicom.match import FoundSeries
+    from glioseg.io.source import Source
 
 
 PROTECTED = {"new": 60.0, "segmented": 5.0, "corrected": 600.0}
@@ -54,6 +55,7 @@ class Entry:
         truth: the mask that came with it, lesion or not.
         labelled: that mask with its labels, if there are several; ``truth`` holds those that were chosen.
         series: of a DICOM study, all there are.
+        source: its files, for networks that take sequences which are not held.
         sample: name of the bundled scan that it is.
         row: key of its row in the work list, which keeps its masks.
         predicted: the mask that the network made.
@@ -73,6 +75,7 @@ class Entry:
     scan: Scan
     truth: Segmentation | None = None
     series: tuple[FoundSeries, ...] = ()
+    source: Source | None = None
     sample: str | None = None
     row: str | None = None
     predicted: Segmentation | None = None

@@ -103,8 +103,8 @@ def test_a_sample_is_looked_at_corrected_saved_and_downloaded(
     for key in "234h1h":
         page.keyboard.press(key)
     until(lambda: page.evaluate("gliosegView.channel") == "flair")
-    until(lambda: page.evaluate("gliosegView.nv.volumes.length") == 2)
-    assert page.evaluate("gliosegView.nv.volumes[1].opacity") == 0
+    until(lambda: page.evaluate("Boolean(gliosegView.heat)"))
+    assert page.evaluate("gliosegView.heatOpacity") == 0
     assert page.is_enabled("#level")
 
     # brush, undo, eraser

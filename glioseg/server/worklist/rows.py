@@ -207,8 +207,7 @@ class WorkList:
         """
         reserve(promises.of_files(row.source.files).reading)
         self._check_files(row)
-        scan, truth, series = read_source(self._with_headers(row), reserve)
-        entry = Entry(id, folder, scan, truth, series, row=row.key)
+        entry = Entry(id, folder, *read_source(self._with_headers(row), reserve), row=row.key)
         with row.saving:
             if row.record is not None:
                 self.folder.restore(row.key, row.record, entry)

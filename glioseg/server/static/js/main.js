@@ -11,7 +11,7 @@ import { ModelChoice } from "./learning/choice.js";
 import { Labels } from "./labels.js";
 import { LesionList } from "./lesions.js";
 import { again, create, segment } from "./obtain.js";
-import { element, header, showProblems } from "./page.js";
+import { element, header, radios, showProblems } from "./page.js";
 import { showNumbers } from "./panel.js";
 import { connectPrinting } from "./printing.js";
 import { Reading } from "./reading.js";
@@ -28,6 +28,7 @@ import { View } from "./view.js";
 import { middleOf } from "./voxels/regions.js";
 
 const $ = (id) => document.getElementById(id);
+const [IDLE, LARGE] = [500, 1 << 24]; // milliseconds until an idle page compiles its shaders; voxels that take a while
 const CHANNELS = ["flair", "pre", "post", "rgb"];
 const view = new View($("gl"), $("lines"));
 const strip = new Strip($("strip"), (slice) => view.setSlice(slice));
@@ -69,13 +70,6 @@ $("close-scan").addEventListener("click", closeScan);
 for (const told of [refreshTexts, listKept]) onLanguage(told);
 begin();
 
-function radios(box, group, words, choose) {
-  for (const [value, word] of Object.entries(words)) {
-    const input = element("input", { type: "radio", name: group, value, id: `${group}-${value}`, onchange: () => choose(value) });
-    box.append(element("label", { class: "check" }, input, element("span", { "data-t": word }, t(word))));
-  }
-}
-
 async function begin() {
   try {
     store = await openStore();
@@ -96,6 +90,7 @@ async function begin() {
       ...samples.map(({ name }) => element("button", { type: "button", class: "sample", onclick: () => openSample(name) }, name)),
     );
     document.documentElement.dataset.started = "true";
+    setTimeout(() => session || stopping || view.start().catch(() => {}), IDLE); // view.open says what is wrong
   } catch (error) {
     fail(error);
   }
@@ -227,17 +222,22 @@ async function present(opened, options, record) {
   nameScan(scan);
   strip.set({ predicted: [], true: null }, scan.shape[0]);
   await first.of(scan);
+  const done = scan.state === "done";
+  for (const layer of ["flair", scan.truth && !opened.truthLabels && "true", done && "network"]) if (layer) opened.expect(layer);
   await painted();
   if (opened.truthLabels && scan.truth_labels.length) await opened.sendTruthLabels();
-  const numbering = scan.state === "done" ? getJson(`/api/scans/${scan.id}/numbers`) : segment(scan.id, { ...options, choice: opened.choice });
+  // What is large comes to the screen first: the network would take the processor from it.
+  const large = scan.shape.reduce((product, side) => product * side) > LARGE;
+  const coming = view.open(scan, (name) => opened.take(name));
+  if (large) await coming;
+  const numbering = done ? getJson(`/api/scans/${scan.id}/numbers`) : segment(scan.id, { ...options, choice: opened.choice });
   numbering.catch(() => {}); // awaited below; until then a failure is not unhandled
-  for (const layer of ["flair", scan.truth && !opened.truthLabels && "true", scan.state === "done" && "network"]) if (layer) opened.expect(layer);
-  await view.open(scan, (name) => opened.take(name));
-  if (scan.truth) view.setTruth(await opened.takeMask("true"));
-  if (scan.state !== "done") {
+  await coming;
+  if (!done || large) {
     view.draw();
     first.hide();
   }
+  if (scan.truth) view.setTruth(await opened.takeMask("true"));
   await opened.begin(await numbering, record);
   options.signal.throwIfAborted();
 }

@@ -1,6 +1,9 @@
 // Outlines as thin lines over the picture, exact to the voxel, in the picture's own zoom and position.
 import { AXIAL, placesOf } from "./place.js";
 
+const FACTS = 38; // pixels at the lower edge that a line of facts may cover
+const SIDES = ["ALPR", "SLIR", "SAIP"]; // above, right, below, left: of axial, coronal and sagittal slices
+
 // Edges between voxels of one label and others, [x, y, x, y] each, in voxel units of the stored (RAS+) order: a Map
 // from each label of the slice to its edges.
 export function outlineEdges(mask, slice, width, height) {
@@ -61,11 +64,12 @@ export class Lines {
     this.canvas.style.visibility = "hidden";
   }
 
-  // layers: [{name, mask, colours, width}], colours by label; slice counts from 0.
-  paint(nv, layers, slice, [width, height]) {
+  // layers: [{name, mask, colours, width}], colours by label; slice counts from 0; sides: whether those of the patient
+  // are known.
+  paint(nv, layers, slice, [width, height], sides = false) {
     const { canvas } = this;
     this._empty(nv.canvas.width, nv.canvas.height);
-    const context = canvas.getContext("2d");
+    const context = canvas.getContext("2d", { willReadFrequently: true });
     const ratio = nv.canvas.width / Math.max(1, nv.canvas.clientWidth);
     for (const { box, matrix } of placesOf(nv, AXIAL, [width, height])) {
       const [left, top, wide, high] = box;
@@ -85,6 +89,26 @@ export class Lines {
         }
       }
       context.restore();
+    }
+    if (sides) this._sides(context, nv.screenSlices ?? [], ratio);
+  }
+
+  // Where right and left, front and back, head and feet are, on all sides of each tile.
+  _sides(context, tiles, ratio) {
+    this.canvas.style.visibility = "";
+    Object.assign(context, { lineWidth: 3 * ratio, lineJoin: "round", strokeStyle: "#000", fillStyle: "#f2f2d8", textAlign: "center", textBaseline: "middle" });
+    for (const { axCorSag: plane, leftTopWidthHeight: [left, top, wide, high] } of tiles) {
+      const [above, right, below, before] = SIDES[plane] ?? "";
+      const edge = Math.min(12 * ratio, high / 8); // letters are small where tiles are low
+      context.font = `600 ${1.25 * edge}px system-ui, sans-serif`;
+      // Above the line of facts that lies over the lower edge of the picture.
+      const lowest = Math.max(0.66 * high, Math.min(high - edge, this.canvas.height - FACTS * ratio - top));
+      const places = [[above, 0.5 * wide, edge], [right, wide - edge, 0.5 * high], [below, 0.5 * wide, lowest], [before, edge, 0.5 * high]];
+      for (const [letter, x, y] of places) {
+        if (!letter) continue;
+        context.strokeText(letter, left + x, top + y);
+        context.fillText(letter, left + x, top + y);
+      }
     }
   }
 

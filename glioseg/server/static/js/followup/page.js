@@ -75,7 +75,8 @@ async function compare() {
 }
 
 function tell() {
-  const { unit, before, after, difference, share, lesions } = found;
+  const { before, after, difference, share, lesions } = found;
+  const unit = found.unit === "mm3" ? found.unit : t("voxels");
   for (const side of SIDES) $(`name-${side}`).textContent = rows.find((row) => row.key === found.keys[side])?.name ?? "";
   const facts = { difference: amount(Math.abs(difference.value), unit), percent: percent(share), bounds: bounds(difference, unit, true) };
   $("sentence").textContent = t(verdict(found), facts);
