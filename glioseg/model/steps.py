@@ -25,7 +25,7 @@ from glioseg.scan import Scan, bounding_box
 
 Maps = npt.NDArray[np.float32]
 
-MOST_JUDGED = 256
+MOST_JUDGED = 192
 """Slices by which a scan is judged at most, evenly spread over longer ones: no head has more that differ."""
 
 
@@ -114,9 +114,9 @@ def doubts_about(
     places = np.linspace(0, count - 1, min(count, MOST_JUDGED)).round().astype(np.intp)
     flair = np.concatenate([prepared.flair[place : place + 1] for place in places])
     if description.prepare.name in IN_TISSUE:
-        shown = turned(mask, frame.axis)[frame.first + places] > 0
-        some = replace(frame, shape=shown.shape, first=0, last=len(shown), axis=0)
-        tissue = Tissue(some.to_prepared(shown), description.learned_gliomas)
+        some = replace(frame, shape=(len(places), *frame.shape[1:]), first=0, last=len(places), axis=0)
+        shown = some.to_prepared(turned(mask, frame.axis)[frame.first + places] > 0)
+        tissue = Tissue(shown, description.learned_gliomas)
     return doubts(
         scan,
         mask,
