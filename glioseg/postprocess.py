@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from glioseg.components import Components
 from glioseg.errors import WrongKindError
 from glioseg.recipe import PostprocessChoice
 from glioseg.scan import BoolArray, bounding_box
@@ -18,17 +19,14 @@ Flair = Callable[[], npt.NDArray[Any]]
 
 def probabilities(logits: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Sigmoid of logits, float32 in 0..1, of the same shape."""
-    from scipy.special import expit
-
-    result: npt.NDArray[np.float32] = expit(logits.astype(np.float32, copy=False))
-    return result
+    with np.errstate(over="ignore"):  # of the surest background, which is 0 then
+        return (1 / (1 + np.exp(-logits.astype(np.float64)))).astype(np.float32)
 
 
 def class_probabilities(logits: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Softmax of logits ``(slices, classes, height, width)`` over the classes, float32 in 0..1."""
-    from scipy.special import softmax
-
-    result: npt.NDArray[np.float32] = softmax(logits.astype(np.float32, copy=False), axis=1)
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True), dtype=np.float32)
+    result: npt.NDArray[np.float32] = shares / shares.sum(axis=1, keepdims=True)
     return result
 
 
@@ -116,28 +114,25 @@ def keep_components(
             average brain. Healthy tissue taken for a second lesion is seldom as bright as the first.
         flair: wanted for ``minimum_contrast``; called if several components are left.
     """
-    from scipy import ndimage
-
     if not mask.any():
         return mask
     # Only the box that holds everything: labels and counts of a whole volume would be its largest arrays.
     box = bounding_box(mask)
-    labels, count = ndimage.label(mask[box])
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    sizes[0] = 0
+    found = Components(mask[box])
+    sizes = found.sizes
     keep = sizes >= max(minimum_voxels, 1, minimum_share * sizes.max())
     if largest:
-        keep[np.arange(count + 1) != sizes.argmax()] = False
+        keep[np.arange(found.count) != sizes.argmax()] = False
     if minimum_contrast and keep.sum() > 1:
         if flair is None:
             raise ValueError("minimum_contrast wants the FLAIR that the mask was found in")
         inside = mask[box]
-        sums = np.bincount(labels[inside], weights=flair()[box][inside], minlength=count + 1)
-        contrast = sums / np.maximum(sizes, 1)
+        sums = np.bincount(found.labels[inside] - 1, weights=flair()[box][inside], minlength=found.count)
+        contrast = sums / sizes
         if contrast[sizes.argmax()] > 0:
             keep &= contrast >= minimum_contrast * contrast[sizes.argmax()]
     kept: BoolArray = np.zeros(mask.shape, bool)
-    kept[box] = keep[labels]
+    kept[box] = found.where(keep)
     return kept
 
 
@@ -147,10 +142,11 @@ def fill_holes(mask: BoolArray) -> BoolArray:
     Args:
         mask: ``(slices, height, width)``. A hole is what no path through pixel faces joins to the border.
     """
-    from scipy import ndimage
-
     filled: BoolArray = mask.copy()
-    for position in np.flatnonzero(mask.any(axis=(1, 2))):
-        box = bounding_box(mask[position])
-        filled[position][box] = ndimage.binary_fill_holes(mask[position][box])
+    if mask.any():
+        box = bounding_box(mask)
+        # With a margin, what is outside the mask of a slice and no hole is one part, which has the corner.
+        around = np.pad(~mask[box], ((0, 0), (1, 1), (1, 1)), constant_values=True)
+        labels = Components(around, each_slice=True).labels
+        filled[box] = (labels != labels[:, :1, :1])[:, 1:-1, 1:-1]
     return filled
