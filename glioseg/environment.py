@@ -7,7 +7,6 @@ import platform
 import shlex
 import sys
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,8 @@ PACKAGES = ("torch", "pytorch-lightning", "monai", "numpy", "scipy", "onnxruntim
 
 def environment() -> dict[str, Any]:
     """Versions, machine and command, for the record."""
+    from importlib.metadata import PackageNotFoundError, version
+
     versions = {}
     for package in PACKAGES:
         try:
