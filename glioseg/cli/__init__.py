@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 from collections.abc import Iterable
@@ -77,6 +78,8 @@ def __getattr__(name: str) -> Any:
 def main() -> None:
     """Run the command line: one line for each fault, never a traceback; exit code 2 for bad input, else 1."""
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
+    # Otherwise Python looks through all objects three more times on its way out.
+    atexit.register(gc.freeze)
     for stream in (sys.stdout, sys.stderr):
         # A console that cannot show a patient's name shows a substitute instead of failing.
         if hasattr(stream, "reconfigure"):
