@@ -14,6 +14,9 @@ from glioseg.scan import BoolArray
 
 Places = npt.NDArray[np.intp]
 
+MOST_AT_A_TIME = 1 << 24
+"""Voxels that are looked at together, unless one slice has more."""
+
 
 class Components:
     """The parts of a mask whose voxels are joined through faces, in the order of their first voxels.
@@ -34,15 +37,13 @@ class Components:
 
     def __init__(self, mask: BoolArray, each_slice: bool = False) -> None:
         self._mask = mask
-        slices, height, width = mask.shape
+        height, width = mask.shape[1:]
         # With a column and a row of nothing after each slice no run goes on where a row ends, and what is
         # one row or one slice further on is always as many places away.
-        row, slice_ = width + 1, (height + 1) * (width + 1)
-        padded = np.zeros((slices, height + 1, width + 1), bool)
-        padded[:, :-1, :-1] = mask
-        edges = np.flatnonzero(np.diff(padded.ravel(), prepend=False))
+        self._row, self._slice = width + 1, (height + 1) * (width + 1)
+        edges = np.concatenate([np.zeros(0, np.intp), *(self._edges(some) for some in self.portions)])
         self._starts, self._stops = edges[::2], edges[1::2]
-        steps = (row,) if each_slice else (row, slice_)
+        steps = (self._row,) if each_slice else (self._row, self._slice)
         pairs = [_overlaps(self._starts, self._stops, step) for step in steps]
         one, other = (np.concatenate(side) for side in zip(*pairs, strict=True))
         first = _first_of_each(len(self._starts), one, other)
@@ -51,12 +52,31 @@ class Components:
         # The part of each run, counted from 0.
         self._part = (np.cumsum(begins) - 1)[first]
 
+    def _edges(self, some: slice) -> Places:
+        """Where runs of some slices begin and end, in turn."""
+        mask = self._mask[some]
+        padded = np.pad(mask, ((0, 0), (0, 1), (0, 1)))
+        return some.start * self._slice + np.flatnonzero(np.diff(padded.ravel(), prepend=False))
+
+    @property
+    def portions(self) -> list[slice]:
+        """Slices a few at a time, so that what is made of them takes little memory."""
+        slices, height, width = self._mask.shape
+        step = max(1, MOST_AT_A_TIME // max(1, height * width))
+        return [slice(start, min(start + step, slices)) for start in range(0, slices, step)]
+
+    def labels_of(self, some: slice) -> npt.NDArray[np.int32]:
+        """The number of each voxel's part, from 1, in some slices; 0 outside the mask."""
+        begin, end = np.searchsorted(self._starts, (some.start * self._slice, some.stop * self._slice))
+        labels = np.zeros(self._mask[some].shape, np.int32)
+        numbers = (self._part[begin:end] + 1).astype(np.int32)
+        labels[self._mask[some]] = np.repeat(numbers, (self._stops - self._starts)[begin:end])
+        return labels
+
     @property
     def labels(self) -> npt.NDArray[np.int32]:
-        """The number of each voxel's part, from 1; 0 outside the mask."""
-        labels = np.zeros(self._mask.shape, np.int32)
-        labels[self._mask] = np.repeat((self._part + 1).astype(np.int32), self._stops - self._starts)
-        return labels
+        """:meth:`labels_of` all slices."""
+        return self.labels_of(slice(0, len(self._mask)))
 
     @cached_property
     def sizes(self) -> Places:
@@ -65,19 +85,12 @@ class Components:
         np.add.at(sizes, self._part, self._stops - self._starts)
         return sizes
 
-    def where(self, keep: BoolArray) -> BoolArray:
-        """The mask of those parts for which ``keep`` is true, one for each part."""
-        kept: BoolArray = np.zeros(self._mask.shape, bool)
-        kept[self._mask] = np.repeat(keep[self._part], self._stops - self._starts)
-        return kept
-
     @property
     def boxes(self) -> list[tuple[slice, slice, slice]]:
         """The smallest box around each part."""
-        _, height, width = self._mask.shape
-        rows, begin = np.divmod(self._starts, width + 1)
+        slices, rest = np.divmod(self._starts, self._slice)
+        rows, begin = np.divmod(rest, self._row)
         end = begin + self._stops - self._starts
-        slices, rows = np.divmod(rows, height + 1)
         sides = []
         for low, high in ((slices, slices + 1), (rows, rows + 1), (begin, end)):
             lowest, highest = np.full(self.count, self._mask.size), np.zeros(self.count, np.intp)

@@ -126,13 +126,19 @@ def keep_components(
     if minimum_contrast and keep.sum() > 1:
         if flair is None:
             raise ValueError("minimum_contrast wants the FLAIR that the mask was found in")
-        inside = mask[box]
-        sums = np.bincount(found.labels[inside] - 1, weights=flair()[box][inside], minlength=found.count)
+        values, sums = flair()[box], np.zeros(found.count)
+        for some in found.portions:
+            inside = mask[box][some]
+            labels = found.labels_of(some)[inside] - 1
+            sums += np.bincount(labels, weights=values[some][inside], minlength=found.count)
         contrast = sums / sizes
         if contrast[sizes.argmax()] > 0:
             keep &= contrast >= minimum_contrast * contrast[sizes.argmax()]
-    kept: BoolArray = np.zeros(mask.shape, bool)
-    kept[box] = found.where(keep)
+    kept: BoolArray = mask.copy()
+    if not keep.all():
+        stays = np.append(False, keep)
+        for some in found.portions:
+            kept[box][some] = stays[found.labels_of(some)]
     return kept
 
 
