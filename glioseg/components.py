@@ -14,7 +14,7 @@ from glioseg.scan import BoolArray
 
 Places = npt.NDArray[np.intp]
 
-MOST_AT_A_TIME = 1 << 24
+MOST_AT_A_TIME = 1 << 21
 """Voxels that are looked at together, unless one slice has more."""
 
 

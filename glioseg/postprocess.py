@@ -153,6 +153,8 @@ def fill_holes(mask: BoolArray) -> BoolArray:
         box = bounding_box(mask)
         # With a margin, what is outside the mask of a slice and no hole is one part, which has the corner.
         around = np.pad(~mask[box], ((0, 0), (1, 1), (1, 1)), constant_values=True)
-        labels = Components(around, each_slice=True).labels
-        filled[box] = (labels != labels[:, :1, :1])[:, 1:-1, 1:-1]
+        parts = Components(around, each_slice=True)
+        for some in parts.portions:
+            labels = parts.labels_of(some)
+            filled[box][some] = (labels != labels[:, :1, :1])[:, 1:-1, 1:-1]
     return filled
