@@ -1,8 +1,10 @@
 """Count what a person does from "the lesion is missed on five slices" to a downloaded mask that is corrected.
 
-Three ways, in a real Chromium, on the bundled scans with the model that ships: a stroke on each slice; a
-stroke on the first and the last one and *Fill between slices*; *Ask again here*. An action is a key, a click
-or a drag with the pointer. Each way ends with the download; the DSC of the five slices is printed.
+Four ways, in a real Chromium, on the bundled scans with the model that ships: a stroke on each slice; a
+stroke on the first and the last one, and one in the middle, both with *Fill between slices with each stroke*;
+*Ask again here*. An action is a key, a click or a drag with the pointer. Each way ends with the download; the
+DSC of the five slices is printed. The size of the brush and whether strokes fill are settings that the
+browser keeps: they are made before.
 
 Needs Playwright for Python and a Chromium (``GLIOSEG_CHROMIUM``, or ``chromium`` on the path).
 """
@@ -86,10 +88,12 @@ class Person:
             self.page.mouse.move(*self._place(*point), steps=2)
         self.page.mouse.up()
 
-    def choose_size(self) -> None:
-        """Set the size of the brush."""
-        self.actions += 1
+    def settle_in(self, fill: bool) -> None:
+        """Make the settings that the browser keeps from scan to scan; they are not counted."""
+        self.page.keyboard.press("b")
         self.page.locator("#pen-size").fill(str(BRUSH))
+        self.page.set_checked("#fill-at-once", fill)
+        self.page.keyboard.press("w")
 
     def download(self) -> Mask:
         """Download the mask."""
@@ -110,9 +114,8 @@ class Person:
 
 
 def stroke_on_each(person: Person, slices: range) -> Mask:
-    """As before: brush, size, and for each slice a step and a stroke."""
+    """Brush, and for each slice a step and a stroke."""
     person.key("b")
-    person.choose_size()
     for position in slices:
         person.go(position)
         person.paint(position)
@@ -120,13 +123,19 @@ def stroke_on_each(person: Person, slices: range) -> Mask:
 
 
 def fill_between(person: Person, slices: range) -> Mask:
-    """Two strokes and what lies between."""
+    """Two strokes; what lies between is filled with the second."""
     person.key("b")
-    person.choose_size()
     for position in (slices[0], slices[-1]):
         person.go(position)
         person.paint(position)
-    person.key("f")
+    return person.download()
+
+
+def fill_around_a_stroke(person: Person, slices: range) -> Mask:
+    """A stroke in the middle; what lies between it and the slices on both sides is filled with it."""
+    person.key("b")
+    person.go(slices[len(slices) // 2])
+    person.paint(slices[len(slices) // 2])
     return person.download()
 
 
@@ -160,7 +169,12 @@ def _drawn(person: Person) -> Mask:
     return mask.reshape(person.truth.shape)[:, ::-1, ::-1]
 
 
-WAYS = {"a stroke on each slice": stroke_on_each, "fill between slices": fill_between, "ask again": ask_again}
+WAYS = {
+    "a stroke on each slice": stroke_on_each,
+    "fill between two strokes": fill_between,
+    "fill around a stroke": fill_around_a_stroke,
+    "ask again": ask_again,
+}
 
 
 def missed(address: str, name: str, truth: Mask) -> tuple[str, range]:
@@ -199,6 +213,7 @@ def main() -> None:
                 page.goto(f"{address}/?scan={id}")
                 page.wait_for_selector("html[data-ready]", timeout=180_000)
                 person = Person(page, truth.mask, Path(folder))
+                person.settle_in(fill=way.startswith("fill"))
                 found = correct(person, slices)
                 score = dice(found[slices.start : slices.stop], truth.mask[slices.start : slices.stop])
                 print(f"{case.id}, {way}: {person.actions} actions, DSC on the five slices {score:.3f}")

@@ -81,7 +81,7 @@ def fold(run: Path, data: Path, out: Path) -> None:
 @app.command()
 def masks(kept: Path, data: Path, out: Path) -> None:
     """Write the out-of-fold mask of every patient."""
-    for case, _, mask in _kept(kept, data):
+    for case, _, mask in out_of_fold(kept, data):
         write_segmentation(mask, out, case.id)
 
 
@@ -94,7 +94,7 @@ def summary(kept: Path, data: Path) -> None:
         print(_line(name.removeprefix("fold-"), rows))
     true = {patient: float(row["dice"]) for patient, row in patients.items()}
     clues, poor = {}, []
-    for case, probability, mask in _kept(kept, data):
+    for case, probability, mask in out_of_fold(kept, data):
         clues[case.id] = evidence(probability, mask.mask)
         if true[case.id] < EXPLAINED_BELOW:
             poor.append((case, mask))
@@ -157,7 +157,7 @@ def best(data: Path, first: Path, second: Path) -> None:
     print(f"{len(gain)} patients, gain {gain.mean():+.4f} ({low:+.4f} to {high:+.4f})")
 
 
-def _kept(folder: Path, data: Path) -> Iterator[tuple[Case, npt.NDArray[np.float32], Segmentation]]:
+def out_of_fold(folder: Path, data: Path) -> Iterator[tuple[Case, npt.NDArray[np.float32], Segmentation]]:
     """Each patient with its probability map and its mask."""
     cases = {case.id: case for case in find_cases(data)}
     for fold in sorted(folder.glob("fold-*")):

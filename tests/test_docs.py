@@ -53,7 +53,8 @@ WITH_LINKS = sorted(
 )
 
 RUNNER = r"""
-import shlex, subprocess, sys
+import shlex
+from support.verb import call
 
 def console(text):
     printed = ""
@@ -61,9 +62,8 @@ def console(text):
         if line.startswith("$ "):
             program, *words = shlex.split(line[2:])
             assert program == "glioseg", f"only glioseg runs here: {line}"
-            done = subprocess.run([sys.executable, "-m", "glioseg", *words], capture_output=True, text=True)
-            assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
-            printed = done.stdout
+            code, printed = call(*words)
+            assert code == 0, f"{line}\n{printed}"
         else:
             assert line.strip() in printed, f"not printed: {line}\n{printed}"
 """
@@ -124,9 +124,8 @@ def test_the_example_of_the_readme_runs(
 
 
 def _python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=600
-    )
+    command = [sys.executable, "-c", f"import sys; sys.path.append({str(ROOT / 'tests')!r})\n{code}"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
 
 
 def test_tutorials_are_run() -> None:

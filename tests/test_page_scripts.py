@@ -12,6 +12,7 @@ import pytest
 
 import glioseg
 from glioseg.server.page_words import words_script
+from glioseg.words import catalogue
 
 SCRIPTS = Path(glioseg.__file__).parent / "server" / "static" / "js"
 TESTS = sorted((Path(__file__).parent / "page").glob("*.test.js"))
@@ -41,6 +42,17 @@ def test_script(node: str, script: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^. pass [1-9]", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_every_word_of_the_pages_is_in_the_catalogue() -> None:
+    """A word that is missing stands on the page as its key."""
+    known = catalogue("en")["page"].keys()
+    for file in sorted(SCRIPTS.parent.rglob("*.*")):
+        if file.suffix not in (".js", ".html") or "vendor" in file.parts:
+            continue
+        text = file.read_text(encoding="utf-8")
+        named = re.findall(r"""\bt\("(\w+)"[,)]|data-t(?:-label)?="(\w+)"|"((?:key|tool|hint)_\w+)\"""", text)
+        assert {word for words in named for word in words if word} <= known, file.name
 
 
 def _environment() -> dict[str, str]:

@@ -251,6 +251,7 @@ def _dicom_scans(
                 truth=study.segmentations,
                 chosen=study.chosen,
                 further={} if study.t2 is None else {"t2": study.t2},
+                places=study.places,
             )
         )
     return sources, faults

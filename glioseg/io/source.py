@@ -43,6 +43,7 @@ class Source:
         chosen: of ``dicom``, the series of each sequence with their headers, so that no header is read twice.
         further: the file, or of ``dicom`` the series, of sequences that are there and that few networks take.
         wanted: the channels that the scan is read with.
+        places: of ``dicom``, the folders of the study, also of series that were not chosen.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Source:
     chosen: Mapping[str, Series] = field(default_factory=dict, repr=False, compare=False)
     further: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     wanted: tuple[str, ...] = CHANNELS
+    places: tuple[Path, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def place(self) -> Path:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from glioseg.grid import Grid
-from glioseg.model.appearance import Appearance
+from glioseg.model.appearance import FEWEST_SLICES, Appearance
+from glioseg.model.bright import bright_areas, is_other_disease
+from glioseg.model.head import look_at_head
 from glioseg.prediction import Evidence
 from glioseg.scan import CHANNELS, BoolArray, Scan
 
@@ -36,6 +38,7 @@ DOUBTS = (
     "unlike_training",
     "turned",
     "other_contrast",
+    "bright_areas",
     "computed_tomography",
     "infinite_values",
     "missing_slices",
@@ -74,6 +77,10 @@ HARMLESS = IN_NUMBERS | {
     "left_out_elsewhere",
 }
 """Doubts that alone are no reason to ask a person to look."""
+
+
+SAY_ENOUGH = frozenset({"unlike_training", "turned", "other_contrast"})
+"""Doubts beside which bright areas mean nothing: they are not where or what they seem."""
 
 
 class Calibration(BaseModel):
@@ -124,6 +131,18 @@ def evidence(probability: npt.NDArray[Any], mask: BoolArray) -> Evidence | None:
     return Evidence(float(probability[mask].mean(dtype=np.float64)), border)
 
 
+class Tissue(NamedTuple):
+    """What can be judged besides where FLAIR was prepared in units of brain tissue.
+
+    Attributes:
+        mask: the lesion on the grid of the prepared FLAIR.
+        gliomas: whether the model learned from the gliomas that :mod:`glioseg.model.bright` knows.
+    """
+
+    mask: BoolArray
+    gliomas: bool
+
+
 def doubts(
     scan: Scan,
     mask: BoolArray,
@@ -132,6 +151,7 @@ def doubts(
     flair: npt.NDArray[Any],
     sequences: tuple[str, ...] = CHANNELS,
     grid: Grid | None = None,
+    tissue: Tissue | None = None,
 ) -> tuple[str, ...]:
     """Keys of :data:`DOUBTS` that hold for a prediction.
 
@@ -143,6 +163,7 @@ def doubts(
         flair: prepared FLAIR ``(slices, size, size)``.
         sequences: which the model takes; it is no doubt that others are missing.
         grid: of the scan as the model looks at it, if that is not as it is shown.
+        tissue: what is known where ``flair`` is in units of brain tissue.
     """
     found = [*scan.notes, *(["filled_sequences"] if set(scan.filled) & set(sequences) else [])]
     if not mask.any():
@@ -155,7 +176,13 @@ def doubts(
         found.append("unsure")
     if scan.voxels.dtype.kind != "u" and scan.voxels.min() <= HOUNSFIELD_AIR:
         return (*found, "computed_tomography")
-    return (*found, *(appearance.doubts(flair) if appearance else ()))
+    if appearance is not None:
+        head = look_at_head(flair) if tissue and len(flair) >= FEWEST_SLICES else None
+        found += appearance.doubts(flair, head)
+        if head and tissue and tissue.gliomas and not SAY_ENOUGH & set(found):
+            bright = bright_areas(flair, tissue.mask, head)
+            found += ["bright_areas"] if bright and is_other_disease(bright) else []
+    return tuple(found)
 
 
 def look_again(found: tuple[str, ...]) -> bool:

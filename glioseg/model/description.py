@@ -22,6 +22,9 @@ KEY = "glioseg"
 """Key of the ONNX metadata that holds the description as JSON."""
 
 
+LGG = "TCGA_"
+"""How the names of the patients of TCGA-LGG begin."""
+
 MOST_CHARACTERS = 4 * 2**20
 """More than the names of all patients of any training take."""
 
@@ -71,6 +74,12 @@ class ModelDescription(BaseModel):
     calibration: Calibration = Calibration()
     checkpoint: str = "given"
     monitor: str = "val_dsc"
+
+    @property
+    def learned_gliomas(self) -> bool:
+        """Whether all patients it was trained on are of TCGA-LGG, whose lesions are one glioma each."""
+        patients = self.trained_on.get("train", [])
+        return bool(patients) and all(patient.startswith(LGG) for patient in patients)
 
     @field_validator("sequences")
     @classmethod

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glioseg.model.calibration import doubts, evidence
+from glioseg.model.calibration import Tissue, doubts, evidence
 from glioseg.model.description import ModelDescription
 from glioseg.postprocess import class_probabilities, probabilities, to_labels, to_mask
 from glioseg.prediction import Prediction
-from glioseg.prepare import Prepared, choose_sequences, stack_neighbours
-from glioseg.scan import FLAIR, Scan
+from glioseg.prepare import IN_TISSUE, Prepared, choose_sequences, stack_neighbours
+from glioseg.scan import FLAIR, BoolArray, Scan
 
 Maps = npt.NDArray[np.float32]
 
@@ -78,6 +78,33 @@ def finished(
     probability, mask = of_any(each), found.mask
     clues = evidence(probability, mask)
     expected = None if clues is None else description.calibration(clues)
-    seen = scan.grid.turned(frame.axis)
-    doubted = doubts(scan, mask, expected, description.appearance, flair, description.sequences, seen)
+    doubted = doubts_about(description, scan, prepared, mask, expected)
     return Prediction(found, probability, time.perf_counter() - started, expected, doubted, clues)
+
+
+def doubts_about(
+    description: ModelDescription, scan: Scan, prepared: Prepared, mask: BoolArray, expected: float | None
+) -> tuple[str, ...]:
+    """What to know before trusting a mask of a model.
+
+    Args:
+        description: of the model.
+        scan: what was segmented.
+        prepared: the scan as ``description.prepare`` gave it.
+        mask: the lesion ``(slices, height, width)`` on the scan's own grid.
+        expected: DSC to expect of the mask; ``None`` when it is empty.
+    """
+    frame = prepared.frame
+    tissue = None
+    if description.prepare.name in IN_TISSUE:
+        tissue = Tissue(frame.to_prepared(mask), description.learned_gliomas)
+    return doubts(
+        scan,
+        mask,
+        expected,
+        description.appearance,
+        prepared.images[..., FLAIR],
+        description.sequences,
+        scan.grid.turned(frame.axis),
+        tissue,
+    )

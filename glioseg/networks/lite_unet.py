@@ -217,8 +217,8 @@ class LiteEncoder(nn.Module):
             state["_conv_stem.weight"] = stem.mean(dim=1, keepdim=True).repeat(1, channels, 1, 1) * (
                 3 / channels
             )
-            own = {name: value for name, value in state.items() if name in self.state_dict()}
-            self.load_state_dict(own)
+            own = self.state_dict().keys()
+            self.load_state_dict({name: value for name, value in state.items() if name in own})
         except Exception as error:
             reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
             raise InputError(

@@ -22,6 +22,7 @@ from glioseg.recipe import PrepareChoice
 from glioseg.scan import BoolArray, Scan, check_boolean
 
 __all__ = [
+    "IN_TISSUE",
     "Frame",
     "Preparation",
     "Prepared",
@@ -39,6 +40,9 @@ PREPARATIONS = {
     "even_tissue": prepare_even_tissue,
     "reference": prepare_reference,
 }
+
+IN_TISSUE = ("tissue", "even_tissue")
+"""Preparations whose values are in units of brain tissue."""
 
 
 @dataclass(frozen=True, eq=False)

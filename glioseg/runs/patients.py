@@ -9,14 +9,14 @@ from typing import NamedTuple
 from glioseg.dataset.find import find_cases, read_case
 from glioseg.errors import Fault, InputError
 from glioseg.io import read_segmentation
-from glioseg.model.calibration import doubts
 from glioseg.model.description import read_description
 from glioseg.model.runtime import OnnxRuntime
+from glioseg.model.steps import doubts_about
 from glioseg.model.trial import check_model
 from glioseg.recipe import PostprocessChoice
 from glioseg.runs.folder import RunFolder
 from glioseg.runs.record import read_evaluation
-from glioseg.scan import FLAIR, Scan, Segmentation
+from glioseg.scan import Scan, Segmentation
 
 
 def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Segmentation | None]:
@@ -71,6 +71,5 @@ def stored_trust(run: RunFolder, scan: Scan, mask: Segmentation) -> Trust | None
     expected = evaluation.expected_dice[scan.id]
     check_model(run.model)
     model = read_description(run.model, OnnxRuntime(run.model, threads=1).metadata)
-    images = model.prepare(scan).images
-    found = doubts(scan, mask.mask, expected, model.appearance, images[..., FLAIR])
+    found = doubts_about(model, scan, model.prepare(scan), mask.mask, expected)
     return Trust(expected, found, model.postprocess)

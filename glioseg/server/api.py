@@ -15,12 +15,13 @@ from starlette.responses import JSONResponse, Response
 
 from glioseg._version import __version__
 from glioseg.errors import Fault, InputError
-from glioseg.scan import LESION, Segmentation
+from glioseg.scan import Segmentation
 from glioseg.server import display, downloads, schemas
 from glioseg.server.corrections import check_revision, decode_slices, replace_mask, replace_slices
 from glioseg.server.faults import Refused, UnfitError
 from glioseg.server.jobs import Choice
 from glioseg.server.numbers import as_csv, numbers_of
+from glioseg.server.saved_cases import save_corrected
 from glioseg.server.scans import Entry
 from glioseg.server.schemas import BAD, BINARY, FULL, NO_MASK, NO_SCAN, NUMBERS, REFUSALS
 from glioseg.server.schemas_worklist import Added
@@ -169,7 +170,7 @@ async def upload(
         try:
             return info(await service.new_entry(read), service)
         except Listed as listed:
-            added = Added(batch="", scans=listed.scans, total=len(service.worklist.rows))
+            added = Added(batch="", scans=listed.scans, total=len(service.worklist.present()))
             return JSONResponse(added.model_dump(), 202)
 
 
@@ -214,15 +215,15 @@ def view(entry: OneEntry, layer: schemas.Layer) -> Response:
     """A layer for a viewer: NIfTI-1, uncompressed, turned upright, 352 bytes of header."""
     grid = entry.scan.grid
     if layer == "predicted":
-        content = display.mask_volume(_masked(entry).mask, grid)
+        content = display.mask_volume(_masked(entry).voxels, grid)
     elif layer == "network":
         if entry.predicted is None:
             raise Refused(409, Fault("server.no_mask", ""))
-        content = display.mask_volume(entry.predicted.mask, grid)
+        content = display.mask_volume(entry.predicted.voxels, grid)
     elif layer == "true":
-        if entry.truth is None:
+        if entry.given is None:
             raise Refused(409, Fault("server.no_truth", ""))
-        content = display.mask_volume(entry.truth.mask, grid)
+        content = display.mask_volume(entry.given.voxels, grid)
     elif layer == "probability":
         content = display.probability_volume(_probability(entry), grid)
     else:
@@ -261,8 +262,9 @@ BYTES_AS_BODY = {
 async def correct(request: Request, entry: OneEntry, service: Serving) -> dict[str, Any]:
     """Replace the mask by a corrected one and give its numbers.
 
-    The body is one byte a voxel, 0 or not, `slices * height * width` of them in the order of the view
-    layers: first row at the front of the head, first column on the left of the picture.
+    The body is one byte a voxel, `slices * height * width` of them in the order of the view layers: first
+    row at the front of the head, first column on the left of the picture. Of lesion or not each is 0 or not,
+    of several labels it is the label.
     """
     expected = entry.scan.voxels[..., 0].size
     body = bytearray()
@@ -275,8 +277,8 @@ async def correct(request: Request, entry: OneEntry, service: Serving) -> dict[s
         raise UnfitError(Fault(code, wanted=f"{expected:,}", size=f"{len(body):,}"))
 
     def keep() -> dict[str, Any]:
-        voxels = np.frombuffer(body, np.uint8) != 0
-        replace_mask(entry, voxels.astype(np.uint8).reshape(entry.scan.grid.shape))
+        voxels = np.frombuffer(body, np.uint8).reshape(entry.scan.grid.shape)
+        replace_mask(entry, voxels)
         return service.worklist.keep(entry)
 
     return await asyncio.to_thread(keep)
@@ -299,7 +301,7 @@ async def correct_slices(
     body = await request.body()
 
     def keep() -> dict[str, Any]:
-        replace_slices(entry, decode_slices(body, entry.scan.grid.shape, LESION), revision)
+        replace_slices(entry, decode_slices(body, entry.scan.grid.shape, entry.labels), revision)
         return service.worklist.keep(entry)
 
     return await asyncio.to_thread(keep)
@@ -325,7 +327,7 @@ def save(entry: DrawnEntry, service: Serving) -> schemas.Saved:
         raise Refused(409, Fault("server.not_corrected", ""))
     folder = service.settings.corrected
     with service.saving:
-        name = downloads.save_corrected(entry, folder)
+        name = save_corrected(entry, folder)
     return schemas.Saved(name=name, folder=str(folder), next=f"glioseg train {folder}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,15 @@ from starlette.responses import Response, StreamingResponse
 from glioseg.errors import Fault, InputError
 from glioseg.server import schemas
 from glioseg.server import schemas_worklist as shapes
-from glioseg.server.faults import FaultModel, Refused, UnfitError, as_dict, gathered, without_folder
+from glioseg.server.faults import (
+    FaultModel,
+    Refused,
+    SeriesModel,
+    UnfitError,
+    as_dict,
+    gathered,
+    without_folder,
+)
 from glioseg.server.scans import Entry, StoreFull
 from glioseg.server.schemas import BAD, BINARY, FULL, REFUSALS
 from glioseg.server.service import Service, Serving, info
@@ -47,7 +56,7 @@ def rows(
         version=version,
         finding=listed.finding,
         kept=service.settings.work is not None,
-        total=len(listed.rows),
+        total=len(listed.present()),
         rows=[told(row) for row in changed],
         faults=_told_faults(listed.faults),
     )
@@ -70,6 +79,7 @@ def told(row: PatientRow) -> shapes.WorkRow:
         expected_dice=None if record is None else record.expected_dice,
         model=None if record is None else record.model,
         slices_done=job.slices_done if job is not None and record is None else 0,
+        series=[SeriesModel.model_validate(asdict(each)) for each in row.source.series],
         files_changed=row.others,
         faults=_told_faults(row.told_faults),
         **{"slices": count, **numbers},
@@ -121,7 +131,7 @@ async def add(
     async with request.form(max_files=service.settings.files, max_fields=16) as form:
         uploads = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
         name, count = await asyncio.to_thread(service.adding.receive, uploads, batch, more)
-    return shapes.Added(batch=name, scans=count, total=len(service.worklist.rows))
+    return shapes.Added(batch=name, scans=count, total=len(service.worklist.present()))
 
 
 @router.get("/csv", response_class=Response, responses=shapes.TABLE)
@@ -207,6 +217,23 @@ def check(row: OneRow, body: shapes.CheckBody, service: Serving) -> shapes.WorkR
         found = row.record.revision
         raise Refused(409, Fault("server.mask_changed", "", wanted=body.revision, found=found))
     service.worklist.check(row, body.checked)
+    return told(row)
+
+
+@router.put("/{key}/removed", responses=shapes.NO_ROW)
+def remove(row: OneRow, body: shapes.RemoveBody, service: Serving) -> shapes.WorkRow:
+    """Take a patient out of the list, or back into it; its files and masks stay where they are."""
+    service.worklist.remove(row, body.removed)
+    return told(row)
+
+
+@router.put("/{key}/series", responses=shapes.NO_ROW)
+def choose_series(row: OneRow, body: shapes.SeriesBody, service: Serving) -> shapes.WorkRow:
+    """Say which series of a DICOM study is which. It is segmented anew; its masks are set aside."""
+    try:
+        service.worklist.choose_series(row, body.series)
+    except InputError as error:
+        raise InputError(*without_folder(error.faults, row.root)) from None
     return told(row)
 
 

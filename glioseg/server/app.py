@@ -25,6 +25,7 @@ from glioseg.server import (
     api_followup,
     api_learning,
     api_lesions,
+    api_patient,
     api_runs,
     api_slices,
     api_worklist,
@@ -129,12 +130,14 @@ def _fastapi(service: Service) -> FastAPI:
     app.include_router(api_followup.router)
     app.include_router(api_learning.router)
     app.include_router(api_lesions.router)
+    app.include_router(api_patient.router)
     app.include_router(api_runs.router)
     app.include_router(api_slices.router)
     app.include_router(api_worklist.router)
     app.include_router(monai_label.router)
     for path, file in PAGES.items():
-        page = _page(STATIC / file, service.demo if path == "/" else None)
+        marks = {"demo": service.demo or "", "alone": "true" if service.settings.alone else ""}
+        page = _page(STATIC / file, marks if path == "/" else {})
         app.add_api_route(path, page, include_in_schema=False, methods=["GET"])
     app.add_api_route("/static/js/words.js", _words, include_in_schema=False, methods=["GET", "HEAD"])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
@@ -155,9 +158,10 @@ async def _clean(service: Service) -> None:
         await asyncio.to_thread(service.store.drop_old)
 
 
-def _page(path: Path, demo: str | None) -> Callable[[], Awaitable[Response]]:
-    """A page; it names the bundled scan that it opens by itself, so that it need not ask first."""
-    opening = f'<html data-demo="{escape(demo)}"' if demo else "<html"
+def _page(path: Path, marks: dict[str, str]) -> Callable[[], Awaitable[Response]]:
+    """A page with what it need not ask for: the bundled scan that it opens, whether others use the server."""
+    said = (f'data-{name}="{escape(value)}"' for name, value in marks.items() if value)
+    opening = " ".join(["<html", *said])
 
     async def page() -> Response:
         return HTMLResponse(path.read_text(encoding="utf-8").replace("<html", opening, 1))

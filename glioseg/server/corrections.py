@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault
+from glioseg.scan import LESION
 from glioseg.server.faults import Refused, UnfitError
 from glioseg.server.scans import Entry
 
@@ -82,8 +83,22 @@ def replace_slices(entry: Entry, slices: Slices, revision: int | None = None) ->
 
 
 def replace_mask(entry: Entry, voxels: npt.NDArray[np.uint8]) -> None:
-    """Make labels ``(slices, height, width)`` the mask of an entry."""
+    """Make labels ``(slices, height, width)`` the mask of an entry.
+
+    Args:
+        entry: see there.
+        voxels: labels of the entry; of lesion or not, whatever is not 0 is lesion.
+
+    Raises:
+        UnfitError: the entry has no such label.
+    """
     with entry.changing:
+        if dict(entry.labels) == LESION:
+            voxels = (voxels != 0).astype(np.uint8)
+        others = set(np.unique(voxels).tolist()) - {0, *entry.labels}
+        if others:
+            known = ", ".join(map(str, entry.labels))
+            raise UnfitError(Fault("server.mask_label", label=min(others), known=known))
         _keep(entry, voxels)
 
 
@@ -96,7 +111,7 @@ def _keep(entry: Entry, voxels: npt.NDArray[np.uint8]) -> None:
     if predicted is not None and np.array_equal(voxels, predicted.voxels):
         entry.corrected = None  # everything was taken back: it is the network's mask again
     else:
-        entry.corrected = entry.scan.segmentation(voxels, origin="corrected")
+        entry.corrected = entry.scan.segmentation(voxels, entry.labels, "corrected")
     entry.revision += 1
 
 

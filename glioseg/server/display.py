@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from glioseg.draw import grey
 from glioseg.grid import Grid
-from glioseg.scan import BoolArray, Scan
+from glioseg.scan import Scan
 
 _WINDOWS: WeakKeyDictionary[Scan, dict[str, tuple[float, float]]] = WeakKeyDictionary()
 
@@ -23,7 +23,7 @@ HEADER_BYTES = 352
 """Where the voxels begin: the viewer reads masks from there without a NIfTI reader."""
 
 
-def channel_volume(scan: Scan, channel: str) -> bytes:
+def channel_volume(scan: Scan, channel: str) -> memoryview:
     """One channel in its own values (``pre``, ``flair``, ``post``), or all three as colours (``rgb``)."""
     if channel == "rgb":
         colours = [grey(scan, name) for name in scan.channels]
@@ -31,12 +31,12 @@ def channel_volume(scan: Scan, channel: str) -> bytes:
     return _nifti(_for_viewer(scan.channel(channel)), scan.grid)
 
 
-def mask_volume(mask: BoolArray, grid: Grid) -> bytes:
-    """A mask as 0 and 1."""
-    return _nifti(mask.astype(np.uint8), grid)
+def mask_volume(labels: npt.NDArray[np.uint8], grid: Grid) -> memoryview:
+    """The labels of a mask; lesion or not is 1 and 0."""
+    return _nifti(labels, grid)
 
 
-def probability_volume(probability: npt.NDArray[np.float32], grid: Grid) -> bytes:
+def probability_volume(probability: npt.NDArray[np.float32], grid: Grid) -> memoryview:
     """A probability map in steps of 1/255."""
     return _nifti(np.round(probability * 255).astype(np.uint8), grid, slope=1 / 255)
 
@@ -56,7 +56,8 @@ def slice_picture(scan: Scan, position: int, channel: str = "flair") -> bytes:
 def windows(scan: Scan) -> dict[str, tuple[float, float]]:
     """Of each channel, the values that become black and white; computed once a scan."""
     if scan not in _WINDOWS:
-        _WINDOWS[scan] = {name: window(scan, name) for name in scan.channels}
+        own = {name: window(scan, name) for name in scan.channels if name not in scan.filled}
+        _WINDOWS[scan] = {name: own.get(name) or own["flair"] for name in scan.channels}
     return _WINDOWS[scan]
 
 
@@ -87,7 +88,7 @@ def _for_viewer(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return values.astype(np.float32)
 
 
-def _nifti(shown: npt.NDArray[Any], grid: Grid, slope: float = 1.0) -> bytes:
+def _nifti(shown: npt.NDArray[Any], grid: Grid, slope: float = 1.0) -> memoryview:
     """NIfTI-1 of ``(slices, height, width[, 3])``, stored along RAS+ axes.
 
     Rows run to the back and columns to the patient's left, so both are stored reversed; the
@@ -107,6 +108,8 @@ def _nifti(shown: npt.NDArray[Any], grid: Grid, slope: float = 1.0) -> bytes:
     header["vox_offset"] = HEADER_BYTES
     header["magic"] = b"n+1"
     header.set_xyzt_units("mm")
-    little = shown.dtype.newbyteorder("<")
-    voxels = np.ascontiguousarray(shown[:, ::-1, ::-1], dtype=little)
-    return header.as_byteswapped("<").binaryblock + bytes(4) + voxels.tobytes()
+    file = np.zeros(HEADER_BYTES + shown.nbytes, np.uint8)
+    file[: HEADER_BYTES - 4] = np.frombuffer(header.as_byteswapped("<").binaryblock, np.uint8)
+    # In one pass: a large scan is not copied once more to be turned, and again to be put behind its header.
+    file[HEADER_BYTES:].view(shown.dtype.newbyteorder("<")).reshape(shown.shape)[...] = shown[:, ::-1, ::-1]
+    return file.data

@@ -1,25 +1,19 @@
-"""Files that leave the server: masks in every kind, probabilities, outlines, corrected cases."""
+"""Files that leave the server: masks in every kind, probabilities, outlines."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import tempfile
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from glioseg.draw import chinese_font, draw_gif, draw_slices
 from glioseg.errors import Fault
-from glioseg.files import written_whole
 from glioseg.io import write_segmentation
 from glioseg.io.nifti import write_probability
 from glioseg.io.registry import READERS
-from glioseg.scan import Scan, Segmentation, Storage
+from glioseg.scan import Segmentation, Storage
 from glioseg.server.faults import UnfitError
 from glioseg.server.scans import Entry
 
@@ -115,41 +109,10 @@ def report_file(entry: Entry, model: str, language: str) -> Download:
         return Download(path.name, KINDS[".pdf"], path.read_bytes())
 
 
-def save_corrected(entry: Entry, folder: Path) -> str:
-    """Collect the scan and its mask in ``folder`` as ``glioseg train`` reads it; returns the name it got.
-
-    ``images/<name>_<slice>.tif`` holds the sequences as RGB in their own values, ``masks/`` the masks. The
-    name ends with a digest of the voxels, so that two scans of one name never mix and a second correction of
-    the same scan replaces the first.
-    """
-    import tifffile
-    from PIL import Image
-
-    scan, mask = entry.scan, entry.mask
-    if mask is None:
-        raise UnfitError(Fault("server.nothing_to_save"))
-    digest = hashlib.sha256(np.ascontiguousarray(scan.voxels).tobytes()).hexdigest()[:8]
-    name = f"{plain_name(scan.id)}-{digest}"
-    voxels = _for_tiff(scan)
-    for number, image, truth in zip(scan.grid.slice_numbers, voxels, mask.mask, strict=True):
-        with written_whole(folder / "images" / f"{name}_{number}.tif") as part:
-            tifffile.imwrite(part, image, photometric="rgb", compression="zlib", metadata=None)
-        with written_whole(folder / "masks" / f"{name}_{number}_mask.tif") as part:
-            Image.fromarray(np.where(truth, np.uint8(255), np.uint8(0))).save(part, format="TIFF")
-    return name
-
-
 def plain_name(id: str) -> str:
     """An id without signs that some system does not take in a file name."""
     plain = "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in id).strip("._")
     return plain[:80] or "scan"
-
-
-def _for_tiff(scan: Scan) -> npt.NDArray[Any]:
-    voxels = scan.voxels
-    if voxels.dtype in (np.uint8, np.uint16, np.int16, np.float32):
-        return voxels
-    return voxels.astype(np.float32)
 
 
 def _as_download(paths: list[Path], folder: Path, archive: str) -> Download:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from glioseg.files import make_folder, write_json
-from glioseg.server.downloads import plain_name, save_corrected
+from glioseg.files import write_json
+from glioseg.server.downloads import plain_name
+from glioseg.server.saved_cases import DIGEST, copy_saved, save_corrected, saved_names
 from glioseg.server.worklist.export import for_a_moment
 from glioseg.server.worklist.rows import PatientRow, WorkList
 
@@ -21,8 +21,6 @@ LEAST = 2
 SHARE = 0.2
 """Of the corrected patients that are held out."""
 
-_DIGEST = re.compile(r"-[0-9a-f]{8}$")
-"""What :func:`save_corrected` adds to the name of a scan."""
 _TIME = re.compile(r"[_-](ses[-_]?\w+|(19|20)\d\d([-_]?\d\d){0,2})$", re.IGNORECASE)
 
 
@@ -34,7 +32,7 @@ def patient_of(name: str) -> str:
     >>> patient_of("TCGA_CS_4941_19960909"), patient_of("ann_2021-0a1b2c3d"), patient_of("sub-07_ses-2")
     ('TCGA_CS_4941', 'ann', 'sub-07')
     """
-    return _TIME.sub("", _DIGEST.sub("", name)) or name
+    return _TIME.sub("", DIGEST.sub("", name)) or name
 
 
 def held_out(patients: Collection[str], learned_from: Collection[str]) -> tuple[str, ...]:
@@ -83,11 +81,8 @@ class LabelledCases:
 
 def find_labelled(rows: WorkList, saved: Path) -> LabelledCases:
     """The corrected and checked cases of a work list, and those of the folder of saved corrected cases."""
-    labelled = [
-        row for row in rows.since(-1)[1] if row.record is not None and row.record.status != "segmented"
-    ]
-    names = {path.stem.rpartition("_")[0] for path in (saved / "images").glob("*.tif")}
-    return LabelledCases(tuple(labelled), tuple(sorted(name for name in names if _DIGEST.search(name))))
+    labelled = [row for row in rows.present() if row.record is not None and row.record.status != "segmented"]
+    return LabelledCases(tuple(labelled), tuple(sorted(saved_names(saved))))
 
 
 def collect(
@@ -98,7 +93,7 @@ def collect(
     out: Collection[str],
     progress: Callable[[], None],
 ) -> tuple[list[str], list[str]]:
-    """Write the cases as ``glioseg train`` reads them, with their split beside them.
+    """Write the cases as ``glioseg train`` reads them, with their split beside them; masks say lesion or not.
 
     Args:
         cases: see :func:`find_labelled`.
@@ -118,13 +113,14 @@ def collect(
     names = set(cases.saved)
     for name in cases.saved:
         progress()
-        _copy(saved, data, name)
+        copy_saved(saved, name, data)
     for row in cases.rows:
         progress()
         with for_a_moment(rows, row) as (entry, _):
             if entry.mask is None:
                 continue
-            name = save_corrected(entry, data)  # the same scan's saved case gives way: the list is newer
+            # The same scan's saved case gives way: the list is newer.
+            name = save_corrected(entry, data, classes=False)
             names.add(name)
             if entry.corrected is not None:
                 corrected.add(name)
@@ -132,16 +128,3 @@ def collect(
     validation = sorted(name for name in corrected if patient_of(name) in out)
     write_json(data.parent / "split.json", {"train": train, "validation": validation})
     return train, validation
-
-
-def _copy(saved: Path, data: Path, name: str) -> None:
-    """Copy the slices and masks of a saved case."""
-    numbered = re.compile(re.escape(name) + r"_\d+(_mask)?\.tif")
-    for kind in ("images", "masks"):
-        folder = make_folder(data / kind)
-        for path in _named(saved / kind, numbered):
-            shutil.copyfile(path, folder / path.name)
-
-
-def _named(folder: Path, pattern: re.Pattern[str]) -> Iterable[Path]:
-    return (path for path in sorted(folder.glob("*.tif")) if pattern.fullmatch(path.name))

@@ -78,7 +78,7 @@ def auth() -> dict[str, Any]:
 def images(service: Service) -> dict[str, PatientRow]:
     """The patients by the names that clients show; where two have one name, the second has its key behind."""
     named: dict[str, PatientRow] = {}
-    for row in list(service.worklist.rows.values()):
+    for row in service.worklist.present():
         name = plain_name(row.source.id)
         named[name if name not in named else f"{name}-{row.key}"] = row
     return named
@@ -325,7 +325,7 @@ async def _uploaded(service: Service, uploads: list[UploadFile]) -> Entry:
 
 
 def _status(service: Service) -> dict[str, Any]:
-    rows = list(service.worklist.rows.values())
+    rows = service.worklist.present()
     tags = [tag for row in rows for tag in _labels(row)]
     counts = {tag: tags.count(tag) for tag in dict.fromkeys(tags)}
     return {"total": len(rows), "completed": counts.get(FINAL, 0), "label_tags": counts}

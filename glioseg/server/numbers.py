@@ -16,15 +16,16 @@ from glioseg.server.scans import Entry
 from glioseg.words import LANGUAGES, said
 
 SHOWN_METRICS = ("dice", "iou", "sensitivity", "precision", "hd95", "nsd")
-NO_COLUMNS = ("metrics", "per_slice", "protocol", "protocol_translations", "revision", "notes")
+NO_COLUMNS = ("labels", "metrics", "per_slice", "protocol", "protocol_translations", "revision", "notes")
 
 
 def numbers_of(entry: Entry) -> dict[str, Any]:
     """Everything that is known of an entry's mask; lengths in mm only where the spacing is known.
 
-    ``expected_dice`` and ``flags`` are the model's own of its mask (:mod:`glioseg.model.calibration`); a
-    corrected mask has no others than those of the scan, which ``notes`` says in sentences, and for a mask of
-    a run they may not be stored (the flag ``not_stored``).
+    ``labels`` counts the voxels of each, where there are several. ``expected_dice`` and ``flags`` are the
+    model's own of its mask (:mod:`glioseg.model.calibration`); a corrected mask has no others than those of
+    the scan, which ``notes`` says in sentences, and for a mask of a run they may not be stored (the flag
+    ``not_stored``).
     Metrics are those of :mod:`glioseg.measure.metrics`, when there is a truth.
     """
     from glioseg.measure.size import largest_diameter
@@ -53,6 +54,7 @@ def numbers_of(entry: Entry) -> dict[str, Any]:
         "filled": list(scan.filled),
         "flags": [*scan.notes] if by_hand else list(entry.doubts),
         "notes": [_in_languages(note) for note in scan.notes],
+        "labels": _labels(entry, mask),
         "metrics": None,
         "protocol": None,
         "protocol_translations": {},
@@ -82,6 +84,25 @@ def numbers_of(entry: Entry) -> dict[str, Any]:
     return result
 
 
+def _labels(entry: Entry, mask: Segmentation) -> list[dict[str, Any]]:
+    """Of a mask with several labels: how large each is, and its Dice against the same label of the truth."""
+    if mask.lesion_or_not:
+        return []
+    counts, unit, true = mask.counts, entry.scan.grid.voxel_volume, entry.labelled
+    return [
+        {
+            "value": value,
+            "name": name,
+            "voxels": counts.get(value, 0),
+            "mm3": None if unit is None else round(counts.get(value, 0) * unit, 1),
+            "dice": None
+            if true is None or value not in true.labels
+            else json_number(measure(mask.label(value), true.label(value), None, ("dice",))["dice"]),
+        }
+        for value, name in mask.labels.items()
+    ]
+
+
 def _in_languages(note: str) -> dict[str, Any]:
     """The sentence of a note, in English and in the other languages."""
     others = {language: {"sentence": said(note, language)} for language in LANGUAGES if language != "en"}
@@ -97,10 +118,20 @@ def as_csv(content: dict[str, Any]) -> str:
     """The same as one row under its header."""
     row = {name: value for name, value in content.items() if name not in NO_COLUMNS}
     row["filled"], row["flags"] = " ".join(row["filled"]), " ".join(row["flags"])
+    if content["labels"]:
+        row |= label_cells(content["labels"])
     for name, metric in (content["metrics"] or {}).items():
         row[name] = metric["value"]
     row["protocol"] = content["protocol"]
     return table_of([row], list(row))
+
+
+def label_cells(labels: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The cells of a table that count labels and name them, see ``labels`` of :func:`numbers_of`."""
+    return {
+        "label_voxels": " ".join(f"{each['value']}:{each['voxels']}" for each in labels),
+        "label_names": "; ".join(f"{each['value']}:{each['name']}" for each in labels),
+    }
 
 
 def table_of(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:

@@ -16,6 +16,9 @@ LARGE = 16 << 20
 """Bytes from which a reply to this very machine is compressed only if it shrinks to a quarter: voxels of a
 large scan take longer to compress than to copy."""
 
+PIECE = 1 << 20
+"""Bytes that the connection, which copies them, is given at a time; the next when the client has read."""
+
 KEPT = 64
 """Files of the page that are kept compressed."""
 
@@ -48,7 +51,8 @@ class Packing:
             elif message["type"] == "http.response.body" and start is not None:
                 parts.append(message.get("body", b""))
                 if not message.get("more_body", False):
-                    await self._reply(scope, start, b"".join(parts), send)
+                    body = parts[0] if len(parts) == 1 else b"".join(parts)
+                    await self._reply(scope, start, body, send)
                     start = None
             else:
                 await send(message)
@@ -66,15 +70,17 @@ class Packing:
             if etag and not etag.startswith("W/"):
                 headers["ETag"] = f"W/{etag}"
         await send(start)
-        await send({"type": "http.response.body", "body": body})
+        for place in range(0, max(1, len(body)), PIECE):
+            piece = body[place : place + PIECE]
+            await send({"type": "http.response.body", "body": piece, "more_body": place + PIECE < len(body)})
 
     async def _packed(self, scope: Scope, headers: Headers, body: bytes) -> bytes | None:
         etag = headers.get("etag")
         key = (scope["path"], etag or "")
         if etag and key in self._files:
             return self._files[key]
-        if len(body) >= LARGE and _is_here(scope):
-            middle = body[len(body) // 2 :][: 1 << 18]
+        if len(body) >= LARGE and is_here(scope):
+            middle = memoryview(body)[len(body) // 2 :][: 1 << 18]
             if len(gzip.compress(middle, 1)) > len(middle) / 4:
                 return None
         packed = await asyncio.to_thread(gzip.compress, body, 6 if etag else 1, mtime=0)
@@ -99,6 +105,7 @@ def _packable(start: Message) -> bool:
     return plain and headers.get("content-type", "").startswith(TEXTS)
 
 
-def _is_here(scope: Scope) -> bool:
+def is_here(scope: Scope) -> bool:
+    """Whether a request comes from this very machine."""
     client = scope.get("client")
     return client is not None and client[0] in ("127.0.0.1", "::1")

@@ -9,7 +9,8 @@ import tempfile
 import threading
 import time
 import weakref
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,14 @@ import numpy.typing as npt
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import private_folder, sweep
-from glioseg.scan import Scan, Segmentation
+from glioseg.scan import LESION, Scan, Segmentation
 from glioseg.server.jobs import Job
 from glioseg.server.memory import give_back
 from glioseg.server.settings import Settings
 
 if TYPE_CHECKING:
     from glioseg.io.dicom.match import FoundSeries
+    from glioseg.io.source import Source
 
 
 PROTECTED = {"new": 60.0, "segmented": 5.0, "corrected": 600.0}
@@ -53,6 +55,7 @@ class Entry:
         truth: the mask that came with it, lesion or not.
         labelled: that mask with its labels, if there are several; ``truth`` holds those that were chosen.
         series: of a DICOM study, all there are.
+        source: its files, for networks that take sequences which are not held.
         sample: name of the bundled scan that it is.
         row: key of its row in the work list, which keeps its masks.
         predicted: the mask that the network made.
@@ -72,6 +75,7 @@ class Entry:
     scan: Scan
     truth: Segmentation | None = None
     series: tuple[FoundSeries, ...] = ()
+    source: Source | None = None
     sample: str | None = None
     row: str | None = None
     predicted: Segmentation | None = None
@@ -107,6 +111,19 @@ class Entry:
             return math.inf
         lost = self.corrected is not None and self.row is None  # the work list keeps its corrections
         return self.used + PROTECTED["corrected" if lost else "segmented" if self.predicted else "new"]
+
+    @property
+    def labels(self) -> Mapping[int, str]:
+        """The labels that its mask may have: those of the mask that the network made, or lesion or not."""
+        return LESION if self.predicted is None else self.predicted.labels
+
+    @property
+    def given(self) -> Segmentation | None:
+        """The mask that came with the scan, with its labels as far as they were chosen."""
+        if self.labelled is None:
+            return self.truth
+        kept = np.isin(self.labelled.voxels, self.chosen_labels)
+        return replace(self.labelled, voxels=np.where(kept, self.labelled.voxels, np.uint8(0)))
 
     @property
     def mask(self) -> Segmentation | None:

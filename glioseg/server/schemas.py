@@ -22,7 +22,10 @@ class SegmentBody(BaseModel):
         extra="forbid", strict=True, json_schema_extra={"examples": [{"model": "default"}]}
     )
 
-    model: str = Field("default", description="one of /api/models")
+    model: str = Field(
+        "default",
+        description="one of /api/models, or `given` for the mask that came with the scan",
+    )
     flips: bool = Field(False, description="average with the mirrored slices; takes twice the time")
     threshold: float | None = Field(
         None, gt=0, lt=1, description="probabilities from here on are lesion; default: the model's"
@@ -59,6 +62,13 @@ class Window(BaseModel):
 
     low: float
     high: float
+
+
+class LabelModel(BaseModel):
+    """A label that the mask may have."""
+
+    value: int
+    name: str
 
 
 class TruthLabel(BaseModel):
@@ -99,6 +109,7 @@ class ScanInfo(BaseModel):
     probability: bool = Field(description="whether there is a probability map")
     model: str = Field(description="that made the network's mask; empty where that is not known")
     threshold: float = Field(description="from where on the probability is lesion in the network's mask")
+    labels: list[LabelModel] = Field(description="that the mask may have; lesion or not is the label 1")
     truth_labels: list[TruthLabel] = Field(description="of a mask with several labels; PUT truth chooses")
     corrected: bool
     revision: int = Field(description="counts the masks that the scan has had")

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from glioseg.server.faults import FaultModel, Faults
+from glioseg.server.faults import FaultModel, Faults, SeriesModel
 
-Status = Literal["waiting", "running", "failed", "segmented", "corrected", "checked"]
+Status = Literal["waiting", "running", "failed", "segmented", "corrected", "checked", "removed"]
 
 
 class Sentence(BaseModel):
@@ -17,6 +17,16 @@ class Sentence(BaseModel):
     code: str
     sentence: str
     translations: dict[Literal["zh"], dict[str, str]]
+
+
+class LabelCount(BaseModel):
+    """How large a label of a mask is."""
+
+    value: int
+    name: str
+    voxels: int
+    mm3: float | None
+    dice: float | None = Field(description="against the same label of the mask that came with the scan")
 
 
 class WorkRow(BaseModel):
@@ -41,7 +51,9 @@ class WorkRow(BaseModel):
     filled: list[str] = Field([], description="sequences that were missing and are FLAIR instead")
     flags: list[str] = Field([], description="what to know before trusting the mask")
     notes: list[Sentence] = Field([], description="sentences of those flags that have parameters")
+    labels: list[LabelCount] = Field([], description="of a mask with several labels: how large each is")
     slices_done: int = Field(description="while it is segmented")
+    series: list[SeriesModel] = Field([], description="of a DICOM study, with what each was taken for")
     files_changed: bool = Field(description="an earlier mask was of other files, and was set aside")
     faults: list[FaultModel] = Field(description="why it cannot be read or segmented")
 
@@ -73,6 +85,22 @@ class CheckBody(BaseModel):
 
     checked: bool
     revision: int | None = Field(None, ge=0, description="refuse unless the mask is still this one")
+
+
+class RemoveBody(BaseModel):
+    """Whether a patient is out of the list."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"removed": True}]})
+
+    removed: bool
+
+
+class SeriesBody(BaseModel):
+    """Which series of a study is which."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"series": ["flair=KEY"]}]})
+
+    series: list[str] = Field(min_length=1, max_length=3, description="flair=KEY, pre=KEY, post=KEY or none")
 
 
 NO_ROW: dict[int | str, dict[str, Any]] = {

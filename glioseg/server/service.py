@@ -68,7 +68,7 @@ class Service:
         if job.finished.wait(REHEARSAL_SECONDS) and job.state == "done" and entry.predicted is not None:
             info(entry, self)
             display.channel_volume(entry.scan, "flair")
-            display.mask_volume(entry.predicted.mask, entry.scan.grid)
+            display.mask_volume(entry.predicted.voxels, entry.scan.grid)
             numbers.numbers_of(entry)
 
     def close(self) -> None:
@@ -169,6 +169,7 @@ def info(entry: Entry, service: Service) -> schemas.ScanInfo:
         probability=entry.probability is not None,
         model=entry.model,
         threshold=entry.threshold,
+        labels=[schemas.LabelModel(value=value, name=name) for value, name in entry.labels.items()],
         truth_labels=_truth_labels(entry),
         corrected=entry.corrected is not None,
         revision=entry.revision,

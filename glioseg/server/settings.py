@@ -89,6 +89,11 @@ class Settings:
         host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.port}/{name}" + (f"?token={self.token}" if self.token else "")
 
+    @property
+    def alone(self) -> bool:
+        """Whether nobody but those at this machine is meant to reach the server."""
+        return is_loopback(self.host) and self.token is None and not self.allowed_hosts
+
     def serves(self, host: str) -> bool:
         """Whether a request with this Host header is meant for this server.
 

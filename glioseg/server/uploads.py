@@ -46,11 +46,12 @@ def no_limit(size: int) -> None:
 
 
 class Upload(NamedTuple):
-    """What an upload holds: a scan, its mask if one came with it, and all series of a DICOM study."""
+    """What an upload holds: a scan, its mask if one came, all series of a DICOM study, and its files."""
 
     scan: Scan
     truth: Segmentation | None = None
     series: tuple[FoundSeries, ...] = ()
+    source: Source | None = None
 
 
 def keep_files(uploads: Sequence[UploadFile], folder: Path) -> None:
@@ -136,7 +137,7 @@ def read_source(source: Source, reserve: Callable[[int], None] = no_limit) -> Up
         # Sequences that do not fit together: another series, or none, may.
         faults = [SeriesFault(f, source.series) for f in error.faults]
         raise InputError(*faults) from None
-    return Upload(scan, _read_truth(source, scan), source.series)
+    return Upload(scan, _read_truth(source, scan), source.series, source)
 
 
 def _read_truth(source: Source, scan: Scan) -> Segmentation | None:

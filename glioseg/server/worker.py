@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from glioseg.model.runtime import Runtime
     from glioseg.prediction import Prediction
     from glioseg.recipe import PostprocessChoice
+    from glioseg.scan import Scan
 
     Made = tuple[Prediction, PostprocessChoice, str]
     """A prediction, how its mask was made of it, and what the model is called."""
@@ -183,8 +185,8 @@ class Worker(threading.Thread):
             description = description.model_copy(update={"postprocess": own})
         predictor = Predictor(Watched(loaded.runtime, job), description, choice.flips, loaded.batch)
         sample, scan = entry.sample, entry.scan
-        if scan.channels != predictor.channels:  # T2, which is not uploaded
-            scan = with_all_channels(scan, predictor.channels)
+        if scan.channels != predictor.channels:
+            scan = _with_sequences(entry, predictor)
         if sample is None:
             return predictor(scan), description.postprocess, _called(model)
         # The bundled scans never change: their masks are kept, so that the demo stands at once.
@@ -192,6 +194,17 @@ class Worker(threading.Thread):
         if key not in self._samples:
             self._samples[key] = predictor(scan), description.postprocess, _called(model)
         return self._samples[key]
+
+
+def _with_sequences(entry: Entry, predictor: Predictor) -> Scan:
+    """The scan with the channels that a network takes: T2 is read from its files for the time it is needed.
+
+    Raises:
+        InputError: the files cannot be read any more.
+    """
+    if entry.source is not None and set(predictor.channels) & set(entry.source.further):
+        return replace(entry.source.with_sequences(predictor.channels).read(), id=entry.scan.id)
+    return with_all_channels(entry.scan, predictor.channels)
 
 
 def _called(model: str | Path) -> str:

@@ -15,7 +15,7 @@ from glioseg.io import read_scan, read_segmentation, write_segmentation
 from glioseg.samples import SAMPLES, sample_cases
 
 from .conftest import keep, ready, refused, until, welcome
-from .test_pages import check, fits
+from .looks import check, fits
 from .test_viewer import colours
 
 SAMPLE = sample_cases()[0]
@@ -101,7 +101,7 @@ def test_the_series_are_chosen_by_keyboard_when_the_server_cannot_tell(
     assert page.is_visible("#flags >> text=post-contrast")
 
     # Whoever disagrees chooses anew: B is FLAIR now, and nothing else is there.
-    before = page.evaluate("gliosegView.nv.volumes[0].img[100000]")
+    before = page.evaluate("gliosegView.images.flair.img[100000]")
     page.click("#choose-series")
     keep(page, "series-again")
     page.select_option("#series [name=flair]", label="series 10 'Sequence B'")
@@ -110,7 +110,7 @@ def test_the_series_are_chosen_by_keyboard_when_the_server_cannot_tell(
     until(lambda: page.is_hidden("#series"))
     ready(page)
     assert page.is_disabled("#channel-pre")
-    assert page.evaluate("gliosegView.nv.volumes[0].img[100000]") != before
+    assert page.evaluate("gliosegView.images.flair.img[100000]") != before
 
 
 def test_a_seg_beside_its_series_is_the_true_outline(make_page: Any, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from scipy import ndimage
 
 from .conftest import keep, ready, until
 from .editing_kit import changes, choose, click, go_to, line, on_server, place, taken_back
+from .looks import check, every_look, fits
 from .test_corrections import drawn, settled
-from .test_pages import NARROW, WIDE, check, fits
 from .test_viewer import SAMPLE, open_sample
 
 
@@ -231,7 +231,7 @@ def test_a_little_more_a_little_less_and_smooth(make_page: Any, server: Any) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [WIDE, NARROW], ids=["wide-light-en", "narrow-dark-zh"])
+@every_look
 def test_every_tool_and_the_help_are_accessible_and_fit(
     make_page: Any, axe: str, options: dict[str, Any]
 ) -> None:

@@ -49,6 +49,8 @@ def test_the_scan_is_there_before_its_mask(
         page.locator("#gl").hover()
         page.mouse.wheel(0, -100)
         assert int(page.input_value("#slice")) == before + 1
+        page.keyboard.press("ArrowDown")
+        assert int(page.input_value("#slice")) == before
         may.set()
         ready(page)
         page.close()

@@ -11,7 +11,7 @@ import pytest
 from support.server_kit import bright_flair_model
 
 from .conftest import keep, ready, until
-from .test_pages import NARROW, WIDE, check, fits
+from .looks import check, every_look, fits
 from .test_work_list import page_of
 
 
@@ -88,7 +88,7 @@ def test_growth_a_new_lesion_and_slices_that_go_together(make_page: Any, patient
         page.wait_for_selector("#name-after >> text=bob_2021")
 
 
-@pytest.mark.parametrize("options", [WIDE, NARROW], ids=["wide-light-en", "narrow-dark-zh"])
+@every_look
 def test_the_page_is_accessible_and_fits(
     make_page: Any, axe: str, patient: Path, model: Path, options: dict[str, Any]
 ) -> None:

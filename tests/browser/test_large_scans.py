@@ -1,7 +1,8 @@
-"""Corrections of a scan of 512 x 512 x 300: they hold up neither the page nor a slow line."""
+"""A scan of 512 x 512 x 300: it opens soon, and corrections hold up neither the page nor a slow line."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from .conftest import ready, welcome
+from .conftest import ready, until, welcome
 from .test_corrections import own, settled, stroke
 from .test_viewer import colours
 
@@ -20,7 +21,7 @@ __all__ = ["own"]  # a fixture
 LARGE = (300, 512, 512)
 
 
-def open_large(page: Any, folder: Path) -> None:
+def large_scan(folder: Path) -> Path:
     """A scan of 78.6 million voxels."""
     import nibabel
 
@@ -28,8 +29,12 @@ def open_large(page: Any, folder: Path) -> None:
     values[100:400, 100:400, 20:280] = 80
     values[200:260, 200:260, 100:200] = 200
     nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), folder / "large.nii.gz")  # type: ignore[attr-defined]
+    return folder / "large.nii.gz"
+
+
+def open_large(page: Any, folder: Path) -> None:
     welcome(page)
-    page.set_input_files("#files", folder / "large.nii.gz")
+    page.set_input_files("#files", large_scan(folder))
     ready(page)
     page.keyboard.press("b")
     stroke(page, 0.3, steps=2)  # the first one compiles what the engine had not compiled
@@ -61,6 +66,56 @@ def tasks_of(page: Any) -> Iterator[list[tuple[float, float]]]:
         for one in events
         if one["name"] == "RunTask" and (one["pid"], one["tid"]) in threads and "tdur" in one
     ]
+
+
+STEPS = """async (steps) => {
+    const { gl } = gliosegView.nv;
+    const begun = performance.now();
+    for (let number = 0; number < steps; number++) {
+        gliosegView.setSlice(gliosegView.slice + 1);
+        gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4)); // waits for the drawing
+    }
+    return (performance.now() - begun) / steps;
+}"""
+
+
+@pytest.mark.slow
+def test_slices_are_stepped_through_before_the_mask_is_there(
+    make_page: Any, own: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """512 x 512 x 300: the picture comes before the network begins, and nothing of it is drawn as a volume.
+
+    ``scripts/time_opening.py`` says how long each part takes; here times are only printed.
+    """
+    may = threading.Event()
+    worker = own.application.service.worker
+    segment = worker._segment
+    monkeypatch.setattr(worker, "_segment", lambda *rest: may.wait(120) and segment(*rest))
+    page = make_page(base_url=own.address)
+    welcome(page)
+    before, begun = time.process_time(), time.monotonic()
+    with tasks_of(page) as tasks:
+        page.set_input_files("#files", large_scan(tmp_path))
+        page.wait_for_selector("#first", state="visible")
+        page.wait_for_selector("#first", state="hidden")
+    seconds = time.process_time() - before, sum(task[0] for task in tasks) / 1000, time.monotonic() - begun
+    print("server {:.1f} s, page {:.1f} s of the processor; {:.1f} s by the clock".format(*seconds))
+    assert not page.evaluate("document.documentElement.dataset.ready")
+    assert page.evaluate("gliosegView.nv.volumes.map(({ img }) => img.length)") == [8]
+    print(f"a step: {page.evaluate(STEPS, 10):.0f} ms by the clock")
+    position = int(page.input_value("#slice"))
+    page.hover("#stage")
+    page.mouse.wheel(0, -100)
+    until(lambda: int(page.input_value("#slice")) == position + 1)
+    may.set()
+    ready(page)
+    assert colours(page)["red"] > 0
+    # in 3-D there are fewer voxels, and as many as before afterwards
+    page.select_option("#planes", "render")
+    until(lambda: page.evaluate("gliosegView.nv.volumes[0].img.length") > 8)
+    assert page.evaluate("gliosegView.nv.volumes[0].img.length") <= 1 << 22
+    page.select_option("#planes", "axial")
+    until(lambda: page.evaluate("gliosegView.nv.volumes[0].img.length") == 8)
 
 
 @pytest.mark.slow

@@ -12,8 +12,8 @@ from support.patients_kit import sample_patients
 from glioseg.io import read_scan
 
 from .conftest import PATIENCE, keep, ready, serving, until
+from .looks import NARROW, WIDE, check, fits
 from .test_corrections import drawn, settled, stroke
-from .test_pages import NARROW, WIDE, check, fits
 from .test_work_list import SHAPE, at_patient, cells, names_of, page_of
 
 

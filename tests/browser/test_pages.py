@@ -11,19 +11,9 @@ import pytest
 from glioseg.samples import sample_cases
 
 from .conftest import PATIENCE, keep, ready, welcome
+from .looks import NARROW, check, every_look, fits
 from .test_corrections import brush, settled, stroke
 from .test_viewer import SAMPLE, open_sample
-
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
-WIDE = {"viewport": {"width": 1280, "height": 860}, "color_scheme": "light", "locale": "en-GB"}
-NARROW = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "locale": "zh-CN"}
-COMBINATIONS = [
-    {"viewport": size["viewport"], "color_scheme": scheme, "locale": locale}
-    for size in (WIDE, NARROW)
-    for scheme in ("light", "dark")
-    for locale in ("en-GB", "zh-CN")
-]
-"""Both widths, both themes, both languages."""
 
 PAGES = {
     "runs": "/runs",
@@ -34,18 +24,7 @@ PAGES = {
 }
 
 
-def check(page: Any, axe: str) -> None:
-    page.evaluate(axe)
-    found = page.evaluate("rules => axe.run({runOnly: rules}).then(result => result.violations)", RULES)
-    said = [f"{one['id']}: {one['help']}: {[node['html'][:120] for node in one['nodes']]}" for one in found]
-    assert said == []
-
-
-def fits(page: Any) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-
-
-@pytest.mark.parametrize("options", [WIDE, NARROW], ids=["wide-light-en", "narrow-dark-zh"])
+@every_look
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_are_accessible_and_fit(make_page: Any, axe: str, name: str, options: dict[str, Any]) -> None:
     page = make_page(**options)
@@ -56,22 +35,7 @@ def test_pages_are_accessible_and_fit(make_page: Any, axe: str, name: str, optio
     keep(page, f"{name}-{options['viewport']['width']}")
 
 
-@pytest.mark.slow
-def test_every_combination_is_accessible_and_fits(make_page: Any, axe: str) -> None:
-    for options in COMBINATIONS:
-        page = make_page(**options)
-        for address in PAGES.values():
-            page.goto(address)
-            ready(page)
-            fits(page)
-            check(page, axe)
-        open_sample(page)
-        fits(page)
-        check(page, axe)
-        page.close()
-
-
-@pytest.mark.parametrize("options", [WIDE, NARROW], ids=["wide-light-en", "narrow-dark-zh"])
+@every_look
 def test_the_viewer_is_accessible_and_fits(make_page: Any, axe: str, options: dict[str, Any]) -> None:
     page = make_page(**options)
     welcome(page)
@@ -85,7 +49,7 @@ def test_the_viewer_is_accessible_and_fits(make_page: Any, axe: str, options: di
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [WIDE, NARROW], ids=["wide-light-en", "narrow-dark-zh"])
+@every_look
 def test_what_belongs_to_a_correction_is_accessible_and_fits(
     make_page: Any, axe: str, options: dict[str, Any]
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support import dicom_kit
 from support.server_kit import volume
 
 from .conftest import keep, ready, until, welcome
@@ -16,11 +17,26 @@ from .test_corrections import drawn
 from .test_dicom import study
 from .test_viewer import open_sample
 
+PATIENT = " ".join(dicom_kit.PATIENT.split("^"))
+
 
 def open_volume(page: Any, folder: Path) -> None:
     welcome(page)
     page.set_input_files("#files", volume(folder))
     ready(page)
+
+
+def letters(page: Any) -> str:
+    """What the next picture writes beside the slices."""
+    written: str = page.evaluate("""() => {
+        const { fillText } = CanvasRenderingContext2D.prototype;
+        let written = "";
+        CanvasRenderingContext2D.prototype.fillText = (letter) => (written += letter);
+        gliosegView.draw();
+        CanvasRenderingContext2D.prototype.fillText = fillText;
+        return written;
+    }""")
+    return written
 
 
 def ruler(page: Any) -> str:
@@ -107,15 +123,17 @@ def test_windows_facts_sides_cine_and_keys(make_page: Any, tmp_path: Path) -> No
     spacing = page.evaluate("gliosegView.scan.spacing")
     assert f"{spacing[2]:.2g} × {spacing[1]:.2g} × {spacing[0]:.2g} mm" in page.inner_text("#facts")
     assert page.inner_text("#facts").startswith("FLAIR")
-    assert page.evaluate("gliosegView.nv.opts.isOrientationTextVisible")
-    assert page.evaluate("gliosegView.nv.opts.showAllOrientationMarkers")
+    for planes, expected in (("axial", "APLR"), ("multi", "SILRSIPAAPRL")):
+        page.select_option("#planes", planes)
+        assert sorted(letters(page)) == sorted(expected)
+    page.select_option("#planes", "axial")
 
     # presets and numbers
     bounds = page.evaluate("gliosegView.scan.windows.flair")
     page.select_option("#presets", "hard")
     half = (bounds["high"] - bounds["low"]) / 2
     assert abs(float(page.inner_text("#width-text")) - half) <= 1
-    low, high = page.evaluate("[gliosegView.nv.volumes[0].cal_min, gliosegView.nv.volumes[0].cal_max]")
+    low, high = page.evaluate("[gliosegView.window.low, gliosegView.window.high]")
     assert abs(high - low - half) < 1e-3
     page.keyboard.press("0")
     assert abs(float(page.inner_text("#width-text")) - 2 * half) <= 1
@@ -208,13 +226,22 @@ def test_three_planes_start_at_the_lesion(make_page: Any, tmp_path: Path) -> Non
     assert np.count_nonzero(before)
 
 
-@pytest.mark.slow
-def test_names_are_hidden_when_asked(make_page: Any, tmp_path: Path) -> None:
+def test_patient_and_series_are_shown_and_hidden_and_stay_so(make_page: Any, tmp_path: Path) -> None:
     page = make_page()
     welcome(page)
     page.set_input_files("#files", study(tmp_path / "study", flair="Ax T2 FLAIR", post="Ax T1 POST"))
     ready(page)
     name = page.inner_text("#scan-name")
+    until(lambda: PATIENT in page.inner_text("#about"))
+    for said in (
+        "MRN-0815",
+        "Ax T1 POST",
+        "born 1970",
+        "mm",
+        "256",
+    ):
+        assert said in page.inner_text("#about"), said
+    keep(page, "patient")
     assert "Ax T2 FLAIR" in page.inner_text("#facts")
     page.uncheck("#show-names")
     assert name not in page.inner_text("#scan-name")
@@ -222,5 +249,20 @@ def test_names_are_hidden_when_asked(make_page: Any, tmp_path: Path) -> None:
     page.keyboard.press("4")  # another sequence does not bring them back
     until(lambda: page.evaluate("gliosegView.channel") == "rgb")
     assert "Ax" not in page.inner_text("#facts")
+    for said in (PATIENT, "MRN-0815", "1970", "POST"):
+        assert said not in page.inner_text("body"), said
+    page.click("#language")
+    assert PATIENT not in page.inner_text("body")
+    # another page, and another scan, begin as the person has left it
+    other = page.context.new_page()
+    welcome(other)
+    asked: list[str] = []
+    other.on("request", lambda request: asked.append(request.url))
+    other.set_input_files("#files", study(tmp_path / "other", flair="Ax T2 FLAIR"))
+    ready(other)
+    assert PATIENT not in other.inner_text("body")
+    assert not [url for url in asked if url.endswith("/patient")]
+    other.close()
     page.check("#show-names")
     assert page.inner_text("#scan-name") == name
+    until(lambda: PATIENT in page.inner_text("#about"))

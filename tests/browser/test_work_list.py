@@ -19,9 +19,9 @@ from support.patients_kit import sample_patients, small_patient
 from glioseg.io import read_segmentation
 
 from .conftest import PATIENCE, keep, ready, serving, until
+from .looks import check, every_look, fits
 from .test_corrections import drawn, settled, stroke
 from .test_drop import DROP, drag
-from .test_pages import NARROW, WIDE, check, fits
 
 SHAPE = (3, 128, 128)
 
@@ -215,7 +215,7 @@ def test_dropped_patients_go_to_the_list_from_both_pages(make_page: Any, tmp_pat
         at_patient(page, "bob")  # in the order that was seen
 
 
-@pytest.mark.parametrize("options", [WIDE, NARROW], ids=["wide-light-en", "narrow-dark-zh"])
+@every_look
 def test_the_list_is_accessible_and_fits(
     make_page: Any, axe: str, tmp_path: Path, options: dict[str, Any]
 ) -> None:

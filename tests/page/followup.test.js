@@ -7,6 +7,7 @@ test("volumes are told in ml with digits that count, and with a sign where they 
   assert.equal(amount(1234, "mm3", true), "+1.23 ml");
   assert.equal(amount(-1234, "mm3", true), "−1.23 ml");
   assert.equal(amount(809, "voxels"), "809 voxels");
+  assert.equal(amount(-27519, "体素", true), "−27,519 体素");
   assert.equal(amount(null, "mm3"), "–");
   assert.equal(bounds({ low: -1000, high: 20000 }, "mm3", true), "−1.00 ml … +20.0 ml");
   assert.equal(bounds({ low: null, high: null }, "mm3"), "–");

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { batches } from "./js/worklist/add.js";
-import { counts, shown, sorted, SORTS } from "./js/worklist/order.js";
+import { counts, KINDS, present, shown, sorted, SORTS } from "./js/worklist/order.js";
 
 const row = (number, facts) => ({
   number, key: `k${number}`, name: `patient ${number}`, status: "segmented", revision: 1, expected_dice: 0.9,
@@ -35,6 +35,14 @@ test("rows are found by a part of the name and by what became of them", () => {
   assert.deepEqual(numbers(shown(ROWS, { kind: "unchecked" })), [1, 2]);
   assert.deepEqual(numbers(shown(ROWS, { kind: "corrected" })), [10]);
   assert.deepEqual(counts([...ROWS, row(11, { status: "running" })]), { segmented: 2, waiting: 2, checked: 1, failed: 1 });
+});
+
+test("what was removed is seen among what was removed, and nowhere else", () => {
+  const gone = row(12, { status: "removed", corrected: true });
+  for (const kind of KINDS) {
+    assert.equal(shown([...ROWS, gone], { kind }).includes(gone), kind === "removed", kind);
+  }
+  assert.deepEqual(numbers(present([gone, ...ROWS])), numbers(ROWS));
 });
 
 test("files go in groups that are small enough, all of them once and in order", () => {

@@ -13,10 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.run_kit import record
-from typer.testing import CliRunner
+from support.verb import call
 
-from glioseg.cli import app
-from glioseg.cli.workers import PROGRAM
 from glioseg.draw import Tile, chinese_font, short_names
 from glioseg.errors import InputError
 from glioseg.evaluation.cost import architecture, measure_costs
@@ -27,7 +25,6 @@ from glioseg.runs.folder import RunFolder
 from glioseg.runs.record import RunRecord
 from glioseg.runs.rows import Row, differences, group_runs
 from glioseg.samples import SAMPLES
-from glioseg.studies.queue import PlannedRun, Workers, carry_out
 from glioseg.words import catalogue
 
 GOOD = np.linspace(0.7, 0.9, 10)
@@ -155,28 +152,24 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("runs")
     data = folder / "data"
     shutil.copytree(SAMPLES, data)
-    plan = [
-        PlannedRun("one", "reference", (*TINY, "train.seed=1")),
-        PlannedRun("two", "reference", (*TINY, "train.seed=2")),
-        PlannedRun("faulty", "reference", (*TINY, "loss.name=as_published.soft_iou", "train.seed=1")),
-        PlannedRun("mended", "reference", (*TINY, "loss.name=soft_iou", "train.seed=1")),
-    ]
-    carry_out(plan, data, folder, Workers(PROGRAM, 2, 1), lambda _: None)
-    return {"data": data, **{planned.name: folder / planned.name for planned in plan}}
-
-
-def run_verb(*arguments: str | Path) -> tuple[int, str]:
-    result = CliRunner().invoke(app, [str(one) for one in arguments])
-    if isinstance(result.exception, InputError):
-        return 2, str(result.exception)
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.output
+    changes = {
+        "one": ("train.seed=1",),
+        "two": ("train.seed=2",),
+        "faulty": ("loss.name=as_published.soft_iou", "train.seed=1"),
+        "mended": ("loss.name=soft_iou", "train.seed=1"),
+    }
+    for name, more in changes.items():
+        settings = [part for setting in (*TINY, *more) for part in ("--set", setting)]
+        train = ("train", data, "--recipe", "reference", *settings, "-o", folder / name)
+        for line in (train, ("evaluate", folder / name, data)):
+            code, said = call(*line, "--threads", "1")
+            assert code == 0, said
+    return {"data": data, **{name: folder / name for name in changes}}
 
 
 class TestCompare:
     def test_two_seeds(self, runs: dict[str, Path], tmp_path: Path) -> None:
-        code, said = run_verb("compare", runs["one"], runs["two"], "-o", tmp_path, "--threads", "1")
+        code, said = call("compare", runs["one"], runs["two"], "-o", tmp_path, "--threads", "1")
         assert code == 0
         assert "No difference beyond noise between two and one" in said
         stored = json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))
@@ -201,7 +194,7 @@ class TestCompare:
         content = json.loads(metrics.read_text(encoding="utf-8"))
         content["reference"]["protocol"]["postprocessing"] = "none"
         metrics.write_text(json.dumps(content), encoding="utf-8")
-        code, said = run_verb("compare", runs["one"], other, "-o", tmp_path / "out")
+        code, said = call("compare", runs["one"], other, "-o", tmp_path / "out")
         assert code == 2
         assert "postprocessing" in said
         assert not (tmp_path / "out").exists()
@@ -211,7 +204,7 @@ class TestCompare:
         [(["{one}"], "two run folders"), (["{one}", "{data}"], "a run folder")],
     )
     def test_mistakes(self, runs: dict[str, Path], arguments: list[str], expected: str) -> None:
-        code, said = run_verb("compare", *(argument.format(**runs) for argument in arguments))
+        code, said = call("compare", *(argument.format(**runs) for argument in arguments))
         assert code == 2
         assert expected in said
 
@@ -222,7 +215,7 @@ class TestReport:
         self, runs: dict[str, Path], tmp_path: Path, language: str
     ) -> None:
         chosen = [runs[name] for name in ("one", "two", "faulty", "mended")]
-        code, said = run_verb("report", *chosen, "-o", tmp_path, "--lang", language)
+        code, said = call("report", *chosen, "-o", tmp_path, "--lang", language)
         assert code == 0, said
         page = (tmp_path / "index.html").read_text(encoding="utf-8")
         markdown = (tmp_path / "report.md").read_text(encoding="utf-8")
@@ -318,7 +311,7 @@ class TestReport:
         assert "No pictures: " in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 
     def test_a_language_that_there_is_not(self, runs: dict[str, Path], tmp_path: Path) -> None:
-        code, said = run_verb("report", runs["one"], "-o", tmp_path / "out", "--lang", "de")
+        code, said = call("report", runs["one"], "-o", tmp_path / "out", "--lang", "de")
         assert code == 2
         assert "one of en, zh" in said
         assert not (tmp_path / "out").exists()

@@ -11,15 +11,14 @@ from pathlib import Path
 
 import pytest
 from support.known_models import known_model
-from support.results_kit import lies, rows_of, sources_of, write_scan
+from support.results_kit import MASKS_ONLY, lies, rows_of, sources_of, write_scan
 
-from glioseg.batch import Outputs, predict_many
+from glioseg.batch import predict_many
 from glioseg.errors import InputError
 from glioseg.model.predictor import load_model
 from glioseg.results.claims import Claims
 from glioseg.results.summary import join_records
 
-MASKS_ONLY = Outputs(outlines=False, gif=False)
 NAMES = [f"p{number}" for number in range(7)]
 
 

@@ -1,53 +1,28 @@
-"""A folder of results never lies: names, records, two writers at once, files that vanish, full disks."""
+"""A folder of results never lies: names, records, files that vanish, full disks."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-import subprocess
-import sys
-import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.results_kit import BrightNetwork, content, lies, rows_of, sources_of, write_scan
+from support.results_kit import (
+    MASKS_ONLY,
+    BrightNetwork,
+    lies,
+    predict,
+    rows_of,
+    sources_of,
+    write_scan,
+)
 
 from glioseg.batch import Outputs, predict_many
-from glioseg.errors import Fault, InputError
+from glioseg.errors import Fault
 from glioseg.files import PART
-from glioseg.owner import this_process
-from glioseg.results import claims
-from glioseg.results.claims import Claims
 from glioseg.results.folder import ResultsFolder
-from glioseg.results.record import read_record
-
-MASKS = Outputs(outlines=False, gif=False)
-
-
-def predict(out: Path, *paths: Path, threshold: float = 0.5, outputs: Outputs = MASKS, **options):
-    """One call as the command makes it; nothing that it leaves behind may be untrue."""
-    network = BrightNetwork(threshold)
-    outcome = predict_many(sources_of(*paths), out, network, outputs, **options)
-    assert lies(out) == []
-    assert not list(out.rglob(f"{PART}*"))
-    assert not (out / ".claims").exists()
-    return outcome, network.asked
-
-
-@pytest.fixture
-def scans(tmp_path: Path) -> Path:
-    for seed, name in enumerate("abc"):
-        write_scan(tmp_path / "scans" / f"{name}.nii.gz", seed)
-    return tmp_path / "scans"
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
 
 # ---------------------------------------------------------------- names tell patients apart
 
@@ -101,7 +76,7 @@ def test_a_sequence_that_is_added_leaves_the_name(scans: Path, out: Path) -> Non
         ((scans / "b.nii.gz", *flair.files), ("pre", "flair")),
     ):
         source = replace(flair, id="p", files=files, sequences=sequences)
-        predict_many([source], out, BrightNetwork(), MASKS)
+        predict_many([source], out, BrightNetwork(), MASKS_ONLY)
         assert list(rows_of(out)) == ["p"]
 
 
@@ -133,7 +108,7 @@ def test_a_scan_whose_mask_was_removed_is_no_row_and_is_told(scans: Path, out: P
     (out / "masks" / "b_mask.nii.gz").unlink()
     (out / "scans" / "c.json").write_text("{}", encoding="utf-8")
     network = BrightNetwork()
-    outcome = predict_many(sources_of(scans / "a.nii.gz"), out, network, MASKS)
+    outcome = predict_many(sources_of(scans / "a.nii.gz"), out, network, MASKS_ONLY)
     assert outcome.incomplete == ["b", "c"]
     assert list(rows_of(out)) == ["a"]
     outcome, asked = predict(out, scans)
@@ -206,222 +181,10 @@ def test_records_of_versions_without_digests_are_made_again(scans: Path, out: Pa
         record.pop(name)
     path.write_text(json.dumps(record), encoding="utf-8")
     network = BrightNetwork()
-    predict_many(sources_of(scans / "a.nii.gz"), out, network, MASKS)
+    predict_many(sources_of(scans / "a.nii.gz"), out, network, MASKS_ONLY)
     assert network.asked == ["a"]
     assert sorted(rows_of(out)) == ["a"]
     assert lies(out) == []
-
-
-# ---------------------------------------------------------------- two writers
-
-WRITER = """
-import sys, time
-from pathlib import Path
-from support.results_kit import BrightNetwork, sources_of
-from glioseg.batch import Outputs, predict_many
-from glioseg.errors import InputError
-
-class Slow(BrightNetwork):
-    def __call__(self, scan):
-        time.sleep(0.05)
-        return super().__call__(scan)
-
-network = Slow(float(sys.argv[3]))
-print("ready", flush=True)
-sys.stdin.readline()
-try:
-    outcome = predict_many(sources_of(Path(sys.argv[1])), Path(sys.argv[2]), network, Outputs(False, False))
-except InputError as error:
-    print(error)
-    sys.exit(2)
-print(" ".join(network.asked))
-print(len(outcome.results), len(outcome.faults))
-"""
-
-
-def writers(scans: Path, out: Path, *thresholds: float) -> list[subprocess.Popen[str]]:
-    """Processes that start at once."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(scans), str(out), str(threshold)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-        for threshold in thresholds
-    ]
-    for process in started:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    return started
-
-
-def test_several_writers_with_the_same_settings_share_the_scans(tmp_path: Path, out: Path) -> None:
-    for seed in range(24):
-        write_scan(tmp_path / "many" / f"p{seed}.nii.gz", seed)
-    said = [process.communicate("\n")[0] for process in writers_at_once(tmp_path / "many", out)]
-    asked = [text.splitlines()[0].split() for text in said]
-    assert sorted(id for ids in asked for id in ids) == sorted(f"p{seed}" for seed in range(24)), (
-        "each scan by one process"
-    )
-    assert sum(1 for each in asked if each) > 1, "more than one process had something to do"
-    assert [text.splitlines()[1] for text in said] == ["24 0"] * len(said), "each call ends with all results"
-    assert lies(out) == []
-    assert len(rows_of(out)) == 24
-    assert not list(out.rglob(".*"))
-    predict(tmp_path / "single", tmp_path / "many")
-    shared, single = content(out), content(tmp_path / "single")
-    assert shared == single
-
-
-def writers_at_once(scans: Path, out: Path) -> list[subprocess.Popen[str]]:
-    started = writers(scans, out, 0.5, 0.5, 0.5)
-    for process in started:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    return started
-
-
-def test_a_second_writer_with_other_settings_is_refused(scans: Path, out: Path) -> None:
-    with ResultsFolder(out, {"settings": "others"}):
-        with pytest.raises(
-            InputError, match=rf"process {os.getpid()} on .*another model or other options"
-        ) as caught:
-            predict_many(sources_of(scans), out, BrightNetwork(), MASKS)
-        assert caught.value.faults[0].code == "results.other_settings"
-        assert list(out.iterdir()) == [out / ".claims"]
-    assert not out.exists()
-    predict(out, scans)
-
-
-def test_of_two_writers_that_differ_one_writes(scans: Path, out: Path) -> None:
-    started = writers(scans, out, 0.5, 0.7)
-    for process in started:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    said = [process.communicate()[0] for process in started]
-    codes = sorted(process.returncode for process in started)
-    # One that starts when the other has finished is not refused.
-    assert codes in ([0, 2], [0, 0]), said
-    assert lies(out) == []
-    assert len({json.loads(path.read_text())["made_with"]["settings"] for path in out.glob("scans/*")}) == 1
-
-
-def test_a_scan_of_another_writer_is_waited_for_and_done_when_that_one_gives_up(
-    scans: Path, out: Path
-) -> None:
-    network = BrightNetwork()
-    with ResultsFolder(out, {"settings": "x"}) as folder:
-        settings = folder.claims
-
-        def give_up() -> None:
-            time.sleep(0.7)
-            settings.close()
-
-        (source,) = sources_of(scans / "b.nii.gz")
-        predicted: list[object] = []
-        # The same settings as the call below: the digest is that which the call makes.
-        predict_many(sources_of(scans / "a.nii.gz"), out.parent / "other", network, MASKS)
-        made = read_record(out.parent / "other" / "scans" / "a.json")
-        assert made is not None
-        folder.claims.close()
-    holder = ResultsFolder(out, {"settings": made.settings})
-    with holder:
-        assert holder.claim(holder.named(source)) is not None
-        thread = threading.Thread(target=lambda: (time.sleep(0.7), holder.give_back(source)))
-        thread.start()
-        network.asked.clear()
-        predicted = predict_many(sources_of(scans), out, network, MASKS).results
-        thread.join()
-    assert [result.id for result in predicted] == ["a", "b", "c"]
-    assert network.asked == ["a", "c", "b"]
-    assert lies(out) == []
-
-
-# ---------------------------------------------------------------- claims
-
-
-def test_a_claim_has_one_holder(tmp_path: Path) -> None:
-    one, two = Claims(tmp_path / "claims"), Claims(tmp_path / "claims")
-    assert one.take("scan a", origin="x") is None
-    holder = two.take("scan a")
-    assert holder is not None
-    assert (holder["owner"], holder["pid"], holder["origin"]) == (this_process().token, os.getpid(), "x")
-    assert one.holds("scan a")
-    assert not two.holds("scan a")
-    one.give_back("scan a")
-    assert not (tmp_path / "claims").exists()
-    assert two.take("scan a") is None
-    two.close()
-    assert not (tmp_path / "claims").exists()
-
-
-def as_if_from(owner_token: str, folder: Path, name: str) -> Path:
-    """Change a claim of this process into one of another owner."""
-    holder = Claims(folder)
-    assert holder.take(name, settings="s") is None
-    path = holder._path(name)
-    path.write_text(json.dumps({**holder.mine[name], "owner": owner_token}), encoding="utf-8")
-    return path
-
-
-def test_the_claim_of_a_process_that_has_ended_is_taken_over(tmp_path: Path) -> None:
-    as_if_from(replace(this_process(), start=1).token, tmp_path, "scan a")
-    assert Claims(tmp_path).take("scan a") is None
-
-
-def test_the_claim_of_another_machine_is_taken_over_when_it_was_silent(tmp_path: Path, monkeypatch) -> None:
-    elsewhere = replace(this_process(), host="00000000")
-    path = as_if_from(elsewhere.token, tmp_path, "scan a")
-    mine = Claims(tmp_path)
-    assert mine.take("scan a") is not None
-    os.utime(path, (time.time() - claims.SILENT_SECONDS - 5,) * 2)
-    assert mine.take("scan a") is None
-    assert mine.ended == {elsewhere.token}
-
-
-def test_a_holder_gives_signs_of_life(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(claims, "BEAT_SECONDS", 0.05)
-    mine = Claims(tmp_path)
-    mine.take("scan a")
-    path = mine._path("scan a")
-    os.utime(path, (0, 0))
-    deadline = time.monotonic() + 10
-    while path.stat().st_mtime == 0 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert time.time() - path.stat().st_mtime < 60
-    mine.close()
-
-
-def test_claims_work_on_a_disk_without_links(tmp_path: Path, monkeypatch) -> None:
-    def no_links(*_: object) -> None:
-        raise PermissionError(1, "Operation not permitted")
-
-    monkeypatch.setattr(os, "link", no_links)
-    one, two = Claims(tmp_path / "claims"), Claims(tmp_path / "claims")
-    assert one.take("a") is None
-    assert two.take("a") is not None
-    one.close()
-    assert two.take("a") is None
-    two.close()
-
-
-def test_what_was_taken_over_is_not_stored(scans: Path, out: Path) -> None:
-    """A machine that slept too long finds its scan in other hands."""
-
-    class Sleeper(BrightNetwork):
-        def __call__(self, scan):
-            for path in (out / ".claims").glob("*.json"):
-                path.unlink()
-            return super().__call__(scan)
-
-    outcome = predict_many(sources_of(scans / "a.nii.gz"), out, Sleeper(), MASKS)
-    assert [fault.code for fault in outcome.faults] == ["results.claim_lost"]
-    assert not list(out.glob("masks/*"))
 
 
 # ---------------------------------------------------------------- what goes wrong
@@ -434,7 +197,7 @@ def test_results_that_vanish_on_the_way_are_made_again(scans: Path, out: Path) -
         if result.id == "c" and not before and len(network.asked) == 3:
             shutil.rmtree(out)
 
-    outcome = predict_many(sources_of(scans), out, network, MASKS, progress=vanish)
+    outcome = predict_many(sources_of(scans), out, network, MASKS_ONLY, progress=vanish)
     assert [result.id for result in outcome.results] == ["a", "b", "c"]
     assert network.asked == ["a", "b", "c"] * 2
     assert lies(out) == []
@@ -449,7 +212,7 @@ def test_results_that_vanish_each_time_are_an_error(scans: Path, out: Path) -> N
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("glioseg.batch.ResultsFolder", Vanishing)
-        outcome = predict_many(sources_of(scans), out, BrightNetwork(), MASKS)
+        outcome = predict_many(sources_of(scans), out, BrightNetwork(), MASKS_ONLY)
     assert [fault.code for fault in outcome.faults] == ["results.vanished"]
     assert [result.id for result in outcome.results] == ["a", "c"]
     assert list(rows_of(out)) == ["a", "c"]
@@ -483,7 +246,7 @@ def test_whatever_goes_wrong_with_a_scan_is_a_fault_with_a_log(
     monkeypatch.setattr(Source, "read", failing_read)
     monkeypatch.setattr(work, "write_both", failing_write)
     told: list[Fault] = []
-    outcome = predict_many(sources_of(scans), out, Failing(), MASKS, tell_fault=told.append)
+    outcome = predict_many(sources_of(scans), out, Failing(), MASKS_ONLY, tell_fault=told.append)
     assert told == outcome.faults
     (fault,) = told
     assert (fault.code, Path(fault.where).name) == ("unexpected.error", "b.nii.gz")
@@ -504,7 +267,7 @@ def test_a_scan_without_enough_memory_does_not_stop_the_others(
                 raise error
             return super().__call__(scan)
 
-    outcome = predict_many(sources_of(scans), out, Hungry(), MASKS)
+    outcome = predict_many(sources_of(scans), out, Hungry(), MASKS_ONLY)
     assert [fault.code for fault in outcome.faults] == ["memory.ran_out"]
     assert [result.id for result in outcome.results] == ["a", "c"]
 
@@ -528,7 +291,7 @@ def test_a_full_disk_stops_the_work_and_is_told_when_it_happens(scans: Path, out
         sources_of(scans),
         out,
         network,
-        MASKS,
+        MASKS_ONLY,
         progress=lambda result, _: events.append(result.id),
         tell_fault=lambda fault: events.append(fault.code),
     )

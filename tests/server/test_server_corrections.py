@@ -171,10 +171,10 @@ def test_a_truth_with_several_labels_opens_and_its_labels_are_chosen(
     scan["address"] = f"/api/scans/{scan['id']}"
     told = [(each["value"], each["voxels"], each["chosen"]) for each in scan["truth_labels"]]
     assert told == [(1, 16, True), (4, 16, True)]
-    assert seen(client, scan, "true").sum() == 32
+    assert (seen(client, scan, "true") > 0).sum() == 32
     chosen = client.put(f"{scan['address']}/truth", json={"labels": [4]}).json()
     assert [each["chosen"] for each in chosen["truth_labels"]] == [False, True]
-    assert seen(client, scan, "true").sum() == 16
+    assert (seen(client, scan, "true") > 0).sum() == 16
     faults(client.put(f"{scan['address']}/truth", json={"labels": [2]}), 422)
     faults(client.put(f"{scan['address']}/truth", json={"labels": []}), 422)
 

@@ -10,8 +10,6 @@ import shutil
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +20,10 @@ from fastapi.testclient import TestClient
 from support import dicom_kit, layouts_kit
 from support.patients_kit import small_patient, until
 from support.server_kit import BASE, as_form, faults, quick_weights, serve, volume, zipped
+from support.worklist_kit import corrected, masks_of, rows, running
 
 from glioseg.errors import InputError
-from glioseg.io import read_scan, read_segmentation
-from glioseg.server.app import Application
+from glioseg.io import read_scan
 from glioseg.server.jobs import Job
 from glioseg.server.scans import PROTECTED
 from glioseg.server.settings import Settings
@@ -44,44 +42,6 @@ def patients(tmp_path: Path) -> Path:
     for seed, name in enumerate(("ann", "bob", "cid")):
         small_patient(tmp_path / "study", name, seed * 5)
     return tmp_path / "study"
-
-
-@contextmanager
-def running(tmp_path: Path, *listed: Path, **settings: Any) -> Iterator[tuple[TestClient, Application]]:
-    app = serve(tmp_path, listed=listed, work=tmp_path / "work", **settings)
-    with TestClient(app, base_url=BASE) as client:
-        yield client, app
-
-
-def rows(client: TestClient) -> dict[str, dict[str, Any]]:
-    """The rows by name, once nothing is waiting."""
-
-    def all_done() -> Any:
-        found = client.get("/api/worklist").json()
-        busy = found["finding"] or any(row["status"] in ("waiting", "running") for row in found["rows"])
-        return None if busy else {row["name"]: row for row in found["rows"]}
-
-    return until(all_done)  # type: ignore[no-any-return]
-
-
-def corrected(
-    client: TestClient, row: dict[str, Any], top: int = 3
-) -> tuple[dict[str, Any], np.ndarray[Any, Any]]:
-    """Put another mask in the place of the network's; the numbers and the mask."""
-    scan = client.post(f"/api/worklist/{row['key']}/open").json()
-    mask = np.zeros(scan["shape"], np.uint8)
-    mask[0, top : top + 3, 4:9] = 1
-    reply = client.put(f"/api/scans/{scan['id']}/mask", content=mask.tobytes())
-    assert reply.status_code == 200, reply.text
-    return reply.json(), mask
-
-
-def masks_of(client: TestClient, folder: Path, format: str = "native") -> dict[str, Any]:
-    """The masks in the archive of all, by the name of their folder."""
-    with zipfile.ZipFile(io.BytesIO(client.get(f"/api/worklist/masks?format={format}").content)) as archive:
-        archive.extractall(folder)
-    files = [path for path in sorted(folder.iterdir()) if path.name not in ("work-list.csv", "faults.txt")]
-    return {path.name: read_segmentation(path).voxels for path in files}
 
 
 def test_what_was_named_is_segmented_corrected_checked_and_there_after_a_restart(

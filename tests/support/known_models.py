@@ -80,3 +80,39 @@ def known_model(
     onnx.checker.check_model(model)
     onnx.save(model, path)
     return path
+
+
+def two_class_model(path: Path, values: tuple[int, int] = (1, 3)) -> Path:
+    """Write a network that tells ``oedema`` (bright in FLAIR) from ``core`` (brighter still).
+
+    Args:
+        path: the ``.onnx`` file.
+        values: labels of the two.
+    """
+    recipe = Recipe.model_validate(
+        {
+            "name": "classes",
+            "prepare": Preparation(name="head", size=64),
+            "labels": {"values": values, "names": ("oedema", "core")},
+        }
+    )
+    # Background, oedema, core: lines that the brightness crosses at 1 and at 2 deviations.
+    weights = np.zeros((3, 3 + 2 * recipe.input.neighbours, 1, 1), np.float32)
+    weights[:, FLAIR, 0, 0] = (0, 8, 16)
+    constants = {"weights": weights, "bias": np.array([0, -8, -24], np.float32)}
+    shapes = {"images": weights.shape[1], "logits": 3}
+    inputs, outputs = (
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", channels, "rows", "columns"])]
+        for name, channels in shapes.items()
+    )
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["images", "weights", "bias"], ["logits"])],
+        "classes",
+        inputs,
+        outputs,
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    helper.set_model_props(model, describe(recipe, {}))
+    onnx.save(model, path)
+    return path

@@ -12,12 +12,15 @@ from typing import Any
 import nibabel
 import numpy as np
 
+from glioseg.batch import Outcome, Outputs, predict_many
+from glioseg.files import PART
 from glioseg.io import Source, find_scans, read_segmentation
 from glioseg.prediction import Prediction
 from glioseg.recipe import PostprocessChoice
 from glioseg.scan import CHANNELS, Scan, Segmentation
 
 SHAPE = (3, 16, 20)
+MASKS_ONLY = Outputs(outlines=False, gif=False)
 
 
 class BrightNetwork:
@@ -131,3 +134,15 @@ def content(out: Path) -> dict[str, object]:
         else:
             found[name] = path.read_bytes()
     return found
+
+
+def predict(
+    out: Path, *paths: Path, threshold: float = 0.5, outputs: Outputs = MASKS_ONLY, **options: Any
+) -> tuple[Outcome, list[str]]:
+    """One call as the command makes it; nothing that it leaves behind may be untrue."""
+    network = BrightNetwork(threshold)
+    outcome = predict_many(sources_of(*paths), out, network, outputs, **options)
+    assert lies(out) == []
+    assert not list(out.rglob(f"{PART}*"))
+    assert not (out / ".claims").exists()
+    return outcome, network.asked

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +25,14 @@ if TYPE_CHECKING:
 BASE = "http://127.0.0.1:8765"
 
 
-def bright_flair_model(path: Path) -> Path:
-    """Write an ``.onnx`` file whose logit is four times the z-scored FLAIR value minus 1.5."""
+def bright_flair_model(path: Path, sequence: str = "flair", sequences: Sequence[str] = ()) -> Path:
+    """Write an ``.onnx`` file whose logit is four times a z-scored sequence (FLAIR) minus 1.5.
+
+    Args:
+        path: of the file.
+        sequence: the one.
+        sequences: what the network takes, if not the usual ones.
+    """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -35,10 +41,11 @@ def bright_flair_model(path: Path) -> Path:
     from glioseg.recipe import load_recipe
     from glioseg.scan import CHANNELS
 
-    recipe = load_recipe("default", ["prepare.name=head"])
-    names = neighbour_channels(CHANNELS, recipe.input.neighbours)
+    own = tuple(sequences or CHANNELS)
+    recipe = load_recipe("default", ["prepare.name=head", f"input.sequences={json.dumps(list(own))}"])
+    names = neighbour_channels(own, recipe.input.neighbours)
     weights = np.zeros((1, len(names), 1, 1), np.float32)
-    weights[0, CHANNELS.index("flair")] = 4
+    weights[0, own.index(sequence)] = 4
     graph = helper.make_graph(
         [helper.make_node("Conv", ["images", "weights", "bias"], ["logits"])],
         "bright_flair",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.verb import call
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("pytorch_lightning")
@@ -36,15 +35,10 @@ def short(tmp_path: Path) -> list[str]:
     return [*sampled, "split.name=file", f"split.file={chosen.as_posix()}"]
 
 
-def learn_on(start: str, out: Path, settings: list[str], **options: str) -> tuple[int, str]:
-    """Run the command in a process of its own; its exit code and what it printed."""
+def learn_on(start: Path | str, out: Path, settings: list[str], *options: str) -> tuple[int, str]:
+    """Exit code of the command and what it printed."""
     said = [part for setting in settings for part in ("--set", setting)]
-    more = [part for key, value in options.items() for part in (f"--{key}", value)]
-    line = ["train", str(SAMPLES), "--from", start, "--out", str(out), "--device", "cpu", *said, *more]
-    done = subprocess.run(
-        [sys.executable, "-m", "glioseg", *line], capture_output=True, text=True, check=False, timeout=300
-    )
-    return done.returncode, done.stdout + done.stderr
+    return call("train", SAMPLES, "--from", start, "--out", out, "--device", "cpu", *said, *options)
 
 
 def start_of(recipe: Recipe, seed: int = 5) -> Start:
@@ -131,7 +125,7 @@ def test_classes_start_from_the_lesion() -> None:
 def test_weights_of_another_network_are_refused_before_anything_is_written(
     short: list[str], tmp_path: Path
 ) -> None:
-    code, said = learn_on("default", tmp_path / "run", short, recipe="reference")
+    code, said = learn_on("default", tmp_path / "run", short, "--recipe", "reference")
     assert code == 2
     assert "weights of unet" in said
     assert "Leave --recipe out" in said
@@ -143,7 +137,7 @@ def test_what_holds_no_weights_is_refused(name: str, short: list[str], tmp_path:
     path = tmp_path / name
     if path.suffix:
         path.write_bytes(b"not weights")
-    code, said = learn_on(str(path), tmp_path / "run", short)
+    code, said = learn_on(path, tmp_path / "run", short)
     assert code == 2
     assert "Traceback" not in said
     assert not (tmp_path / "run").exists()

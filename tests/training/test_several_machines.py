@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.verb import call
 
 pytest.importorskip("pytorch_lightning")
 
@@ -67,10 +68,6 @@ def started(program: Sequence[str], arguments: Sequence[str], **more: str) -> su
         encoding="utf-8",
         start_new_session=True,
     )
-
-
-def alone(arguments: Sequence[str], port: int) -> list[subprocess.Popen[str]]:
-    return [started(["glioseg"], arguments)]
 
 
 def by_slurm(arguments: Sequence[str], port: int) -> list[subprocess.Popen[str]]:
@@ -134,7 +131,8 @@ def assert_same(first: Path, second: Path) -> None:
 @pytest.fixture(scope="module")
 def run_of_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("one") / "run"
-    trained(alone, words(run))
+    code, said = call(*words(run), "--threads", "1", "--device", "cpu")
+    assert code == 0, said
     return run
 
 

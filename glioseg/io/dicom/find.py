@@ -35,6 +35,7 @@ class DicomStudy:
         series: all of them, each with what it was taken for.
         segmentations: the DICOM SEG files of the study.
         t2: the series that is T2, which few networks take.
+        places: the folders of all its files.
     """
 
     id: str
@@ -43,6 +44,7 @@ class DicomStudy:
     series: tuple[FoundSeries, ...]
     segmentations: tuple[Path, ...] = ()
     t2: Series | None = None
+    places: tuple[Path, ...] = ()
 
 
 def find_dicom(
@@ -96,20 +98,22 @@ def find_dicom(
         single_files = {frame.file for frame in frames}
         chosen, wrong = choose(series, str(single_files.pop() if len(single_files) == 1 else folder), wanted)
         listed_series = listing(chosen, series)
-        faults += [SeriesFault(one, listed_series) for one in wrong]
+        id = _id(frames, folder, files)
+        of_study = tuple(dict.fromkeys(frame.file for frame in frames))
+        faults += [SeriesFault(one, listed_series, (id, of_study)) for one in wrong]
         if wrong:
             continue
         in_order: dict[str, Series] = {
             name: chosen[name] for name in ("flair", "pre", "post") if name in chosen
         }
         # An anonymised SEG has a StudyInstanceUID of its own: with one study alone it is that study's.
-        own = segmentations[uid] if len(studies) > 1 else chain.from_iterable(segmentations.values())
-        id = _id(frames, folder, files)
+        own = tuple(segmentations[uid] if len(studies) > 1 else chain.from_iterable(segmentations.values()))
         note = describe(chosen, series)
         if uid not in {frame.study for frame in images if frame.file == frames[-1].file}:
             note = Phrase("dicom.own_studies", note=note)
         t2 = t2_of(series, chosen)
-        found_studies.append(DicomStudy(id, in_order, note, listed_series, tuple(own), t2))
+        places = tuple(dict.fromkeys(file.parent for file in (*of_study, *own)))
+        found_studies.append(DicomStudy(id, in_order, note, listed_series, own, t2, places))
     for name, value in wanted.items():
         if studies and name not in known_names and value.casefold() != NONE:
             there = [each for frames in studies.values() for each in find_series(frames)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from glioseg.errors import Fault
 from glioseg.io.dicom.headers import DicomImage
@@ -163,11 +164,14 @@ class SeriesFault(Fault):
     Args:
         fault: what is wrong.
         series: those there are.
+        study: name and files of the study, if it is of one that was found.
     """
 
-    def __init__(self, fault: Fault, series: tuple[FoundSeries, ...]) -> None:
+    def __init__(
+        self, fault: Fault, series: tuple[FoundSeries, ...], study: tuple[str, tuple[Path, ...]] | None = None
+    ) -> None:
         self.__dict__.update(fault.__dict__)
-        self.series = series
+        self.series, self.study = series, study
 
 
 def listing(chosen: Mapping[str, Series], series: Sequence[Series]) -> tuple[FoundSeries, ...]:

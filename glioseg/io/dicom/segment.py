@@ -1,7 +1,7 @@
 """Write masks as DICOM SEG (binary), one frame an image of the series and segment, referring to each image.
 
-A mask has the segment ``lesion``; labels have ``label <value>`` each, since segments are numbered 1, 2, 3 ...
-without gaps and values need not be.
+A mask has the segment ``lesion``; labels have ``label <value>: <name>`` each, since segments are numbered
+1, 2, 3 ... without gaps and values need not be.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def write_segments(segmentation: Segmentation, path: Path, *, anonymise: bool = 
 
     Args:
         segmentation: of a scan that was read from DICOM. Lesion or not gives the segment ``lesion``, others
-            the segment ``label <value>`` for each value that occurs.
+            the segment ``label <value>: <name>`` for each value that occurs.
         path: the file.
         anonymise: leave the patient, dates and original UIDs out.
 
@@ -58,7 +58,16 @@ def _titles(segmentation: Segmentation) -> dict[int, str]:
     """The label of the segment of each value; a SEG has at least one segment."""
     if segmentation.lesion_or_not:
         return dict(segmentation.labels)
-    return {value: f"label {value}" for value in segmentation.counts or (1,)}
+    return {
+        value: _title(value, segmentation.labels.get(value, ""))
+        for value in segmentation.counts or segmentation.labels or (1,)
+    }
+
+
+def _title(value: int, name: str) -> str:
+    """``label 2: oedema``, or ``label 2`` where the name says no more; at most 64 letters, as DICOM wants."""
+    title = f"label {value}"
+    return title if name in ("", str(value), title) else f"{title}: {name}".replace("\\", "/")[:64]
 
 
 def _segmentation(segmentation: Segmentation, series: Series, anonymise: bool) -> Any:

@@ -33,7 +33,7 @@ def read_segments(path: Path, like: Grid | None) -> tuple[npt.NDArray[np.uint8],
 
     Returns:
         uint8 ``(slices, height, width)`` as presented, on ``like`` or else on the SEG's own grid. A segment
-        called ``label 7`` has the value 7, any other its number.
+        called ``label 7`` or ``label 7: oedema`` has the value 7, any other its number.
 
     Raises:
         InputError: it is no SEG, damaged, of probabilities, overlapping, or does not lie on ``like``.
@@ -122,7 +122,7 @@ def _frames(path: Path, header: Any) -> tuple[list[DicomImage], list[int], bool]
             )
         )
         number = 1 if labelled else int(group("SegmentIdentificationSequence").ReferencedSegmentNumber)
-        said = re.fullmatch(r"label (\d+)", titles.get(number, ""))
+        said = re.fullmatch(r"label (\d+)(: .*)?", titles.get(number, ""))
         values.append(int(said[1]) if said else number)
     if max(values) > 255:
         raise InputError(Fault("dicom.large_label", path, label=max(values)))

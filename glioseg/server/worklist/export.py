@@ -16,7 +16,7 @@ from glioseg.errors import InputError
 from glioseg.server.downloads import mask_files, plain_name
 from glioseg.server.faults import without_folder
 from glioseg.server.memory import give_back
-from glioseg.server.numbers import table_of
+from glioseg.server.numbers import label_cells, table_of
 from glioseg.server.scans import Entry, StoreFull
 from glioseg.server.worklist.rows import PatientRow, WorkList
 
@@ -32,6 +32,8 @@ COLUMNS = (
     "lesion_mm3",
     "largest_diameter",
     "diameter_unit",
+    "label_voxels",
+    "label_names",
     "flags",
     "filled",
     "model",
@@ -45,14 +47,16 @@ TABLE, FAULTS = "work-list.csv", "faults.txt"
 
 def table(rows: WorkList) -> str:
     """All rows as CSV; ``expected_dice`` is that of the network's mask, also where it was corrected."""
-    return table_of([_cells(row, name) for row, name in named(rows)], COLUMNS)
+    cells = [_cells(row, name) for row, name in named(rows)]
+    several = any(each.get("label_voxels") for each in cells)
+    return table_of(cells, [name for name in COLUMNS if several or not name.startswith("label_")])
 
 
 def named(rows: WorkList) -> list[tuple[PatientRow, str]]:
     """The rows, each with a name for files that no other has."""
     taken: set[str] = set()
     found = []
-    for row in rows.since(-1)[1]:
+    for row in rows.present():
         plain = plain_name(row.source.id)
         names = chain([plain], (f"{plain}-{number}" for number in count(2)))
         name = next(each for each in names if each.casefold() not in taken)
@@ -67,6 +71,7 @@ def _cells(row: PatientRow, name: str) -> dict[str, Any]:
     if record is None:
         return {**cells, "fault": " ".join(map(str, row.told_faults))}
     numbers = {name: record.numbers[name] for name in COLUMNS if name in record.numbers}
+    cells |= label_cells(record.numbers["labels"]) if "labels" in record.numbers else {}
     for name in ("flags", "filled"):
         numbers[name] = " ".join(numbers[name])
     return {

@@ -131,7 +131,7 @@ class WorkFolder:
             entry.probability = kept.astype(np.float32) / np.float32(STEPS)
         if record.corrected:
             labels = read_array(folder / record.corrected, "labels", shape)
-            entry.corrected = entry.scan.segmentation(labels, origin="corrected")
+            entry.corrected = entry.scan.segmentation(labels, record.labels, "corrected")
         entry.expected_dice, entry.doubts = record.expected_dice, record.doubts
         entry.threshold, entry.postprocessing = record.threshold, record.postprocessing
         entry.revision, entry.model = record.revision, record.model

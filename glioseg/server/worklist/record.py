@@ -27,7 +27,14 @@ NUMBERS = (
     "flags",
     "notes",
 )
-"""What a record keeps of :func:`glioseg.server.numbers.numbers_of`."""
+"""What a record keeps of :func:`glioseg.server.numbers.numbers_of`; of several labels ``labels`` too."""
+
+
+def kept_numbers(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record keeps of all numbers."""
+    return {name: numbers[name] for name in NUMBERS} | (
+        {"labels": numbers["labels"]} if numbers["labels"] else {}
+    )
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Record:
         checked: whether a person said that this mask is right.
         model, threshold, postprocessing, labels, expected_dice, doubts: how the network's mask was made, and
             what the model says of it.
-        numbers: :data:`NUMBERS` of the mask that holds.
+        numbers: :data:`NUMBERS` of the mask that holds, and how large each of several labels is.
     """
 
     files: str
@@ -87,7 +94,8 @@ def read_record(path: Path) -> Record | None:
         content["labels"] = {int(value): str(name) for value, name in content["labels"].items()}
         content["doubts"] = tuple(content["doubts"])
         record = Record(**content)
-        if any(Path(name).name != name for name in record.masks) or set(record.numbers) != set(NUMBERS):
+        known = set(record.numbers) - {"labels"} == set(NUMBERS)
+        if any(Path(name).name != name for name in record.masks) or not known:
             raise ValueError
     except FileNotFoundError:
         return None

@@ -24,8 +24,9 @@ from glioseg.server.numbers import numbers_of
 from glioseg.server.scans import Entry, Store
 from glioseg.server.settings import Settings
 from glioseg.server.uploads import read_source
+from glioseg.server.worklist.choices import Choices, undecided, with_series
 from glioseg.server.worklist.folder import WorkFolder
-from glioseg.server.worklist.record import NUMBERS, Record
+from glioseg.server.worklist.record import Record, kept_numbers
 from glioseg.server.worklist.thumbnail import thumbnail
 
 
@@ -41,6 +42,7 @@ class PatientRow:
         record: what is kept of it, once it was segmented.
         faults: why it cannot be read or segmented.
         others: whether its files have become those of another scan since a mask was kept.
+        removed: whether a person removed it from the list.
         job: of the segmentation in the background, while that runs.
         entry: id of the scan in the store, once it was opened.
         version: that of the list when the row last changed.
@@ -55,6 +57,7 @@ class PatientRow:
     record: Record | None = None
     faults: tuple[Fault, ...] = ()
     others: bool = False
+    removed: bool = False
     job: Job | None = None
     entry: str | None = None
     version: int = 0
@@ -63,7 +66,9 @@ class PatientRow:
 
     @property
     def status(self) -> str:
-        """``waiting``, ``running``, ``failed``, ``segmented``, ``corrected`` or ``checked``."""
+        """``waiting``, ``running``, ``failed``, ``segmented``, ``corrected``, ``checked`` or ``removed``."""
+        if self.removed:
+            return "removed"
         if self.record is not None:
             return self.record.status
         return "failed" if self.faults else "waiting" if self.job is None else "running"
@@ -89,6 +94,7 @@ class WorkList:
         self.settings, self.store = settings, store
         self.id = secrets.token_hex(6)
         self.folder = WorkFolder(settings.work)
+        self.choices = Choices(self.folder.path / "choices.json")
         self.scans = self.folder.remember(settings.listed)
         self.rows: dict[str, PatientRow] = {}
         self.faults: list[Fault] = []
@@ -139,24 +145,31 @@ class WorkList:
             InputError: there is none.
         """
         sources, faults = find_scans(paths)
-        if needed and not sources:
-            raise InputError(*without_folder(faults or [Fault("io.no_scan")], root))
+        studies, others = undecided(faults)
+        if needed and not sources and not studies:
+            raise InputError(*without_folder(others or [Fault("io.no_scan")], root))
         for source in sources:
             self._add(source, root)
+        for source, wrong in studies:
+            self._add(source, root, wrong)
         with self.change:
-            self.faults += without_folder(faults, root)
+            self.faults += without_folder(others, root)
             self._changed()
-        return len(sources)
+        return len(sources) + len(studies)
 
-    def _add(self, source: Source, root: Path) -> None:
+    def _add(self, source: Source, root: Path, wrong: Sequence[Fault] = ()) -> None:
+        """Add a row; ``wrong`` is what a choice of series cures."""
         origin = Path(origin_of(source))
         if origin.is_relative_to(self.folder.path):
             origin = origin.relative_to(self.folder.path)  # the folder may be moved
         key = hashlib.sha256(origin.as_posix().encode()).hexdigest()[:16]
         if key in self.rows:
             return
-        row = PatientRow(key, replace(source, chosen={}), root)
+        row = PatientRow(key, _without_headers(source), root, removed=key in self.choices.removed)
+        row.faults = tuple(wrong)
         try:
+            if key in self.choices.series:
+                row.source, row.faults = _without_headers(with_series(source, self.choices.series[key])), ()
             row.record = self.folder.record(key)
             self._check_files(row)
         except InputError as error:
@@ -194,12 +207,26 @@ class WorkList:
         """
         reserve(promises.of_files(row.source.files).reading)
         self._check_files(row)
-        scan, truth, series = read_source(_with_headers(row.source), reserve)
-        entry = Entry(id, folder, scan, truth, series, row=row.key)
+        entry = Entry(id, folder, *read_source(self._with_headers(row), reserve), row=row.key)
         with row.saving:
             if row.record is not None:
                 self.folder.restore(row.key, row.record, entry)
         return entry
+
+    def _with_headers(self, row: PatientRow) -> Source:
+        """The scan of a row, of DICOM with its headers."""
+        source = row.source
+        if source.format != "dicom":
+            return source
+        if row.key in self.choices.series:
+            return with_series(source, self.choices.series[row.key])
+        files: Iterable[Path] = (*source.files, *filter(None, source.truth))
+        sources, faults = find_scans(files)
+        if len(sources) != 1:
+            raise InputError(
+                *(faults or [Fault("server.several_scans", count=len(sources), scans=source.id)])
+            )
+        return replace(sources[0], id=source.id)
 
     def opened(self, row: PatientRow) -> Entry | None:
         """The scan of a row if the store holds it."""
@@ -237,7 +264,7 @@ class WorkList:
                 labels=dict(entry.predicted.labels),
                 expected_dice=None if entry.expected_dice is None else round(entry.expected_dice, 4),
                 doubts=tuple(map(str, entry.doubts)),
-                numbers={name: numbers[name] for name in NUMBERS},
+                numbers=kept_numbers(numbers),
             )
             row.record = self.folder.store(row.key, record, entry, network=model is not None)
             row.faults = ()
@@ -258,6 +285,40 @@ class WorkList:
             self.folder.store_record(row.key, record)
             row.record = record
         self.tell(row)
+
+    def remove(self, row: PatientRow, removed: bool) -> None:
+        """Take a row out of the list, or back into it. Its files and masks stay where they are.
+
+        Raises:
+            InputError: the folder cannot be written.
+        """
+        with self.change:
+            self.choices.remove(row.key, removed)
+            row.removed = removed
+            if removed and row.job is not None:
+                row.job.cancel()
+            self._changed(row)
+
+    def choose_series(self, row: PatientRow, series: Sequence[str]) -> None:
+        """Take other series of a study for its sequences: it is segmented anew, and its masks are set aside.
+
+        Raises:
+            InputError: there are no such series, they do not go together, or the folder cannot be written.
+        """
+        source = _without_headers(with_series(row.source, series))
+        with row.saving:
+            if row.record is not None:
+                self.folder.set_aside(row.key)
+            with self.change:
+                self.choices.choose(row.key, series)
+                row.source, row.record, row.faults, row.others = source, None, (), False
+                opened, row.entry = self.opened(row), None
+                if row.job is not None:
+                    row.job.cancel()
+                self._changed(row)
+        if opened is not None:
+            opened.row = None  # whoever still draws on it draws on another scan
+            self.store.drop(opened.id)
 
     # ------------------------------------------------------------ telling
 
@@ -282,21 +343,20 @@ class WorkList:
         with self.change:
             return self.version, [row for row in self.rows.values() if row.version > version]
 
+    def present(self) -> list[PatientRow]:
+        """The rows that nobody removed."""
+        with self.change:
+            return [row for row in self.rows.values() if not row.removed]
+
     def close(self) -> None:
         """Let another server have the folder."""
         with suppress(InputError):
             self.folder.close()
 
 
-def _with_headers(source: Source) -> Source:
-    """A study with its headers, which rows do not hold: those of 500 would take more than their scans."""
-    if source.format != "dicom":
-        return source
-    files: Iterable[Path] = (*source.files, *filter(None, source.truth))
-    sources, faults = find_scans(files)
-    if len(sources) != 1:
-        raise InputError(*(faults or [Fault("server.several_scans", count=len(sources), scans=source.id)]))
-    return replace(sources[0], id=source.id)
+def _without_headers(source: Source) -> Source:
+    """Rows do not hold the headers of studies: those of 500 would take more than their scans."""
+    return replace(source, chosen={})
 
 
 def bytes_in(folder: Path) -> int:

@@ -87,7 +87,7 @@ class Segmenter(threading.Thread):
             give_back()
 
     def _segment(self, row: PatientRow) -> None:
-        store, id = self.rows.store, secrets.token_urlsafe(18)
+        store, id, source = self.rows.store, secrets.token_urlsafe(18), row.source
         try:
             entry = self.rows.read(row, id, store.folder, partial(store.reserve, id, spared=SPARED_SECONDS))
             if row.record is not None or time.monotonic() < self._aside_until:
@@ -103,8 +103,8 @@ class Segmenter(threading.Thread):
             if job.error is not None:
                 raise job.error
             with row.saving:
-                # A person may have opened and segmented it meanwhile: that mask holds.
-                if job.state == "done" and row.record is None:
+                # A person may have opened and segmented it meanwhile, or taken another series.
+                if job.state == "done" and row.record is None and row.source is source:
                     self.rows.keep(entry, entry.model)
         finally:
             store.release(id)

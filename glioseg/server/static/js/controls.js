@@ -1,10 +1,13 @@
 // Sliders, buttons, wheel and keys: whatever changes how the scan is looked at.
+import { STEPS } from "./voxels/steps.js";
+
 export const TOOL_KEYS = { w: "window", m: "pan", b: "brush", e: "eraser", g: "grow", a: "ask", r: "remove", k: "keep", l: "ruler", d: "angle" };
 
+const SLICE_KEYS = /^(Arrow(Up|Down)|Page(Up|Down)|Home|End)$/;
 const $ = (id) => document.getElementById(id);
 
 // session(): the scan that is open, if its mask is there; channels: in the order of their keys.
-export function connectControls(view, { session, channels, editing, tools, threshold, rulers, reading, fail }) {
+export function connectControls(view, { session, channels, editing, labels, tools, cursor, threshold, rulers, reading, fail }) {
   const on = (id, kind, listener) => $(id).addEventListener(kind, listener);
 
   view.onWindow = (low, high, channel) => {
@@ -27,7 +30,7 @@ export function connectControls(view, { session, channels, editing, tools, thres
   on("show-predicted", "change", (event) => view.setShown("predicted", event.target.checked));
   on("show-true", "change", (event) => view.setShown("true", event.target.checked));
   on("fill", "input", (event) => view.setFill(Number(event.target.value)));
-  on("planes", "change", (event) => view.setPlanes(event.target.value));
+  on("planes", "change", (event) => view.setPlanes(event.target.value).catch(fail));
   on("zoom-in", "click", () => view.zoomBy(1.25));
   on("zoom-out", "click", () => view.zoomBy(0.8));
   on("zoom-reset", "click", () => view.reset());
@@ -54,10 +57,12 @@ export function connectControls(view, { session, channels, editing, tools, thres
     },
     { capture: true, passive: false },
   );
-  connectKeys(keysOf(view, { channels, editing, tools, threshold, rulers, reading, session }), editing, session);
+  // Slices can be gone through before the mask is there.
+  const takes = (key) => session() || (view.drawn && SLICE_KEYS.test(key));
+  connectKeys(keysOf(view, { channels, editing, labels, tools, cursor, threshold, rulers, reading, session }), { editing, cursor, session, takes });
 }
 
-function keysOf(view, { channels, editing, tools, threshold, rulers, reading, session }) {
+function keysOf(view, { channels, editing, labels, tools, cursor, threshold, rulers, reading, session }) {
   return {
     ArrowUp: () => view.setSlice(view.slice + 1),
     ArrowDown: () => view.setSlice(view.slice - 1),
@@ -73,10 +78,12 @@ function keysOf(view, { channels, editing, tools, threshold, rulers, reading, se
     "]": () => tools.resize(1),
     "<": () => $("threshold-row").hidden || threshold.step(-1),
     ">": () => $("threshold-row").hidden || threshold.step(1),
+    Enter: (event) => cursor.use(event),
     Delete: () => rulers.removeLast(),
     c: () => reading.cine(),
     i: () => reading.nextLesion(),
     "?": () => reading.help(),
+    q: ({ shiftKey }) => labels.next(shiftKey ? -1 : 1),
     f: () => editing.fillBetween(),
     s: () => editing.smooth(),
     z: () => editing.undo(),
@@ -87,7 +94,7 @@ function keysOf(view, { channels, editing, tools, threshold, rulers, reading, se
   };
 }
 
-function connectKeys(keys, editing, session) {
+function connectKeys(keys, { editing, cursor, session, takes }) {
   // Keys of the history as other programs have them, with Ctrl or the command key.
   const withControl = (event) => {
     const key = event.key.toLowerCase();
@@ -100,13 +107,17 @@ function connectKeys(keys, editing, session) {
       const { target } = event;
       const moves = { range: /^(Arrow|Page|Home|End)/, "select-one": /^(Arrow|Page|Home|End|.$)/, radio: /^Arrow/, number: /^(Arrow|Home|End|Delete|[\d.+-]$)/ };
       const control = event.ctrlKey || event.metaKey;
-      const own = !control && moves[target.type]?.test(event.key);
-      if (!session() || own || event.altKey || document.querySelector("dialog[open]")) return;
-      const action = control ? withControl(event) : keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+      const moving = session() && event.shiftKey && !control && event.key in STEPS && !["number", "text", "select-one"].includes(target.type);
+      const own = !control && !moving && moves[target.type]?.test(event.key);
+      if (!takes(event.key) || own || event.altKey || document.querySelector("dialog[open]")) return;
+      if (event.key === "Enter" && !target.matches("body, canvas, [type=range], [type=radio]")) return;
+      const plain = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+      const pressed = control && event.key !== "Enter" ? withControl(event) : plain;
+      const action = moving ? () => cursor.move(event.key, event.repeat) : pressed;
       if (!action) return;
       event.preventDefault();
       event.stopPropagation(); // NiiVue has keys of its own on its canvas
-      action();
+      action(event);
     },
     true,
   );

@@ -1,6 +1,7 @@
 // What is done to a mask and with it: strokes, undo and redo, sending, saving, downloads.
 import { NETWORK } from "./history.js";
 import { inLanguage, t } from "./i18n.js";
+import { GIVEN } from "./learning/choice.js";
 import { showDownloads } from "./panel.js";
 import { fillBetween } from "./voxels/between.js";
 import { smooth } from "./voxels/smooth.js";
@@ -8,9 +9,9 @@ import { smooth } from "./voxels/smooth.js";
 const $ = (id) => document.getElementById(id);
 
 export class Editing {
-  // session(): the scan that is open, if its mask is there.
-  constructor(view, { session, fail }) {
-    Object.assign(this, { view, session, fail });
+  // session(): the scan that is open, if its mask is there; labels: what is drawn with.
+  constructor(view, { session, labels, fail }) {
+    Object.assign(this, { view, session, labels, fail });
     this.onRefresh = () => {};
     view.onStroke = (begins, step) => this._stroke(begins, step);
     $("undo").addEventListener("click", () => this.undo());
@@ -50,12 +51,12 @@ export class Editing {
   // Only next to slices that a person has drawn on: what the network left empty between may be empty.
   fillBetween() {
     const drawn = new Set(this.session()?.history.touched());
-    const done = this.change("fill", (mask) => fillBetween(mask, (z) => drawn.has(z)));
+    const done = this.change("fill", (mask) => fillBetween(mask, (z) => drawn.has(z), this.labels.current));
     $("edit-said").textContent = done ? "" : t("nothing_between");
   }
 
   smooth() {
-    this.change("smooth", (mask) => smooth(mask));
+    this.change("smooth", (mask) => smooth(mask, this.labels.current));
   }
 
   // Another scan is shown.
@@ -85,7 +86,8 @@ export class Editing {
     this.onRefresh(open);
     $("to-network").disabled = $("save").disabled = history.state === NETWORK;
     // The outline is the network's until a person has changed it.
-    const word = history.state === NETWORK ? "predicted" : "corrected_outline";
+    const own = open.scan.model === GIVEN ? "given_outline" : "predicted";
+    const word = history.state === NETWORK ? own : "corrected_outline";
     const label = $("show-predicted").closest("label").querySelector("span");
     label.dataset.t = word;
     label.textContent = t(word);

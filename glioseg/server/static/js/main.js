@@ -1,21 +1,23 @@
 // The viewer page: scans are opened, kept and closed here.
 import { getJson, Refusal, remove } from "./api.js";
 import { connectControls, TOOL_KEYS } from "./controls.js";
+import { Cursor } from "./cursor.js";
 import { acceptDrops } from "./drop.js";
 import { Editing } from "./editing.js";
 import { FirstPicture, painted } from "./first.js";
 import { onLanguage, t } from "./i18n.js";
 import { askToLeave, currentKey, rememberKey, showKept, sweep } from "./kept.js";
 import { ModelChoice } from "./learning/choice.js";
+import { Labels } from "./labels.js";
 import { LesionList } from "./lesions.js";
 import { again, create, segment } from "./obtain.js";
-import { element, header, showProblems } from "./page.js";
-import { showNumbers, showTruthLabels } from "./panel.js";
+import { element, header, radios, showProblems } from "./page.js";
+import { showNumbers } from "./panel.js";
 import { connectPrinting } from "./printing.js";
 import { Reading } from "./reading.js";
 import { Rulers } from "./rulers.js";
 import { SeriesForm } from "./series.js";
-import { Session, sourceOf } from "./session.js";
+import { contentOf, Session, sourceOf } from "./session.js";
 import { add, isLarge } from "./worklist/add.js";
 import { Patients } from "./worklist/patients.js";
 import { openStore } from "./store.js";
@@ -26,6 +28,7 @@ import { View } from "./view.js";
 import { middleOf } from "./voxels/regions.js";
 
 const $ = (id) => document.getElementById(id);
+const [IDLE, LARGE] = [500, 1 << 24]; // milliseconds until an idle page compiles its shaders; voxels that take a while
 const CHANNELS = ["flair", "pre", "post", "rgb"];
 const view = new View($("gl"), $("lines"));
 const strip = new Strip($("strip"), (slice) => view.setSlice(slice));
@@ -34,13 +37,15 @@ let session = null; // the scan that is shown; its mask may still be coming
 let last = null; // the last whose mask was there: whatever cannot be opened leads back to it
 let stopping = null;
 let dropped = []; // another choice of series sends them again
-const editing = new Editing(view, { fail, session: () => last });
+const labels = new Labels(view, { session: () => last, fail });
+const editing = new Editing(view, { fail, labels, session: () => last });
 const patients = new Patients({ open: openRow, session: () => last, fail });
 const rulers = new Rulers(view);
 const reading = new Reading(view);
 const first = new FirstPicture($("first"));
 const lesions = new LesionList(view);
-const tools = new Tools(view, { editing, rulers: rulers.tools, fail });
+const tools = new Tools(view, { editing, labels, rulers: rulers.tools, fail });
+const cursor = new Cursor(view, { tools, labels });
 const threshold = new ThresholdSlider(view, editing, { session: () => last, fail });
 const model = new ModelChoice({ session: () => last, again: segmentAgain, fail });
 const seriesForm = new SeriesForm($("series"), (series) => open({ kind: "files", files: dropped, series }));
@@ -48,7 +53,7 @@ const seriesForm = new SeriesForm($("series"), (series) => open({ kind: "files",
 header("/");
 radios($("channels"), "channel", Object.fromEntries(CHANNELS.map((name) => [name, name])), chooseChannel);
 radios($("tools"), "tool", Object.fromEntries(Object.values(TOOL_KEYS).map((tool) => [tool, `tool_${tool}`])), (tool) => tools.choose(tool));
-connectControls(view, { session: () => last, channels: CHANNELS, editing, tools, threshold, rulers, reading, fail });
+connectControls(view, { session: () => last, channels: CHANNELS, editing, labels, tools, cursor, threshold, rulers, reading, fail });
 connectPrinting(view, $("paper"));
 acceptDrops(document, (files) => {
   if (isLarge(files)) return addToList(files);
@@ -64,13 +69,6 @@ $("choose-series").addEventListener("click", () => {
 $("close-scan").addEventListener("click", closeScan);
 for (const told of [refreshTexts, listKept]) onLanguage(told);
 begin();
-
-function radios(box, group, words, choose) {
-  for (const [value, word] of Object.entries(words)) {
-    const input = element("input", { type: "radio", name: group, value, id: `${group}-${value}`, onchange: () => choose(value) });
-    box.append(element("label", { class: "check" }, input, element("span", { "data-t": word }, t(word))));
-  }
-}
 
 async function begin() {
   try {
@@ -92,6 +90,7 @@ async function begin() {
       ...samples.map(({ name }) => element("button", { type: "button", class: "sample", onclick: () => openSample(name) }, name)),
     );
     document.documentElement.dataset.started = "true";
+    setTimeout(() => session || stopping || view.start().catch(() => {}), IDLE); // view.open says what is wrong
   } catch (error) {
     fail(error);
   }
@@ -109,14 +108,14 @@ async function addToList(files) {
 }
 
 // The scan that is open once more, perhaps by another model; the page shows how far it is.
-async function segmentAgain() {
+async function segmentAgain(choice) {
   const open = last;
   if (!open || stopping) return;
   const stop = (stopping = new AbortController());
   $("problems").hidden = true;
   progress("segmenting", { percent: 0 });
   try {
-    await open.segmentAgain(stop.signal);
+    await open.segmentAgain(stop.signal, choice);
     view.forget("probability");
     refreshTexts();
   } catch (error) {
@@ -175,6 +174,7 @@ async function open(source, { id = null, link = null, record = null } = {}) {
       remove(`/api/scans/${scan.id}`).catch(() => {});
       return;
     }
+    if (record?.content && record.content !== contentOf(scan)) record = null;
     opened = new Session({ scan, source, record, store, link, on: listeners(() => opened) });
     await present(opened, options, record);
     if (stop !== stopping) return;
@@ -222,17 +222,22 @@ async function present(opened, options, record) {
   nameScan(scan);
   strip.set({ predicted: [], true: null }, scan.shape[0]);
   await first.of(scan);
+  const done = scan.state === "done";
+  for (const layer of ["flair", scan.truth && !opened.truthLabels && "true", done && "network"]) if (layer) opened.expect(layer);
   await painted();
-  const numbering = scan.state === "done" ? getJson(`/api/scans/${scan.id}/numbers`) : segment(scan.id, options);
-  numbering.catch(() => {}); // awaited below; until then a failure is not unhandled
-  for (const layer of ["flair", scan.truth && !opened.truthLabels && "true", scan.state === "done" && "network"]) if (layer) opened.expect(layer);
-  await view.open(scan, (name) => opened.take(name));
   if (opened.truthLabels && scan.truth_labels.length) await opened.sendTruthLabels();
-  if (scan.truth) view.setTruth(await opened.takeMask("true"));
-  if (scan.state !== "done") {
+  // What is large comes to the screen first: the network would take the processor from it.
+  const large = scan.shape.reduce((product, side) => product * side) > LARGE;
+  const coming = view.open(scan, (name) => opened.take(name));
+  if (large) await coming;
+  const numbering = done ? getJson(`/api/scans/${scan.id}/numbers`) : segment(scan.id, { ...options, choice: opened.choice });
+  numbering.catch(() => {}); // awaited below; until then a failure is not unhandled
+  await coming;
+  if (!done || large) {
     view.draw();
     first.hide();
   }
+  if (scan.truth) view.setTruth(await opened.takeMask("true"));
   await opened.begin(await numbering, record);
   options.signal.throwIfAborted();
 }
@@ -245,12 +250,14 @@ function nameScan(scan) {
 
 async function showResult({ scan, source, mask, numbers }) {
   view.hold();
+  labels.refresh(session);
   view.setMask(mask);
   $("panel").inert = false;
   $("close-scan").hidden = session.listed; // the way from there is the list
   $("channel-flair").checked = $("tool-window").checked = true;
   tools.choose("window");
   rulers.clear();
+  cursor.hide();
   reading.begin();
   $("show-true").closest("label").hidden = !scan.truth;
   $("choose-series").hidden = !(source.files?.length && scan.series.length > 1);
@@ -342,24 +349,15 @@ async function listKept() {
 function refreshTexts() {
   if (session?.numbers && session.mask) {
     const { numbers, scan } = session;
+    labels.refresh(session);
     showNumbers(numbers, $("numbers").tBodies[0], $("flags"), $("protocol"));
     strip.set(numbers.per_slice, scan.shape[0]);
     lesions.refresh(session);
-    showTruthLabels(scan, $("truth-labels"), chooseTruth);
     editing.refresh();
     patients.refresh();
     model.refresh();
   }
   if (session) tellSlice(view.slice);
-}
-
-async function chooseTruth(labels) {
-  try {
-    view.setTruth(await last.chooseTruth(labels));
-  } catch (error) {
-    refreshTexts();
-    fail(error);
-  }
 }
 
 // word: names what is being done; share: how much of it is done, if that is known.

@@ -34,8 +34,8 @@ export function isGone(error) {
   return error instanceof Refusal && error.status === 404;
 }
 
-// Waits for its turn; gives the numbers of the mask.
-export async function segment(id, { signal, onProgress = () => {} } = {}) {
+// Waits for its turn; gives the numbers of the mask. choice: what is asked for, by default what was chosen in the page.
+export async function segment(id, { signal, choice = null, onProgress = () => {} } = {}) {
   const timer = setInterval(async () => {
     const info = await getJson(`/api/scans/${id}`).catch(() => null);
     if (!info || signal?.aborted || info.state === "done") return;
@@ -45,7 +45,7 @@ export async function segment(id, { signal, onProgress = () => {} } = {}) {
   try {
     for (;;) {
       try {
-        return await post(`/api/scans/${id}/segment`, chosen(), signal);
+        return await post(`/api/scans/${id}/segment`, choice ?? chosen(), signal);
       } catch (error) {
         if (error.faults?.[0]?.code === "server.unknown_model") {
           choose({}); // it went with another server

@@ -65,3 +65,11 @@ export function table(caption, head, rows) {
   );
   return element("div", { class: "scroll card", tabindex: "0", role: "region", "aria-label": caption }, made);
 }
+
+// words: of each value, its word in the catalogue.
+export function radios(box, group, words, choose) {
+  for (const [value, word] of Object.entries(words)) {
+    const input = element("input", { type: "radio", name: group, value, id: `${group}-${value}`, onchange: () => choose(value) });
+    box.append(element("label", { class: "check" }, input, element("span", { "data-t": word }, t(word))));
+  }
+}

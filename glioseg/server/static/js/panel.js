@@ -1,5 +1,6 @@
 // Numbers, what they mean, warnings and downloads.
 import { currentLanguage, inLanguage, t } from "./i18n.js";
+import { nameOf } from "./labels.js";
 import { element, number } from "./page.js";
 
 const METRICS = ["dice", "iou", "sensitivity", "precision", "hd95", "nsd"];
@@ -10,6 +11,7 @@ export function showNumbers(content, body, flags, protocol) {
     content.lesion_mm3 == null
       ? ["lesion_voxels", content.lesion_voxels.toLocaleString("en")]
       : ["lesion_volume", `${(content.lesion_mm3 / 1000).toFixed(2)} ml`],
+    ...content.labels.map((label) => [label, sizeOf(label)]),
     ["slices_with_lesion", t("of", { count: content.slices_with_lesion, all: content.slices })],
     ["largest_diameter", `${content.largest_diameter.toFixed(1)} ${length}`],
     ["expected_dice", content.expected_dice == null ? "–" : number(content.expected_dice, 2)],
@@ -23,6 +25,7 @@ export function showNumbers(content, body, flags, protocol) {
   }
   body.replaceChildren(
     ...rows.map(([name, value]) => {
+      if (name.value) return element("tr", { "data-label": name.value }, element("th", { scope: "row" }, nameOf(name)), element("td", {}, value));
       const meaning = t(`${name}_tip`);
       const term = element("button", { type: "button", class: "term", "aria-describedby": `tip-${name}` }, t(name));
       const tip = element("span", { class: "tip", role: "tooltip", id: `tip-${name}` }, meaning);
@@ -38,6 +41,12 @@ export function showNumbers(content, body, flags, protocol) {
   ];
   flags.replaceChildren(...warnings.map((warning) => element("li", {}, warning)));
   protocol.textContent = inLanguage({ sentence: content.protocol, translations: content.protocol_translations }).sentence || "";
+}
+
+// How large a label is, and its Dice where the true mask has the same one.
+function sizeOf({ voxels, mm3, dice }) {
+  const size = mm3 == null ? t("list_voxels", { count: voxels.toLocaleString("en") }) : `${(mm3 / 1000).toFixed(2)} ml`;
+  return typeof dice === "number" ? `${size} · DSC ${number(dice, 2)}` : size;
 }
 
 // Buttons and not links: what is drawn has to reach the server first.
@@ -69,18 +78,4 @@ export function showDownloads(scan, box, onChoice) {
     );
   }
   Object.assign(box, { choose: onChoice, scanName: scan.name });
-}
-
-// Of a true mask with several labels, which of them are the lesion; at least one stays chosen.
-export function showTruthLabels(scan, box, onChoice) {
-  const labels = scan.truth_labels;
-  box.hidden = !labels.length;
-  if (!labels.length) return;
-  const chosen = () => [...box.querySelectorAll("input:checked")].map((input) => Number(input.value));
-  const boxes = labels.map(({ value, name, voxels, chosen: checked }) => {
-    const text = t(name === String(value) ? "truth_label" : "truth_label_named", { value, name, voxels: voxels.toLocaleString("en") });
-    const change = (event) => (chosen().length ? onChoice(chosen()) : (event.target.checked = true));
-    return element("label", { class: "check" }, element("input", { type: "checkbox", value, checked, onchange: change }), element("span", {}, text));
-  });
-  box.querySelector(".row").replaceChildren(...boxes);
 }

@@ -1,6 +1,7 @@
 // What helps to read a scan: presets of the window, facts over the picture, cine, and the help on keys.
 import { onLanguage, t } from "./i18n.js";
 import { element } from "./page.js";
+import { Patient, sidesOf, titleOf } from "./patient.js";
 
 const $ = (id) => document.getElementById(id);
 const CINE_STEP = 125; // milliseconds a slice
@@ -13,7 +14,7 @@ const KEYS = [
   ["↑ ↓", "key_slice"], ["PgUp PgDn", "key_slices"], ["Home End", "key_ends"], ["C", "cine"],
   ["1 2 3 4", "channel"], ["P", "predicted"], ["T", "true"], ["H", "heat"], ["+ −", "zoom"], ["0", "reset"],
   ["W", "tool_window"], ["M", "tool_pan"], ["B", "tool_brush"], ["E", "tool_eraser"], ["[ ]", "pen_size"], ["Ctrl", "key_opposite"],
-  ["G", "tool_grow"], ["A", "tool_ask"], ["R", "tool_remove"], ["K", "tool_keep"], ["F", "fill_between"], ["S", "smooth"],
+  ["Q, Shift Q", "key_label"], ["Shift ← ↑ → ↓", "key_cursor"], ["Enter", "key_enter"], ["G", "tool_grow"], ["A", "tool_ask"], ["R", "tool_remove"], ["K", "tool_keep"], ["F", "fill_between"], ["S", "smooth"],
   ["< >", "key_threshold"], ["Z, Ctrl+Z", "undo"], ["Ctrl+Shift+Z, Ctrl+Y", "redo"],
   ["L", "tool_ruler"], ["D", "tool_angle"], ["Del", "key_ruler"], ["I", "key_lesion"], ["N", "key_next"], ["Shift N", "key_previous"], ["V", "key_checked"], ["?", "keys"],
 ];
@@ -24,17 +25,9 @@ export class Reading {
     this.lesion = -1;
     $("presets").addEventListener("change", () => this._preset());
     $("cine").addEventListener("click", () => this.cine());
-    $("show-names").addEventListener("change", () => this.tellFacts());
     $("keys-open").addEventListener("click", () => this.help());
+    this.patient = new Patient(() => this.tellFacts());
     onLanguage(() => this.tellFacts());
-    this._here();
-  }
-
-  // Names of patients are shown to whoever sits at the machine that serves, and to nobody who looks from elsewhere.
-  _here() {
-    const here = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
-    $("show-names").checked = here;
-    $("show-names").closest("label").hidden = !here;
   }
 
   // Another scan is shown.
@@ -48,16 +41,10 @@ export class Reading {
   tellFacts() {
     const { scan, measured, channel } = this.view;
     if (!scan) return;
-    const names = $("show-names").checked;
-    $("scan-name").textContent = names || scan.format !== "dicom" ? scan.name : t("name_hidden");
-    const sides = scan.spacing?.map((side) => Number(side.toFixed(2)));
-    const series = names && scan.series.find(({ sequence }) => sequence === measured);
-    const facts = [
-      t(channel ?? "flair"),
-      series && [series.number, series.name].filter((each) => each || each === 0).join(" "),
-      sides ? `${sides[2]} × ${sides[1]} × ${sides[0]} mm` : t("no_spacing"),
-      `${scan.shape[2]} × ${scan.shape[1]} × ${scan.shape[0]}`,
-    ];
+    this.patient.refresh(scan);
+    $("scan-name").textContent = this.patient.mayName(scan) ? scan.name : t("name_hidden");
+    const series = this.patient.shown && scan.series.find(({ sequence }) => sequence === measured);
+    const facts = [t(channel ?? "flair"), series && titleOf(series), sidesOf(scan)];
     $("facts").textContent = facts.filter(Boolean).join(" · ");
   }
 

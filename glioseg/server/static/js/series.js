@@ -1,5 +1,5 @@
 // Which series of a DICOM study is which: those that were found, and a choice for each sequence.
-import { onLanguage, t } from "./i18n.js";
+import { onLanguage, t, translate } from "./i18n.js";
 import { element } from "./page.js";
 
 const SEQUENCES = ["flair", "pre", "post"];
@@ -10,14 +10,29 @@ function title({ number, name, part }) {
 }
 
 export class SeriesForm {
+  // form: an empty one, named by #series-title.
   constructor(form, onChoice) {
     this.form = form;
     this.series = [];
+    this._build();
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       onChoice(SEQUENCES.map((name) => `${name}=${this._select(name).value}`));
     });
     onLanguage(() => this.form.hidden || this._fill(this._chosen()));
+  }
+
+  _build() {
+    const text = (kind, word, attributes = {}) => element(kind, { ...attributes, "data-t": word });
+    const select = (name) => element("label", { class: "select" }, text("span", name), element("select", { name, required: name === "flair" }));
+    this.form.append(
+      text("h2", "series_title", { id: "series-title" }),
+      text("p", "series_text"),
+      element("ul"),
+      ...SEQUENCES.map(select),
+      text("button", "series_go", { type: "submit", class: "primary" }),
+    );
+    translate(this.form);
   }
 
   // series: as the API lists them; what each is taken for is chosen already.

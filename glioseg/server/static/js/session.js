@@ -1,12 +1,20 @@
 // One scan that is open: its mask, the history of the mask, and that browser and server keep both.
-import { getBytes, getFile, getJson, patchSlices, post, put } from "./api.js";
+import { getBytes, getFile, getJson, patchSlices, post, put, Refusal } from "./api.js";
 import { History, NETWORK } from "./history.js";
+import { t } from "./i18n.js";
+import { GIVEN } from "./learning/choice.js";
 import { encodeSlices, fillRuns, Mask, sameRuns } from "./mask.js";
 import { create, isGone, segment } from "./obtain.js";
 import { Sync } from "./sync.js";
+import { translation } from "./voxels/labels.js";
 
 const HEADER = 352; // bytes before the voxels of a view layer
 const SOON = 5; // seconds until a lost server is tried again
+
+// What tells a scan from another one in its place: files that were changed, other series of a study.
+export function contentOf({ shape, series }) {
+  return JSON.stringify([shape, series.map(({ key, sequence }) => [key, sequence])]);
+}
 
 export class Session {
   // source: see obtain.js; record: what the store kept of it, if it did; store: may be null.
@@ -17,9 +25,12 @@ export class Session {
     this.revision = record?.revision ?? null;
     this.savedState = record?.savedState ?? NETWORK;
     this.truthLabels = record?.truthLabels ?? null;
+    this.given = record?.given ?? false; // whether the mask that came with the scan is what is corrected
     this.link = link; // the address that this page was opened with
     this.history = new History(record ?? {});
     this.base = record?.base ?? null; // the network's mask, coded, once there are steps
+    this.content = contentOf(scan);
+    this.labels = record?.labels ?? scan.labels; // of the mask and of all steps
     this.layers = {};
     this.numbers = null;
     this.kept = Boolean(store);
@@ -41,6 +52,11 @@ export class Session {
   // Whether the work list keeps its corrections.
   get listed() {
     return this.source.kind === "row";
+  }
+
+  // What the server is to make the mask of, if that is no model.
+  get choice() {
+    return this.given ? { model: GIVEN } : null;
   }
 
   get count() {
@@ -97,6 +113,7 @@ export class Session {
     if (record && this.store) this.history.steps = await this.store.steps(this.key);
     const { history, mask } = this;
     history.position = Math.min(history.position, history.steps.length);
+    this._translate();
     if (history.steps.length) await this._adopt(voxels); // only another network can have made another mask
     else this.base = await mask.encode();
     if (history.steps.length) {
@@ -196,18 +213,33 @@ export class Session {
   async _bringBack() {
     const { source, on } = this;
     const scan = await create(source, { onProgress: on.progress });
+    if (contentOf(scan) !== this.content) {
+      throw new Refusal(409, [{ where: scan.name, expected: t("same_scan"), found: t("other_scan"), cure: t("reload") }]);
+    }
     this.scan = scan;
     if (this.truthLabels) await this.sendTruthLabels();
-    const numbers = scan.state === "done" ? null : await segment(scan.id, { onProgress: on.progress });
+    const numbers = scan.state === "done" ? null : await segment(scan.id, { choice: this.choice, onProgress: on.progress });
     this.scan = await getJson(`/api/scans/${scan.id}`);
     this.revision = numbers?.revision ?? this.scan.revision;
     on.progress(null);
     if (!this.mask) return;
+    this._translate(this.mask);
     if (await this._adopt(await this.takeMask("network"))) on.mask(Array.from({ length: this.count }, (_, z) => z));
     // In one message with whatever waits: all slices, as they are now.
     for (let z = 0; z < this.count; z++) this.sync.pending.add(z);
     this.sync.changed([]);
     await this._write((store) => store.putSteps(this._record(), this.history.steps));
+  }
+
+  // The server's mask may have other labels by now than what this page knows of it. mask: as far as that is of before.
+  _translate(mask = null) {
+    const table = translation(this.labels, this.scan.labels);
+    this.labels = this.scan.labels;
+    if (!table) return;
+    mask?.voxels.forEach((value, at, voxels) => (voxels[at] = table[value]));
+    const places = (codes, size, of) => codes.forEach((code, at) => of.includes(at % size) && (codes[at] = table[code]));
+    for (const runs of this.base ?? []) places(runs, 3, [2]);
+    for (const { slices } of this.history.steps) for (const { changes } of slices) places(changes, 4, [2, 3]);
   }
 
   // The server's network may be another one by now: its mask lies beneath what was corrected. Whether it is.
@@ -227,12 +259,14 @@ export class Session {
     return true;
   }
 
-  // Once more, perhaps by another model. Voxels that were corrected stay as they are, as one step.
-  async segmentAgain(signal) {
+  // Once more, perhaps by another model; choice: see obtain.js. Voxels that were corrected stay as they are, as one step.
+  async segmentAgain(signal, choice) {
     const { history, mask } = this;
     await this.sync.settled();
-    const numbers = await this.ask((id) => segment(id, { signal, onProgress: this.on.progress }));
+    const numbers = await this.ask((id) => segment(id, { signal, choice, onProgress: this.on.progress }));
     this.scan = await getJson(`/api/scans/${this.scan.id}`);
+    this.given = choice?.model === GIVEN;
+    this._translate(mask);
     this.revision = numbers.revision;
     const network = await this.takeMask("network");
     const own = mask.voxels.slice();
@@ -292,11 +326,11 @@ export class Session {
   }
 
   _record() {
-    const { key, base, revision, savedState, truthLabels, link, scan, source } = this;
+    const { key, base, labels, given, content, revision, savedState, truthLabels, link, scan, source } = this;
     const { position, last } = this.history;
     const { files, ...origin } = source;
     const facts = { name: scan.name, id: scan.id, changed: Date.now(), unsaved: this.unsaved };
-    return { key, base, revision, savedState, truthLabels, link, position, last, source: origin, ...facts };
+    return { key, base, labels, given, content, revision, savedState, truthLabels, link, position, last, source: origin, ...facts };
   }
 
   // One after the other; a browser that has no room or keeps nothing is said once.

@@ -28,8 +28,10 @@ export class ThresholdSlider {
   }
 
   refresh({ scan, history }) {
-    $("threshold-row").hidden = !scan.probability;
-    if (this.moving || !scan.probability) return;
+    // Of several labels the map says only where there is any of them.
+    const hidden = !scan.probability || scan.labels.length > 1;
+    $("threshold-row").hidden = hidden;
+    if (this.moving || hidden) return;
     this._tell((this.now = thresholdOf(history, scan.threshold)));
     this.slider.value = toSlider(this.now);
   }

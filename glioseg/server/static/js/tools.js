@@ -1,22 +1,25 @@
 // The tools that take the pointer: brush and eraser, and those that a click sets to work.
 import { t } from "./i18n.js";
+import { AXIAL } from "./place.js";
 import { takePointer } from "./pointer.js";
 import { takeTouch } from "./touch.js";
 import { askAgain } from "./voxels/ask.js";
+import { fillBetween } from "./voxels/between.js";
 import { paint, PLANE_AXES, voxelSides } from "./voxels/brush.js";
 import { grow, keepLesion, removeLesion } from "./voxels/regions.js";
 
 const $ = (id) => document.getElementById(id);
 const PAINTING = ["brush", "eraser"];
+const BRUSH = "glioseg-brush";
 
 export class Tools {
-  // rulers: the tools that measure, by name.
-  constructor(view, { editing, rulers = {}, fail }) {
-    Object.assign(this, { view, editing, fail });
+  // labels: what is drawn with; rulers: the tools that measure, by name.
+  constructor(view, { editing, labels, rulers = {}, fail }) {
+    Object.assign(this, { view, editing, labels, fail });
     // Of each tool that a click sets to work: comes to what it does, once everything that it needs is there.
     const clicks = {
-      remove: async () => (mask, voxel) => removeLesion(mask, voxel) || this._say("no_lesion_here"),
-      keep: async () => (mask, voxel) => keepLesion(mask, voxel) || this._say("no_lesion_here"),
+      remove: async () => (mask, voxel) => removeLesion(mask, voxel, labels.current) || this._sayNone(),
+      keep: async () => (mask, voxel) => keepLesion(mask, voxel, labels.current) || this._sayNone(),
       grow: () => this._growing(),
       ask: () => this._asking(),
     };
@@ -25,10 +28,13 @@ export class Tools {
       ...Object.fromEntries(Object.keys(clicks).map((name) => [name, { down: (hit) => hit.inside && this._click(name, clicks[name](), hit.voxel) }])),
       ...rulers,
     };
+    this.keyable = [...PAINTING, ...Object.keys(clicks)];
     const tool = () => (view.mask && view.planes !== "render" ? this.handlers[view.tool] : null) ?? null;
     takeTouch($("stage"), view, { drawing: tool, abandon: () => pointer.abandon() }); // before the tools see the finger
     const pointer = takePointer($("stage"), view, tool);
+    this._kept();
     for (const id of ["pen-size", "pen-cut", "tolerance"]) $(id).addEventListener("input", () => this.refresh());
+    for (const id of ["pen-size", "fill-at-once"]) $(id).addEventListener("change", () => this._keep());
     $("pen-limit").addEventListener("change", () => this.refresh());
   }
 
@@ -42,12 +48,40 @@ export class Tools {
     this.refresh();
   }
 
+  // What a click on a voxel does, for a key.
+  use(voxel, event) {
+    if (!this.keyable.includes(this.view.tool)) return;
+    const handler = this.handlers[this.view.tool];
+    handler.down({ voxel, plane: AXIAL, inside: true }, event);
+    handler.up?.();
+  }
+
   // [ and ] make the brush smaller and larger.
   resize(steps) {
     const size = $("pen-size");
     size.value = Number(size.value) + steps * Number(size.step);
+    this._keep();
     this.refresh();
-    this._ring(this.last);
+    this.ring(this.last);
+  }
+
+  // Size and manner of the brush last from scan to scan.
+  _keep() {
+    try {
+      localStorage.setItem(BRUSH, JSON.stringify({ size: $("pen-size").value, fill: $("fill-at-once").checked }));
+    } catch {
+      // a browser that keeps nothing
+    }
+  }
+
+  _kept() {
+    try {
+      const { size, fill } = JSON.parse(localStorage.getItem(BRUSH)) ?? {};
+      if (size) $("pen-size").value = size;
+      $("fill-at-once").checked = Boolean(fill);
+    } catch {
+      // a browser that keeps nothing
+    }
   }
 
   refresh() {
@@ -80,30 +114,46 @@ export class Tools {
         this._paint(same ? from : hit, hit, options);
         from = hit;
       },
-      up: () => this.view.endStroke(),
+      up: () => {
+        if (options?.label && $("fill-at-once").checked) this._fillBetween();
+        this.view.endStroke();
+      },
       abandon: () => this._abandon(),
-      hover: (hit) => this._ring(hit),
-      leave: () => this._ring(null),
+      hover: (hit) => this.ring(hit),
+      leave: () => this.ring(null),
     };
   }
 
-  // What the controls say of the brush; null while the brightness that it asks for is still coming.
+  // What the controls say of the brush; null while the brightness that it asks for is still coming. It erases the label
+  // that is drawn with, and paints over all others.
   _brush(erases) {
     const { view } = this;
+    const own = this.labels.current;
+    const { voxels } = view.mask;
     const limit = $("pen-limit").value;
-    const options = { size: Number($("pen-size").value), depth: Number($("pen-depth").value), sides: voxelSides(view.scan.spacing), label: erases ? 0 : 1 };
-    if (limit === "any") return options;
+    const options = { size: Number($("pen-size").value), depth: Number($("pen-depth").value), sides: voxelSides(view.scan.spacing), label: erases ? 0 : own };
+    const erasable = (place) => voxels[place] === own;
+    if (limit === "any") return { ...options, accepts: erases ? erasable : null };
     const values = view.images[view.measured]?.img;
     if (!values) return null;
     const { low, high } = view.scan.windows[view.measured];
     const cut = low + Number($("pen-cut").value) * (high - low);
-    const accepts = limit === "brighter" ? (place) => values[place] >= cut : (place) => values[place] <= cut;
-    return { ...options, accepts };
+    const fits = limit === "brighter" ? (place) => values[place] >= cut : (place) => values[place] <= cut;
+    return { ...options, accepts: erases ? (place) => erasable(place) && fits(place) : fits };
   }
 
   _paint(from, to, options) {
     const reached = paint(this.view.mask, { from: from.voxel, to: to.voxel, plane: to.plane, ...options });
     if (reached) this.view.painted(...reached);
+  }
+
+  // What lies between the stroke and the next slices with the label, as a part of the stroke.
+  _fillBetween() {
+    const { view } = this;
+    if (!view.stroking) return;
+    const drawn = new Set(view.mask.touched.keys());
+    const filled = fillBetween(view.mask, (z) => drawn.has(z), this.labels.current);
+    if (filled.length) view.painted(filled[0], filled.at(-1));
   }
 
   // A second finger came: the stroke of the first was none.
@@ -117,7 +167,7 @@ export class Tools {
   }
 
   // The ring has the size of the brush in the plane that the pointer is on.
-  _ring(hit) {
+  ring(hit) {
     const ring = $("ring");
     this.last = hit;
     ring.hidden = !hit || !PAINTING.includes(this.view.tool);
@@ -145,21 +195,27 @@ export class Tools {
     const { low, high } = view.scan.windows[layer];
     const values = await view.valuesOf(layer);
     return (mask, voxel) => {
-      const options = { values, tolerance: Number($("tolerance").value) * (high - low), flat: $("grow-flat").checked };
+      const options = { values, tolerance: Number($("tolerance").value) * (high - low), flat: $("grow-flat").checked, label: this.labels.current };
       this._say("grown", { count: grow(mask, voxel, options).toLocaleString("en") });
     };
   }
 
   async _asking() {
     const { view } = this;
-    const { probability: known, threshold, spacing } = view.scan;
+    const { threshold, spacing } = view.scan;
+    const known = view.scan.probability && !this.labels.several; // of several labels it is that of any
     const [values, probability] = await Promise.all([view.valuesOf("flair"), known ? view.valuesOf("probability") : null]);
     return (mask, voxel) => {
       const begun = performance.now();
-      const { label, count } = askAgain(mask, voxel, { values, probability, threshold, spacing });
+      const { label, count } = askAgain(mask, voxel, { values, probability, threshold, spacing, own: this.labels.current });
       const milliseconds = Math.ceil(performance.now() - begun);
       this._say(label ? "asked_marked" : "asked_unmarked", { count: count.toLocaleString("en"), milliseconds });
     };
+  }
+
+  _sayNone() {
+    const { several, name } = this.labels;
+    this._say(several ? "no_label_here" : "no_lesion_here", { name });
   }
 
   _say(word, values) {

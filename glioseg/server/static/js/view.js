@@ -1,11 +1,16 @@
 // The picture: NiiVue with the scan's sequences, the mask as its drawing, and our outlines on top.
 import { Refusal } from "./api.js";
 import { t } from "./i18n.js";
+import { coloursOf } from "./voxels/labels.js";
 import { Lines } from "./outline.js";
 import { AXIAL, hit, screenOf } from "./place.js";
+import { Slices } from "./slices.js";
+import { Layer, UNITS } from "./voxels/layer.js";
 
 const DRAG = { window: 9, pan: 3, crosshair: 8 };
 const PLANES = { axial: 0, multi: 3, render: 4 };
+const SOLID = 1 << 22; // most voxels of what is shown in 3-D
+const HEAT = { colormap: "inferno", least: 0.05 };
 
 // NiiVue is large: it comes while the page already talks to the server.
 function library() {
@@ -31,6 +36,7 @@ export class View {
     this.slice = 0;
     this.masks = {};
     this.images = {};
+    this.colours = coloursOf([{ value: 1 }]);
     this.quiet = false;
     new ResizeObserver(() => this.nv?.resizeListener()).observe(canvas);
   }
@@ -41,10 +47,9 @@ export class View {
     this.scan = scan;
     this.layer = layer;
     const [count, height, width] = scan.shape;
-    Object.assign(this, { count, height, width, images: {}, masks: {}, slice: Math.floor(count / 2), heat: null });
+    Object.assign(this, { count, height, width, images: {}, masks: {}, slice: Math.floor(count / 2), heat: null, heatOpacity: 0, planes: "axial" });
     await this.start();
     this.hold();
-    this.nv.opts.isOrientationTextVisible = scan.axial;
     this.nv.setPan2Dxyzmm([0, 0, 0, 1]);
     await this.setChannel("flair");
     this.setPlanes("axial");
@@ -69,6 +74,7 @@ export class View {
     if (!this.nv) return;
     this.nv.closeDrawing();
     for (const volume of [...this.nv.volumes]) this.nv.removeVolume(volume);
+    this.slices.forget();
     this.masks = {};
     this.mask = this.stale = null;
     this.lines.clear();
@@ -93,16 +99,14 @@ export class View {
       isNearestInterpolation: false,
       loadingText: "",
       logLevel: "error",
-      viewModeHotKey: "",
-      clipPlaneHotKey: "",
-      cycleClipPlaneHotKey: "",
+      ...{ viewModeHotKey: "", clipPlaneHotKey: "", cycleClipPlaneHotKey: "" },
       isColorbar: false,
-      showAllOrientationMarkers: true,
-      fontColor: [0.85, 0.85, 0.75, 1],
+      isOrientationTextVisible: false, // its letters stand half outside
     });
     const draw = nv.drawScene.bind(nv);
     nv.drawScene = () => {
-      if (this.quiet) return "";
+      if (this.quiet || !this.slices.layer) return "";
+      this.slices.ready({ ...this.window, heatOpacity: this.heatOpacity, heatFrom: HEAT.least });
       const text = draw();
       this._paintLines();
       this.onDraw();
@@ -118,6 +122,7 @@ export class View {
       throw new Refusal(0, [{ where: t("browser"), expected, found, cure }]);
     }
     this.nv = nv;
+    this.slices = new Slices(nv);
     // NiiVue computes gradients with every layer and every window, for a light in the 3-D view that is not used
     // here. Without a graphics card that takes longer than all the rest; a shader of one colour takes nothing.
     nv.blurShader = nv.sobelFirstOrderShader = { use: (gl) => nv.rectShader.use(gl), uniforms: {} };
@@ -170,53 +175,66 @@ export class View {
     else this.nv.drawScene();
   }
 
-  async _image(layer) {
-    if (!this.images[layer]) {
-      const bounds = this.scan.windows[layer];
-      const options = { name: `${layer}.nii`, url: `${layer}.nii`, buffer: await this.layer(layer), colormap: "gray" };
-      if (layer === "probability") Object.assign(options, { colormap: "inferno", cal_min: 0.05, cal_max: 1 });
-      else if (bounds) Object.assign(options, { cal_min: bounds.low, cal_max: bounds.high });
-      this.images[layer] = await niivue.NVImage.loadFromUrl(options);
-    }
-    return this.images[layer];
+  async _image(name) {
+    const bounds = this.scan.windows[name];
+    return (this.images[name] ??= new Layer(await this.layer(name), bounds));
   }
 
   async setChannel(name) {
     this.wanted = name;
     const image = await this._image(name);
     if (this.wanted !== name) return; // another was chosen while this one was coming
-    const { nv } = this;
-    const overlays = nv.volumes.slice(1);
-    if (nv.volumes.length === 0) nv.addVolume(image);
-    else {
-      nv.volumes = [image, ...overlays];
-      nv.back = image;
-      nv.overlays = overlays;
-      nv.updateGLVolume();
-    }
     this.channel = name;
+    this.slices.show(image);
+    await this._volumes();
     this.tellWindow();
   }
 
-  async setHeat(on, opacity) {
+  // NiiVue's own volumes: the extent of the scan, and only where there is a view in 3-D something to see in it.
+  async _volumes() {
+    const solid = this.planes !== "axial";
+    const names = [this.channel, ...(solid && this.heatOpacity ? ["probability"] : [])];
+    const wanted = (this.volumesWanted = {});
+    const volumes = await Promise.all(names.map(async (name) => volumeOf(name, await this._image(name), solid)));
+    if (this.volumesWanted !== wanted) return;
     const { nv } = this;
+    const [back, ...overlays] = volumes;
+    const image = this.images[this.channel];
+    [back.cal_min, back.cal_max] = image.window.map((value) => image.toUnits(value));
+    for (const overlay of overlays) overlay.opacity = this.heatOpacity;
+    Object.assign(nv, { volumes, back, overlays });
+    nv.updateGLVolume();
+  }
+
+  async setHeat(on, opacity) {
     this.heatOpacity = on ? opacity : 0; // what is wanted may change while the map is coming
     if (on && !this.heat) {
       const image = await this._image("probability");
-      if (!this.heat) nv.addVolume((this.heat = image));
+      if (!this.heat) this.slices.setHeat((this.heat = image), this.nv.colormap(HEAT.colormap));
     }
-    const index = this.heat ? nv.volumes.indexOf(this.heat) : -1;
-    if (index > 0) nv.setOpacity(index, this.heatOpacity);
+    await this._volumes();
   }
 
   // A layer that has become another one is fetched again when it is needed.
   async forget(layer) {
-    const { nv, heat } = this;
+    const { heat } = this;
     delete this.images[layer];
     if (layer !== "probability" || !heat) return;
-    nv.removeVolume(heat);
     this.heat = null;
     if (this.heatOpacity) await this.setHeat(true, this.heatOpacity);
+  }
+
+  // colours: {predicted, true}, by label.
+  setColours(colours) {
+    if (JSON.stringify(colours) === JSON.stringify(this.colours)) return;
+    this.colours = colours;
+    const lut = new Uint8ClampedArray(4 * 256).fill(255);
+    lut[3] = 0; // background
+    for (const [label, colour] of Object.entries(colours.predicted)) {
+      lut.set([1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)), 4 * label);
+    }
+    this.nv.drawLut = { lut, labels: Array.from({ length: 256 }, () => "") };
+    this.nv.updateGLVolume();
   }
 
   setTruth(voxels) {
@@ -228,11 +246,9 @@ export class View {
   // mask: a Mask, whose voxels the pen changes from now on.
   setMask(mask) {
     const { nv } = this;
-    this.mask = null;
-    nv.createEmptyDrawing();
+    nv.drawTexture = nv.r8Tex(nv.drawTexture, nv.gl.TEXTURE7, [3, ...this.dimensions]);
     this.mask = this.masks.predicted = mask;
     nv.drawBitmap = mask.voxels;
-    nv.clickToSegmentGrowingBitmap = null; // as large as the mask, and never used here
     this.stale = null;
     this._stale(0, this.count - 1);
     nv.refreshDrawing(true);
@@ -281,15 +297,24 @@ export class View {
   }
 
   setWindow(low, high) {
-    const image = this.nv.volumes[0];
-    image.cal_min = low;
-    image.cal_max = Math.max(high, low + 1e-6);
+    const image = this.images[this.channel];
+    image.window = [low, Math.max(high, low + 1e-6)];
+    [this.nv.volumes[0].cal_min, this.nv.volumes[0].cal_max] = image.window.map((value) => image.toUnits(value));
     this.nv.updateGLVolume();
   }
 
+  // The values that are black and white now; a drag in the picture changes those of NiiVue's volume.
+  get window() {
+    const image = this.images[this.channel];
+    const [volume] = this.nv.volumes;
+    return image && volume ? { low: image.fromUnits(volume.cal_min), high: image.fromUnits(volume.cal_max) } : null;
+  }
+
   tellWindow() {
-    const image = this.nv.volumes[0];
-    if (image) this.onWindow(image.cal_min, image.cal_max, this.channel);
+    const { window } = this;
+    if (!window) return;
+    this.images[this.channel].window = [window.low, window.high];
+    this.onWindow(window.low, window.high, this.channel);
   }
 
   setPlanes(planes) {
@@ -300,6 +325,7 @@ export class View {
     this.nv.setSliceType(PLANES[planes]);
     this.setFill(this.fill ?? 0);
     this.setTool(this.tool);
+    return this._volumes();
   }
 
   // What a drag in the picture does, as far as NiiVue does it; tools of our own take the pointer before it (tools.js).
@@ -353,6 +379,11 @@ export class View {
     return (await this._image(layer)).img;
   }
 
+  // Whether a scan is on the screen.
+  get drawn() {
+    return Boolean(this.scan && this.slices?.layer) && !this.quiet;
+  }
+
   get measured() {
     return this.channel === "rgb" ? "flair" : this.channel;
   }
@@ -365,11 +396,19 @@ export class View {
     if (!this.scan) return;
     const layers = [];
     if (this.shown.true && this.masks.true) {
-      layers.push({ name: "true", mask: this.masks.true, colour: "#00e34b", width: 3 });
+      layers.push({ name: "true", mask: this.masks.true, colours: this.colours.true, width: 3 });
     }
     if (this.shown.predicted && this.masks.predicted && this.nv.drawBitmap) {
-      layers.push({ name: "predicted", mask: this.nv.drawBitmap, colour: "#ff2b2b", width: 1.5 });
+      layers.push({ name: "predicted", mask: this.nv.drawBitmap, colours: this.colours.predicted, width: 1.5 });
     }
-    this.lines.paint(this.nv, layers, this.slice, [this.width, this.height]);
+    this.lines.paint(this.nv, layers, this.slice, [this.width, this.height], this.scan.axial);
   }
+}
+
+// A volume of NiiVue made of a layer, in units of it.
+function volumeOf(name, layer, solid) {
+  const kind = solid ? "solid" : "hollow";
+  const options = { name: `${name}.nii`, url: `${name}.nii`, colormap: "gray" };
+  if (name === "probability") Object.assign(options, { colormap: HEAT.colormap, cal_min: HEAT.least * UNITS, cal_max: UNITS });
+  return (layer[kind] ??= niivue.NVImage.loadFromUrl({ ...options, buffer: solid ? layer.reduced(SOLID) : layer.box() }));
 }

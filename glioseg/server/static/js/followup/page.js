@@ -28,7 +28,7 @@ start();
 async function start() {
   try {
     ({ rows } = await getJson("/api/worklist"));
-    rows = rows.filter((row) => row.status !== "failed");
+    rows = rows.filter((row) => !["failed", "removed"].includes(row.status));
     for (const side of SIDES) $(side).replaceChildren(...rows.map((row) => element("option", { value: row.key }, row.name)));
     $("few").hidden = rows.length > 1;
     const wanted = new URLSearchParams(location.search);
@@ -75,7 +75,8 @@ async function compare() {
 }
 
 function tell() {
-  const { unit, before, after, difference, share, lesions } = found;
+  const { before, after, difference, share, lesions } = found;
+  const unit = found.unit === "mm3" ? found.unit : t("voxels");
   for (const side of SIDES) $(`name-${side}`).textContent = rows.find((row) => row.key === found.keys[side])?.name ?? "";
   const facts = { difference: amount(Math.abs(difference.value), unit), percent: percent(share), bounds: bounds(difference, unit, true) };
   $("sentence").textContent = t(verdict(found), facts);

@@ -1,12 +1,13 @@
 // What is said of two time points; no page is needed for it.
 
-// A volume as a person reads it: ml where mm3 are known.
+// A volume as a person reads it: ml where mm3 are known. unit: "mm3", or what voxels are called.
 export function amount(value, unit, signed = false) {
   if (value == null) return "–";
-  const number = unit === "mm3" ? value / 1000 : value;
-  const digits = unit !== "mm3" ? 0 : Math.abs(number) < 10 ? 2 : 1;
-  const sign = signed && number > 0 ? "+" : "";
-  return `${sign}${number.toFixed(digits).replace("-", "−")} ${unit === "mm3" ? "ml" : "voxels"}`;
+  const sign = signed && value > 0 ? "+" : "";
+  const millilitres = value / 1000;
+  const digits = Math.abs(millilitres) < 10 ? 2 : 1;
+  const text = unit === "mm3" ? `${millilitres.toFixed(digits)} ml` : `${Math.round(value).toLocaleString("en")} ${unit}`;
+  return sign + text.replace("-", "−");
 }
 
 export function bounds(found, unit, signed = false) {

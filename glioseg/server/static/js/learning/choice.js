@@ -5,6 +5,7 @@ import { element } from "../page.js";
 
 const $ = (id) => document.getElementById(id);
 const KEY = "glioseg-model";
+export const GIVEN = "given"; // the mask that came with the scan, in the place of a model
 
 // What a request to segment says: {model, threshold}, each only if it was chosen.
 export function chosen() {
@@ -24,19 +25,21 @@ export function choose(choice) {
 }
 
 export class ModelChoice {
-  // session(): the scan that is open, if its mask is there; again(): segments it once more.
+  // session(): the scan that is open, if its mask is there; again(choice): segments it once more.
   constructor({ session, again, fail }) {
     Object.assign(this, { session, fail, models: [] });
     for (const id of ["model", "model-threshold"]) $(id).addEventListener("change", () => this._keep());
-    $("model-again").addEventListener("click", async () => {
-      $("model-again").disabled = true;
-      try {
-        await again();
-      } finally {
-        $("model-again").disabled = false;
-        this._list(); // the one that was chosen may be gone
-      }
-    });
+    for (const [id, choice] of [["model-again", null], ["model-given", { model: GIVEN }]]) {
+      $(id).addEventListener("click", async () => {
+        $(id).disabled = true;
+        try {
+          await again(choice);
+        } finally {
+          $(id).disabled = false;
+          this._list(); // the one that was chosen may be gone
+        }
+      });
+    }
     onLanguage(() => this._list());
     this.learn();
   }
@@ -53,8 +56,10 @@ export class ModelChoice {
   // Which model made the mask that is shown.
   refresh() {
     const open = this.session();
-    const { model: name, threshold } = open?.scan ?? {};
-    $("model-made").textContent = open ? t(name ? "model_made" : "model_made_unknown", { name, threshold: threshold.toFixed(2) }) : "";
+    const { model: name, threshold, truth } = open?.scan ?? {};
+    const word = name === GIVEN ? "model_made_given" : name ? "model_made" : "model_made_unknown";
+    $("model-made").textContent = open ? t(word, { name, threshold: threshold.toFixed(2) }) : "";
+    $("model-given").hidden = !truth;
   }
 
   _list() {

@@ -9,20 +9,21 @@ const NEAR = 6; // voxels: where nothing tells the tissue apart, a small ball ch
 const CAUTION = { agreed: 0.2, alone: 1 };
 const SAMPLES = 20_000; // voxels that are looked at for a median
 
-// Marks the lesion at a voxel that is unmarked, or unmarks the tissue at one that is marked.
+// Marks the lesion at a voxel that is unmarked, or unmarks the tissue at one that is marked. own: the label that is meant;
+// what has another one is not marked with it, and becomes marked.
 // values: brightness a voxel (FLAIR); probability: 0 to 255 a voxel, or null; threshold: of lesion, 0 to 1; spacing: [slice, row,
 // column] in mm, or null.
 // Gives {label, count}: what the voxels became, and how many of them.
-export function askAgain(mask, seed, { values, probability, threshold = 0.5, spacing = null }) {
-  const label = mask.voxels[placeOf(mask, seed)] ? 0 : 1;
+export function askAgain(mask, seed, { values, probability, threshold = 0.5, spacing = null, own = 1 }) {
+  const label = mask.voxels[placeOf(mask, seed)] === own ? 0 : own;
   const reach = reachOf(spacing);
   const box = boxAround(mask, seed, reach);
   const features = [(place) => values[place], ...(probability ? [(place) => LOG_ODDS[probability[place]]] : [])];
-  const others = label ? unmarkedTissue(mask, box, values) : markedTissue(mask);
+  const others = label ? unmarkedTissue(mask, box, values, own) : markedTissue(mask, own);
   const tests = features.map((feature) => contrast(mask, seed, feature, others)).filter(Boolean);
   const agreed = (place) => !probability || probability[place] >= 255 * threshold === (label !== 0);
   const score = scores(mask, box, { seed, reach, tests, agreed });
-  const belongs = (place) => (mask.voxels[place] !== 0) !== (label !== 0) && score(place) > 0;
+  const belongs = (place) => (mask.voxels[place] === own) !== (label === own) && score(place) > 0;
   const found = regionOf(mask, seed, belongs, box);
   const places = found.length ? [...found, ...holesOf(mask, found, box)] : [placeOf(mask, seed)];
   setLabel(mask, places, label);
@@ -39,7 +40,7 @@ function reachOf(spacing) {
 const LOG_ODDS = Float32Array.from({ length: 256 }, (_, value) => Math.log((value + 0.5) / (255.5 - value)));
 
 // Places of tissue in a box that is not marked: the air around the head says nothing.
-function unmarkedTissue(mask, [first, last], values) {
+function unmarkedTissue(mask, [first, last], values, own) {
   const places = [];
   const all = (last[0] - first[0] + 1) * (last[1] - first[1] + 1) * (last[2] - first[2] + 1);
   const step = Math.max(1, Math.ceil(all / SAMPLES));
@@ -48,7 +49,7 @@ function unmarkedTissue(mask, [first, last], values) {
   for (let z = first[2]; z <= last[2]; z++) {
     for (let y = first[1]; y <= last[1]; y++) {
       for (let place = placeOf(mask, [first[0], y, z]), end = place + last[0] - first[0]; place <= end; place++) {
-        if (number++ % step || mask.voxels[place]) continue;
+        if (number++ % step || mask.voxels[place] === own) continue;
         places.push(place);
         brightest = Math.max(brightest, values[place]);
       }
@@ -57,9 +58,9 @@ function unmarkedTissue(mask, [first, last], values) {
   return places.filter((place) => values[place] > 0.1 * brightest);
 }
 
-function markedTissue({ voxels }) {
+function markedTissue({ voxels }, own) {
   const places = [];
-  for (let place = 0; place < voxels.length; place++) if (voxels[place]) places.push(place);
+  for (let place = 0; place < voxels.length; place++) if (voxels[place] === own) places.push(place);
   const step = Math.max(1, Math.ceil(places.length / SAMPLES));
   return places.filter((_, number) => number % step === 0);
 }

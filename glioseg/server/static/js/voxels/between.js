@@ -5,29 +5,30 @@ import { regionOf } from "./regions.js";
 const FAR = 1e20;
 export const MOST_SLICES = 12; // what is further apart is another lesion
 
-// Fills the gaps of every shape on slices that were drawn on; gives the slices that were filled.
+// Fills the gaps of every shape of a label on slices that were drawn on, over other labels; gives the slices that were
+// filled.
 // drawn(z): whether a person has changed that slice.
-export function fillBetween(mask, drawn) {
+export function fillBetween(mask, drawn, label = 1) {
   const filled = new Set();
   for (let z = 0; z + 2 < mask.count; z++) {
-    for (const shape of shapesOn(mask, z)) {
-      const other = nextAcrossGap(mask, shape, z);
+    for (const shape of shapesOn(mask, z, label)) {
+      const other = nextAcrossGap(mask, shape, z, label);
       if (!other || !(drawn(z) || drawn(other.z))) continue;
-      for (const between of interpolate(mask, shape, z, other.shape, other.z)) filled.add(between);
+      for (const between of interpolate(mask, shape, z, other.shape, other.z, label)) filled.add(between);
     }
   }
   return [...filled].sort((one, two) => one - two);
 }
 
-// The shapes of a slice, each as its places.
-function shapesOn(mask, z) {
+// The shapes of a label on a slice, each as its places.
+function shapesOn(mask, z, label) {
   const shapes = [];
   const { voxels, size, width, height } = mask;
   const known = new Uint8Array(size);
   for (let at = 0; at < size; at++) {
-    if (!voxels[z * size + at] || known[at]) continue;
+    if (voxels[z * size + at] !== label || known[at]) continue;
     const flat = [[0, 0, z], [width - 1, height - 1, z]];
-    const shape = regionOf(mask, [at % width, Math.floor(at / width), z], (place) => voxels[place] !== 0, flat);
+    const shape = regionOf(mask, [at % width, Math.floor(at / width), z], (place) => voxels[place] === label, flat);
     for (const place of shape) known[place - z * size] = 1;
     shapes.push(shape);
   }
@@ -35,13 +36,13 @@ function shapesOn(mask, z) {
 }
 
 // The shapes on the next slice that meet this one from above or below, where at least one slice lies between.
-function nextAcrossGap(mask, shape, z) {
+function nextAcrossGap(mask, shape, z, label) {
   const { voxels, size, count } = mask;
   for (let next = z + 1; next < count && next <= z + MOST_SLICES; next++) {
     const ahead = (next - z) * size;
-    if (!shape.some((place) => voxels[place + ahead])) continue;
+    if (!shape.some((place) => voxels[place + ahead] === label)) continue;
     if (next === z + 1) return null;
-    const meeting = shapesOn(mask, next).filter((other) => {
+    const meeting = shapesOn(mask, next, label).filter((other) => {
       const own = new Set(other);
       return shape.some((place) => own.has(place + ahead));
     });
@@ -50,7 +51,7 @@ function nextAcrossGap(mask, shape, z) {
   return null;
 }
 
-function interpolate(mask, one, low, other, high) {
+function interpolate(mask, one, low, other, high, label) {
   const { voxels, size, width } = mask;
   const [first, last] = boxOf([one, other], size, width);
   const wide = last[0] - first[0] + 1;
@@ -64,7 +65,6 @@ function interpolate(mask, one, low, other, high) {
     return signedDistance(inside, wide, tall);
   };
   const [from, to] = [inBox(one, low), inBox(other, high)];
-  const label = voxels[one[0]];
   const slices = [];
   for (let z = low + 1; z < high; z++) {
     const share = (z - low) / (high - low);

@@ -73,30 +73,29 @@ export function setLabel(mask, places, label) {
   for (const place of places) mask.voxels[place] = label;
 }
 
-// Removes the lesion at a voxel; false where there is none.
-export function removeLesion(mask, seed) {
-  const lesion = lesionAt(mask, seed);
+// Removes the lesion of a label at a voxel; false where there is none.
+export function removeLesion(mask, seed, label = 1) {
+  const lesion = lesionAt(mask, seed, label);
   setLabel(mask, lesion, 0);
   return lesion.length > 0;
 }
 
-// Removes all but the lesion at a voxel; false where there is none.
-export function keepLesion(mask, seed) {
-  const lesion = lesionAt(mask, seed);
+// Removes everything of a label but its lesion at a voxel; false where there is none.
+export function keepLesion(mask, seed, label = 1) {
+  const lesion = lesionAt(mask, seed, label);
   if (!lesion.length) return false;
-  const { voxels, size, count } = mask;
-  const kept = lesion.map((place) => voxels[place]);
-  for (let z = 0; z < count; z++) {
-    if (!voxels.subarray(z * size, (z + 1) * size).some(Boolean)) continue;
+  const { voxels, size } = mask;
+  for (let place = voxels.indexOf(label); place >= 0; place = voxels.indexOf(label, place)) {
+    const z = Math.floor(place / size);
     mask.touch(z, z);
-    voxels.fill(0, z * size, (z + 1) * size);
+    for (; place < (z + 1) * size; place++) if (voxels[place] === label) voxels[place] = 0;
   }
-  lesion.forEach((place, at) => (voxels[place] = kept[at]));
+  for (const place of lesion) voxels[place] = label;
   return true;
 }
 
-function lesionAt(mask, seed) {
-  return regionOf(mask, seed, (place) => mask.voxels[place] !== 0);
+function lesionAt(mask, seed, label) {
+  return regionOf(mask, seed, (place) => mask.voxels[place] === label);
 }
 
 // Marks what is joined to a voxel and about as bright: values within a tolerance of it; gives how many voxels that is.

@@ -28,7 +28,12 @@ export function sorted(rows, { by = "certainty", down = false } = {}) {
   return [...rows].sort((one, other) => compare(one, other) || one.number - other.number);
 }
 
-export const KINDS = ["all", "unchecked", "waiting", "segmented", "corrected", "checked", "failed"];
+export const KINDS = ["all", "unchecked", "waiting", "segmented", "corrected", "checked", "failed", "removed"];
+
+// The rows that nobody removed.
+export function present(rows) {
+  return rows.filter((row) => row.status !== "removed");
+}
 
 // text: a part of the name; kind: one of KINDS.
 export function shown(rows, { text = "", kind = "all" } = {}) {
@@ -37,6 +42,7 @@ export function shown(rows, { text = "", kind = "all" } = {}) {
 }
 
 function isOf(row, kind) {
+  if (row.status === "removed") return kind === "removed";
   if (kind === "all") return true;
   if (kind === "unchecked") return row.revision != null && !row.checked;
   if (kind === "corrected") return row.corrected;

@@ -3,8 +3,9 @@ import { put, Refusal } from "../api.js";
 import { acceptDrops } from "../drop.js";
 import { inLanguage, onLanguage, t } from "../i18n.js";
 import { element, header, showProblems } from "../page.js";
+import { SeriesForm } from "../series.js";
 import { add } from "./add.js";
-import { counts, keep, keepOrder, kept, KINDS, shown, sorted, SORTS } from "./order.js";
+import { counts, keep, keepOrder, kept, KINDS, present, shown, sorted, SORTS } from "./order.js";
 import { Rows } from "./rows.js";
 import { Table } from "./table.js";
 
@@ -14,7 +15,9 @@ const CHOICE = "glioseg-list";
 const choice = { by: "certainty", down: false, kind: "all", text: "", page: 0, ...kept(CHOICE) };
 let order = []; // keys, as they stand now
 const rows = new Rows({ onChange: refresh, onError: fail });
-const table = new Table($("rows"), { open: () => keepOrder(order), check, sort });
+const table = new Table($("rows"), { open: () => keepOrder(order), check, sort, remove, series });
+const seriesForm = new SeriesForm($("series"), chooseSeries);
+let last = null; // the row that was removed last, or whose series are chosen
 
 header("/list");
 acceptDrops(document, addFiles);
@@ -26,6 +29,7 @@ $("sort").addEventListener("input", () => {
   choose({ by, down: Boolean(down), page: 0 });
 });
 $("start").addEventListener("click", start);
+$("bring-back").addEventListener("click", () => remove(last, false));
 $("page-back").addEventListener("click", () => choose({ page: choice.page - 1 }));
 $("page-on").addEventListener("click", () => choose({ page: choice.page + 1 }));
 $("format").addEventListener("change", () => ($("zip").href = `/api/worklist/masks?format=${$("format").value}`));
@@ -72,7 +76,7 @@ function show() {
   $("page-place").textContent = t("list_page_place", { first: first + 1, last: Math.min(first + PAGE, order.length), count: order.length });
   $("start").disabled = !firstToRead();
   $("sort").value = choice.down ? `${choice.by} down` : choice.by;
-  tellCounts(all);
+  tellCounts(present(all));
   tellAside(faults);
 }
 
@@ -102,11 +106,13 @@ function words() {
   $("show").value = choice.kind;
   $("sort").value = choice.down ? `${choice.by} down` : choice.by;
   $("find").value = choice.text;
+  $("removed").firstElementChild.textContent = "";
+  $("bring-back").hidden = true;
   show();
 }
 
 function firstToRead() {
-  return order.find((key) => rows.byKey.get(key).status !== "failed" && !rows.byKey.get(key).checked);
+  return order.find((key) => !["failed", "removed"].includes(rows.byKey.get(key).status) && !rows.byKey.get(key).checked);
 }
 
 function start() {
@@ -126,12 +132,49 @@ async function check(row) {
   }
 }
 
+// Out of the list, or back into it; its files stay where they are.
+async function remove(row, removed) {
+  try {
+    rows.set(await put(`/api/worklist/${row.key}/removed`, { removed }));
+    last = row;
+    $("removed").firstElementChild.textContent = t(removed ? "list_removed_said" : "list_brought_back_said", { name: row.name });
+    $("bring-back").hidden = !removed;
+    arrange();
+    show();
+    if (removed) $("bring-back").focus();
+    else $("rows").querySelector(`tr[data-key="${row.key}"] a`)?.focus();
+  } catch (error) {
+    fail(error);
+  }
+}
+
+// Which series of a study is which.
+function series(row) {
+  last = row;
+  $("bring-back").hidden = true;
+  $("removed").firstElementChild.textContent = "";
+  $("series-dialog").showModal();
+  seriesForm.show(row.series);
+}
+
+async function chooseSeries(chosen) {
+  $("series-dialog").close();
+  try {
+    rows.set(await put(`/api/worklist/${last.key}/series`, { series: chosen }));
+    rows.follow();
+  } catch (error) {
+    fail(error);
+  }
+}
+
 function pressed(event) {
   if (event.ctrlKey || event.altKey || event.metaKey || event.target.matches("input, select")) return;
+  if (document.querySelector("dialog[open]")) return;
   const key = event.key.toLowerCase();
   if (key === "n") start();
   const row = rows.byKey.get(document.activeElement?.closest("tr")?.dataset.key);
   if (key === "v" && row?.revision != null) check(row);
+  if (key === "delete" && row && row.status !== "removed") remove(row, true);
 }
 
 async function addFiles(files) {

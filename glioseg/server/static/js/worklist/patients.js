@@ -1,7 +1,7 @@
 // The patient that is open, as one of the work list: the next, the one before, and whether the mask was checked.
 import { getJson, post, put } from "../api.js";
 import { onLanguage, t } from "../i18n.js";
-import { keptOrder } from "./order.js";
+import { keptOrder, present } from "./order.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -72,7 +72,7 @@ export class Patients {
   }
 
   async _learn(key) {
-    const { rows } = await getJson("/api/worklist");
+    const rows = present((await getJson("/api/worklist")).rows);
     this.order = keptOrder(rows);
     this.row = rows.find((row) => row.key === key) ?? null;
     this.refresh();

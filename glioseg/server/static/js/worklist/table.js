@@ -11,10 +11,11 @@ const COLUMNS = [
   ["list_slices", "slices"],
   ["list_warnings", "warnings"],
   ["list_checked", null],
+  ["list_more", null],
 ];
 
 export class Table {
-  // onOpen(key), onCheck(row), onSort(by).
+  // on: {open(key), check(row), sort(by), remove(row, removed), series(row)}.
   constructor(table, on) {
     Object.assign(this, { table, on });
     table.tBodies[0].addEventListener("keydown", (event) => this._move(event));
@@ -35,7 +36,10 @@ export class Table {
 
   _head({ by, down }) {
     const cells = COLUMNS.map(([word, order]) => {
-      if (!order) return element("th", { scope: "col", role: "columnheader" }, t(word));
+      if (!order) {
+        const text = element("span", { class: word === "list_more" && "hidden-text" }, t(word));
+        return element("th", { scope: "col", role: "columnheader" }, text);
+      }
       const direction = by === order ? (down ? "descending" : "ascending") : null;
       const button = element("button", { type: "button", class: "term", onclick: () => this.on.sort(order) }, t(word));
       return element("th", { scope: "col", role: "columnheader", "aria-sort": direction }, button);
@@ -77,7 +81,17 @@ const CELLS = [
   (row, on) => {
     const label = t("list_check_label", { name: row.name });
     const options = { type: "button", class: "check-button", "data-part": "check", "aria-pressed": String(row.checked), "aria-label": label };
-    return row.revision == null ? "" : element("button", { ...options, onclick: () => on.check(row) }, row.checked ? "✓" : " ");
+    const none = row.revision == null || row.status === "removed";
+    return none ? "" : element("button", { ...options, onclick: () => on.check(row) }, row.checked ? "✓" : " ");
+  },
+  (row, on) => {
+    const button = (word, part, onclick, text) => {
+      const label = t(`${word}_label`, { name: row.name });
+      return element("button", { type: "button", "data-part": part, "aria-label": label, title: label, onclick }, text);
+    };
+    if (row.status === "removed") return button("list_bring_back", "remove", () => on.remove(row, false), t("list_bring_back"));
+    const series = row.series.length > 1 ? button("list_series", "series", () => on.series(row), t("list_series")) : null;
+    return element("span", { class: "more" }, series, button("list_remove", "remove", () => on.remove(row, true), "✕"));
   },
 ];
 

@@ -1,0 +1,49 @@
+"""A model that takes T2 gets it from an upload, as it does on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("fastapi", reason="the extra 'serve' is not installed")
+
+from fastapi.testclient import TestClient
+from support.server_kit import BASE, bright_flair_model, serve, upload, volume
+
+from glioseg.io import find_scans
+from glioseg.model.predictor import load_model
+
+
+def test_t2_is_read_for_the_model_that_takes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bright_flair_model(tmp_path / "plain.onnx")
+    taking = bright_flair_model(tmp_path / "t2.onnx", "t2", ("pre", "flair", "post", "t2"))
+    index = {name: {"file": f"{name}.onnx", "summary": "for tests"} for name in ("plain", "t2")}
+    (tmp_path / "index.json").write_text(json.dumps(index), "utf-8")
+    monkeypatch.setattr("glioseg.model.weights.WEIGHTS", tmp_path)
+    # the ball lies elsewhere in each sequence, so that masks tell of which they were made
+    folder = tmp_path / "scan"
+    folder.mkdir()
+    names = ("flair", "t1", "t1ce", "t2")
+    files = [volume(folder, f"P1_{name}.nii.gz", seed=9 * seed) for seed, name in enumerate(names)]
+    expected = {}
+    for model in (tmp_path / "plain.onnx", taking):
+        predictor = load_model(model)
+        (source,), _ = find_scans([folder])
+        scan = source.with_sequences(predictor.description.sequences).read()
+        expected[model.stem] = predictor(scan).segmentation.mask
+    assert (expected["plain"] != expected["t2"]).any()
+    with TestClient(serve(tmp_path), BASE) as client:
+        scan_id = upload(client, files)["id"]
+        for model in ("t2", "plain", "t2"):
+            reply = client.post(f"/api/scans/{scan_id}/segment", json={"model": model})
+            assert reply.status_code == 200, reply.text
+            assert reply.json()["lesion_voxels"] == expected[model].sum()
+            shown = np.frombuffer(client.get(f"/api/scans/{scan_id}/view/network").content[352:], np.uint8)
+            mask = shown.reshape(expected[model].shape)[:, ::-1, ::-1]
+            np.testing.assert_array_equal(mask != 0, expected[model])
+        # without T2 FLAIR stands in, as it does there
+        alone = upload(client, files[:3])["id"]
+        assert client.post(f"/api/scans/{alone}/segment", json={"model": "t2"}).status_code == 200
