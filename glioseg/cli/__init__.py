@@ -15,9 +15,6 @@ from glioseg.cli.streams import Output
 from glioseg.errors import GliosegError, InputError
 from glioseg.unexpected import exit_code, faults_of
 
-OBJECTS_BEFORE_COLLECTION = 100_000
-"""New objects before Python looks for unused ones. By default these are 700, so that it looks again and again
-at all that is being imported, which takes a tenth of a short command's time."""
 EXIT_CODES = "Exit codes: 0 done, 1 something failed, 2 wrong usage or bad input."
 VERBS = (
     "demo",
@@ -77,8 +74,7 @@ def __getattr__(name: str) -> Any:
 
 def main() -> None:
     """Run the command line: one line for each fault, never a traceback; exit code 2 for bad input, else 1."""
-    gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
-    # Otherwise Python looks through all objects three more times on its way out.
+    # Otherwise Python looks through all objects three more times on its way out, a tenth of a short command.
     atexit.register(gc.freeze)
     for stream in (sys.stdout, sys.stderr):
         # A console that cannot show a patient's name shows a substitute instead of failing.
