@@ -1,26 +1,13 @@
 // The picture: NiiVue with the scan's sequences, the mask as its drawing, and our outlines on top.
-import { Refusal } from "./api.js";
-import { t } from "./i18n.js";
-import { coloursOf } from "./voxels/labels.js";
+import { attach, create, HEAT, volumeOf } from "./niivue.js";
 import { Lines } from "./outline.js";
 import { AXIAL, hit, screenOf } from "./place.js";
 import { Slices } from "./slices.js";
-import { Layer, UNITS } from "./voxels/layer.js";
+import { coloursOf } from "./voxels/labels.js";
+import { Layer } from "./voxels/layer.js";
 
 const DRAG = { window: 9, pan: 3, crosshair: 8 };
 const PLANES = { axial: 0, multi: 3, render: 4 };
-const SOLID = 1 << 22; // most voxels of what is shown in 3-D
-const HEAT = { colormap: "inferno", least: 0.05 };
-
-// NiiVue is large: it comes while the page already talks to the server.
-function library() {
-  const script = document.getElementById("niivue-library");
-  if (window.niivue) return null;
-  return new Promise((resolve, reject) => {
-    script.addEventListener("load", resolve);
-    script.addEventListener("error", () => reject(new Error(`${script.src} did not load`)));
-  });
-}
 
 export class View {
   constructor(canvas, lines) {
@@ -88,21 +75,7 @@ export class View {
   }
 
   async _start() {
-    await library();
-    const nv = new niivue.Niivue({
-      isRadiologicalConvention: true,
-      dragAndDropEnabled: false,
-      backColor: [0, 0, 0, 1],
-      crosshairWidth: 0,
-      crosshairWidthUnit: "percent",
-      crosshairColor: [1, 0.8, 0.2, 0.8],
-      isNearestInterpolation: false,
-      loadingText: "",
-      logLevel: "error",
-      ...{ viewModeHotKey: "", clipPlaneHotKey: "", cycleClipPlaneHotKey: "" },
-      isColorbar: false,
-      isOrientationTextVisible: false, // its letters stand half outside
-    });
+    const nv = await create();
     const draw = nv.drawScene.bind(nv);
     nv.drawScene = () => {
       if (this.quiet || !this.slices.layer) return "";
@@ -113,19 +86,9 @@ export class View {
       return text;
     };
     this.hold(); // there is nothing to draw yet
-    nv.meshShaders = []; // there are no meshes either, and each shader takes time to compile
-    try {
-      await nv.attachToCanvas(this.canvas);
-    } catch (error) {
-      if (nv.gl) throw error;
-      const [expected, found, cure] = ["WebGL 2", t("nothing"), t("webgl_cure")];
-      throw new Refusal(0, [{ where: t("browser"), expected, found, cure }]);
-    }
+    await attach(nv, this.canvas);
     this.nv = nv;
     this.slices = new Slices(nv);
-    // NiiVue computes gradients with every layer and every window, for a light in the 3-D view that is not used
-    // here. Without a graphics card that takes longer than all the rest; a shader of one colour takes nothing.
-    nv.blurShader = nv.sobelFirstOrderShader = { use: (gl) => nv.rectShader.use(gl), uniforms: {} };
     nv.drawOpacity = 0;
     nv.onLocationChange = () => this._followCrosshair();
     nv.onIntensityChange = () => this.tellWindow();
@@ -403,12 +366,4 @@ export class View {
     }
     this.lines.paint(this.nv, layers, this.slice, [this.width, this.height], this.scan.axial);
   }
-}
-
-// A volume of NiiVue made of a layer, in units of it.
-function volumeOf(name, layer, solid) {
-  const kind = solid ? "solid" : "hollow";
-  const options = { name: `${name}.nii`, url: `${name}.nii`, colormap: "gray" };
-  if (name === "probability") Object.assign(options, { colormap: HEAT.colormap, cal_min: HEAT.least * UNITS, cal_max: UNITS });
-  return (layer[kind] ??= niivue.NVImage.loadFromUrl({ ...options, buffer: solid ? layer.reduced(SOLID) : layer.box() }));
 }
