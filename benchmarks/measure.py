@@ -103,14 +103,16 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def command(*arguments: str) -> Measured:
-    """Wall time of a ``glioseg`` command from process start to exit; call through :func:`fresh`."""
+    """Cost of a ``glioseg`` command from process start to exit; call through :func:`fresh`."""
     line = [sys.executable, "-m", "glioseg", *arguments]
     started = time.perf_counter()
     done = subprocess.run(line, capture_output=True, text=True, encoding="utf-8")
     seconds = time.perf_counter() - started
+    spent = os.times()
     if done.returncode:
         raise GliosegError(f"{' '.join(line)} left with {done.returncode}: {done.stderr}")
-    return {"seconds": seconds, "peak_mb": _peak_mb(of_children=True)}
+    processor = spent.children_user + spent.children_system
+    return {"seconds": seconds, "processor": processor, "peak_mb": _peak_mb(of_children=True)}
 
 
 def _with_peak(function: Callable[..., Measured], arguments: tuple[Any, ...]) -> Measured:

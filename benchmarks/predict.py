@@ -1,4 +1,4 @@
-"""Slices a second from reading to the mask on the scan's own grid, time of the command, cost by slices."""
+"""Slices a second from reading to the mask, where the time of the command goes, its start, cost by slices."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from benchmarks.measure import (
     start,
     table,
 )
+from benchmarks.stages import shares
 from glioseg.errors import InputError, raise_all, require_extra
 from glioseg.io import Source, find_scans
 from glioseg.model.runtime import openvino_is_there
@@ -47,6 +48,7 @@ def main() -> None:
     sample = find_scans([SAMPLES])[0][0]
     start(threads)
     against_reference(sources, arguments.model, threads, rounds)
+    shares(sources, arguments.model, threads, rounds)
     commands(sample, model, threads, rounds)
     counts = arguments.counts + [5000] * arguments.long
     results = growth(sample, counts, model, threads, rounds)
@@ -55,9 +57,10 @@ def main() -> None:
 
 
 def against_reference(sources: Sequence[Source], model: str, threads: int, rounds: int) -> None:
-    """The model in the product, and its 8-bit variant, against the reference U-Net in eager torch."""
+    """The model in the product, and its 8-bit variant, against the reference U-Net, in processor seconds."""
     variants = {
         "reference U-Net, 256 px, eager torch": partial(fresh, segment_reference, sources),
+        "reference U-Net, 256 px, ONNX Runtime": partial(fresh, segment_reference, sources, threads),
         f"glioseg, {find_model(model).stem}": partial(fresh, segment, sources, model, threads),
     }
     with suppress(InputError):
@@ -66,16 +69,18 @@ def against_reference(sources: Sequence[Source], model: str, threads: int, round
         fast_name = f"glioseg --fast, {fast}, {runtime}"
         variants[fast_name] = partial(fresh, segment, sources, model, threads, True)
     results = interleaved(variants, rounds)
-    slow = next(iter(results.values()))
+    eager, compiled, *_ = results.values()
+    slices = eager[0]["slices"]
+    columns = ["slices/s", "eager U-Net / this", "U-Net in ONNX Runtime / this", "peak MiB"]
     table(
-        [f"reading to mask, {slow[0]['slices']:.0f} slices", "slices/s", "U-Net / this", "peak MiB", "peaks"],
+        [f"reading to mask, {slices:.0f} slices", *columns],
         [
             [
                 name,
-                number(slow[0]["slices"] / middle(runs)),
-                ratio(slow, runs),
+                number(slices / middle(runs, "processor")),
+                ratio(eager, runs, "processor"),
+                ratio(compiled, runs, "processor"),
                 number(middle(runs, "peak_mb")),
-                ratio(slow, runs, "peak_mb"),
             ]
             for name, runs in results.items()
         ],
@@ -84,20 +89,26 @@ def against_reference(sources: Sequence[Source], model: str, threads: int, round
 
 def commands(sample: Source, model: Path, threads: int, rounds: int) -> None:
     """The command line from process start to exit, pictures and all."""
-    scan = ["predict", str(sample.files[0].parent), "--model", str(model), "--threads", str(threads)]
+    options = ["--model", str(model), "--threads", str(threads)]
+    scan = ["predict", str(sample.files[0].parent), *options]
+    one = ["predict", str(sample.files[len(sample.files) // 2]), *options]
     with tempfile.TemporaryDirectory() as folder:
         # A folder for each run: in the same one it would find its work done.
-        places = (str(Path(folder, str(run))) for run in range(rounds + 1))
+        places = (str(Path(folder, str(run))) for run in range(2 * (rounds + 1)))
         variants = {
             f"glioseg predict, {len(sample.files)} slices": lambda: fresh(command, *scan, "-o", next(places)),
+            "glioseg predict, one slice": lambda: fresh(command, *one, "-o", next(places)),
             "glioseg --help": partial(fresh, command, "--help"),
         }
         for variant in variants.values():
             variant()  # byte code and font lists are made once, after the install
         results = interleaved(variants, rounds)
     table(
-        ["process start to exit", "seconds", "peak MiB"],
-        [[name, number(middle(runs)), number(middle(runs, "peak_mb"))] for name, runs in results.items()],
+        ["process start to exit", "seconds", "processor seconds", "peak MiB"],
+        [
+            [name, *(number(middle(runs, key)) for key in ("seconds", "processor", "peak_mb"))]
+            for name, runs in results.items()
+        ],
     )
 
 
@@ -155,8 +166,13 @@ def segment(sources: Sequence[Source], model: str | Path, threads: int, fast: bo
     return _segment(sources, load_model(model, threads=threads, fast=fast))
 
 
-def segment_reference(sources: Sequence[Source]) -> Measured:
-    """With the reference U-Net in eager torch, and this package's (fast) preparation by its protocol."""
+def segment_reference(sources: Sequence[Source], threads: int | None = None) -> Measured:
+    """With the reference U-Net, and this package's (fast) preparation by its protocol.
+
+    Args:
+        sources: scans.
+        threads: of ONNX Runtime; ``None`` for eager torch.
+    """
     import torch
 
     from glioseg._version import __version__
@@ -183,11 +199,18 @@ def segment_reference(sources: Sequence[Source]) -> Measured:
     def runtime(images):
         return network(torch.from_numpy(images)).numpy()
 
+    if threads is not None:
+        from glioseg.model.export import export_onnx
+        from glioseg.model.runtime import OnnxRuntime
+
+        with tempfile.TemporaryDirectory() as folder:
+            file = export_onnx(network, Path(folder, "unet.onnx"), 3, description.prepare.size, {})
+            runtime = OnnxRuntime(file, threads)
     return _segment(sources, Predictor(runtime, description, batch=REFERENCE_BATCH))
 
 
 def _segment(sources: Sequence[Source], predictor: Predictor) -> Measured:
-    """Seconds for all scans, one after the other, after the network has been called once."""
+    """Cost of all scans, one after the other, after the network has been called once."""
     import numpy as np
 
     from glioseg.prepare import neighbour_channels
@@ -196,11 +219,12 @@ def _segment(sources: Sequence[Source], predictor: Predictor) -> Measured:
     channels = len(neighbour_channels(description.sequences, description.neighbours))
     predictor.runtime(np.zeros((1, channels, description.prepare.size, description.prepare.size), np.float32))
     slices = 0
-    started = time.perf_counter()
+    started, processor = time.perf_counter(), time.process_time()
     for source in sources:
         # Without the probability map, as glioseg predict does unless it is to write it.
         slices += len(predictor(source.read(), probability=False).segmentation.voxels)
-    return {"seconds": time.perf_counter() - started, "slices": slices}
+    seconds, processor = time.perf_counter() - started, time.process_time() - processor
+    return {"seconds": seconds, "processor": processor, "slices": slices}
 
 
 def _resized(sample: Source, count: int) -> Source:

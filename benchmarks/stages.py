@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks.measure import Measured, fresh, guarded, interleaved, middle, number, start, table
+from benchmarks.measure import Measured, fresh, guarded, interleaved, middle, number, ratio, start, table
 from glioseg.errors import raise_all
 from glioseg.io import Source, find_scans
 from glioseg.samples import SAMPLES
@@ -37,12 +37,16 @@ def main() -> None:
     sources, faults = find_scans(arguments.scans)
     raise_all(faults)
     start(1)
-    pictures = not arguments.no_pictures
+    shares(sources, arguments.model, 1, arguments.rounds, not arguments.no_pictures)
+
+
+def shares(sources: Sequence[Source], model: str, threads: int, rounds: int, pictures: bool = True) -> None:
+    """Processor seconds of each stage, their shares of the whole, and the whole over the network alone."""
     variants = {
-        name: partial(fresh, segment, sources, arguments.model, fast, pictures)
+        name: partial(fresh, segment, sources, model, threads, fast, pictures)
         for name, fast in {"exact": False, "--fast": True}.items()
     }
-    results = interleaved(variants, arguments.rounds)
+    results = interleaved(variants, rounds)
     slices = middle(results["exact"], "slices")
     rows = [
         [stage, *(_share(runs, stage) for runs in results.values())]
@@ -50,8 +54,8 @@ def main() -> None:
         if any(middle(runs, stage) for runs in results.values())
     ]
     table([f"CPU seconds, {slices:.0f} slices", *results], rows)
-    over = [number(middle(runs, "all") / middle(runs, "network")) for runs in results.values()]
-    table(["all over the network alone", *results], [["", *over]])
+    over = [ratio(runs, runs, "all", "network") for runs in results.values()]
+    table(["processor seconds", *results], [["all over the network alone", *over]])
 
 
 def _share(runs: Sequence[Measured], stage: str) -> str:
@@ -59,12 +63,12 @@ def _share(runs: Sequence[Measured], stage: str) -> str:
     return f"{number(seconds)} ({seconds / whole:.0%})"
 
 
-def segment(sources: Sequence[Source], model: str, fast: bool, pictures: bool) -> Measured:
+def segment(sources: Sequence[Source], model: str, threads: int, fast: bool, pictures: bool) -> Measured:
     """Segment scans into a new folder as ``glioseg predict`` does, and time the stages."""
     from glioseg.batch import Outputs, predict_many
     from glioseg.model.predictor import load_model
 
-    predictor = load_model(model, threads=1, fast=fast)
+    predictor = load_model(model, threads=threads, fast=fast)
     outputs = Outputs(outlines=pictures, gif=pictures)
     spent: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:

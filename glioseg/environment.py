@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shlex
 import sys
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,12 @@ PACKAGES = ("torch", "pytorch-lightning", "monai", "numpy", "scipy", "onnxruntim
 
 def environment() -> dict[str, Any]:
     """Versions, machine and command, for the record."""
+    from importlib.metadata import PackageNotFoundError
+
     versions = {}
     for package in PACKAGES:
         try:
-            versions[package] = version(package)
+            versions[package] = _version_of(package)
         except PackageNotFoundError:
             continue
     return {
@@ -33,6 +35,19 @@ def environment() -> dict[str, Any]:
         "command": command_line(),
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
+
+
+def _version_of(package: str) -> str:
+    """The version of a package that is installed, without understanding all else that is said of it.
+
+    Raises:
+        PackageNotFoundError: it is not installed.
+    """
+    from importlib.metadata import distribution
+
+    found = distribution(package)
+    said = re.search(r"^Version: *(\S+)", found.read_text("METADATA") or "", re.MULTILINE)
+    return found.version if said is None else said[1]
 
 
 def command_line() -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from glioseg.components import Components
 from glioseg.errors import WrongKindError
 from glioseg.recipe import PostprocessChoice
 from glioseg.scan import BoolArray, bounding_box
@@ -16,23 +17,20 @@ Flair = Callable[[slice], npt.NDArray[Any]]
 """Makes some slices ``(slices, height, width)`` of the prepared FLAIR on the grid of the mask, 0 for average
 brain."""
 
-MOST_LABELLED = 1 << 21
-"""Voxels of a mask whose components are looked for together: labels and FLAIR take four bytes for each."""
+FILLED = 32
+"""Slices whose holes are filled together."""
 
 
 def probabilities(logits: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Sigmoid of logits, float32 in 0..1, of the same shape."""
-    from scipy.special import expit
-
-    result: npt.NDArray[np.float32] = expit(logits.astype(np.float32, copy=False))
-    return result
+    with np.errstate(over="ignore"):  # of the surest background, which is 0 then
+        return (1 / (1 + np.exp(-logits.astype(np.float64)))).astype(np.float32)
 
 
 def class_probabilities(logits: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Softmax of logits ``(slices, classes, height, width)`` over the classes, float32 in 0..1."""
-    from scipy.special import softmax
-
-    result: npt.NDArray[np.float32] = softmax(logits.astype(np.float32, copy=False), axis=1)
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True), dtype=np.float32)
+    result: npt.NDArray[np.float32] = shares / shares.sum(axis=1, keepdims=True)
     return result
 
 
@@ -175,99 +173,32 @@ def _drop_components(
 ) -> None:
     if not mask.any():
         return
-    found = _Components(mask)
-    sizes = found.added(found.sizes)
+    # Only the box that holds everything: labels and counts of a whole volume would be its largest arrays.
+    box = bounding_box(mask)
+    within = mask[box]
+    found = Components(within)
+    sizes = found.sizes
     keep = sizes >= max(minimum_voxels, 1, minimum_share * sizes.max())
     if largest:
-        keep[np.arange(len(keep)) != sizes.argmax()] = False
+        keep[np.arange(found.count) != sizes.argmax()] = False
     if minimum_contrast and keep.sum() > 1:
         if flair is None:
             raise ValueError("minimum_contrast wants the FLAIR that the mask was found in")
-        contrast = found.added(found.sums(flair)) / np.maximum(sizes, 1)
+        sums = np.zeros(found.count)
+        for some in found.portions:
+            inside = within[some]
+            values = flair(slice(box[0].start + some.start, box[0].start + some.stop))[
+                (slice(None), *box[1:])
+            ]
+            labels = found.labels_of(some)[inside] - 1
+            sums += np.bincount(labels, weights=values[inside], minlength=found.count)
+        contrast = sums / sizes
         if contrast[sizes.argmax()] > 0:
             keep &= contrast >= minimum_contrast * contrast[sizes.argmax()]
-    if keep.sum() < np.count_nonzero(sizes):
-        found.drop(keep)
-
-
-class _Components:
-    """The face-connected 3-D components of a mask, labelled a few slices at a time.
-
-    A component that runs through several portions has a label in each; one of these stands for all.
-
-    Args:
-        mask: with at least one voxel.
-    """
-
-    def __init__(self, mask: BoolArray) -> None:
-        # Only the box that holds everything: labels of a whole volume would be its largest array.
-        self.box = bounding_box(mask)
-        self.inside = mask[self.box]
-        count, step = len(self.inside), max(1, MOST_LABELLED // mask[0].size)
-        self.portions = [slice(start, min(start + step, count)) for start in range(0, count, step)]
-        self._labelled: dict[int, npt.NDArray[np.int32]] = {}  # the latest portion
-        self._stands: list[int] = []  # for each label, its own place in this list or that of an earlier one
-        self._first: list[
-            int
-        ] = []  # what is added to the labels of each portion, which begin at 1, for a place
-        sizes, before = [], None
-        for portion in self.portions:
-            labels = self._labels(portion)
-            counts = np.bincount(labels.ravel())
-            first = len(self._stands) - 1
-            self._first.append(first)
-            sizes.append(counts[1:])
-            self._stands += range(len(self._stands), len(self._stands) + len(counts) - 1)
-            if before is not None:
-                touching = (before >= 0) & (labels[0] > 0)
-                self._join(before[touching], labels[0][touching] + first)
-            before = np.where(labels[-1] > 0, labels[-1] + first, -1)
-        self.sizes = np.concatenate(sizes)
-        self._stands = [self._root(label) for label in range(len(self._stands))]
-
-    def _labels(self, portion: slice) -> npt.NDArray[np.int32]:
-        from scipy import ndimage
-
-        if portion.start not in self._labelled:
-            self._labelled = {portion.start: ndimage.label(self.inside[portion])[0]}
-        return self._labelled[portion.start]
-
-    def _root(self, label: int) -> int:
-        while self._stands[label] != label:
-            label = self._stands[label]
-        return label
-
-    def _join(self, some: npt.NDArray[np.integer[Any]], others: npt.NDArray[np.integer[Any]]) -> None:
-        for one, other in np.unique(np.stack([some, others]), axis=1).T.tolist():
-            low, high = sorted((self._root(one), self._root(other)))
-            self._stands[high] = low
-
-    def added(self, each: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """What is known of each label, added up for each component at the place of its first label."""
-        places = np.array(self._stands)
-        sums: npt.NDArray[np.float64] = np.bincount(places, weights=each, minlength=len(each)).astype(float)
-        return sums
-
-    def sums(self, flair: Flair) -> npt.NDArray[np.float64]:
-        """Sum of the FLAIR for each label."""
-        found = []
-        for portion, count in zip(self.portions, self._counts(), strict=True):
-            there, labels = self.inside[portion], self._labels(portion)
-            start = self.box[0].start
-            values = flair(slice(start + portion.start, start + portion.stop))[(slice(None), *self.box[1:])]
-            found.append(np.bincount(labels[there], weights=values[there], minlength=count + 1)[1:])
-        return np.concatenate(found)
-
-    def drop(self, keep: BoolArray) -> None:
-        """Take the components that are not to be kept out of the mask."""
-        kept = keep[self._stands]
-        for portion, first, count in zip(self.portions, self._first, self._counts(), strict=True):
-            labels = self._labels(portion)
-            gone = np.append(False, ~kept[first + 1 : first + 1 + count])
-            self.inside[portion][gone[labels]] = False
-
-    def _counts(self) -> list[int]:
-        return np.diff([*self._first, len(self._stands) - 1]).tolist()
+    if not keep.all():
+        stays = np.append(False, keep)
+        for some in found.portions:
+            within[some] = stays[found.labels_of(some)]
 
 
 def fill_holes(mask: BoolArray) -> BoolArray:
@@ -276,14 +207,18 @@ def fill_holes(mask: BoolArray) -> BoolArray:
     Args:
         mask: ``(slices, height, width)``. A hole is what no path through pixel faces joins to the border.
     """
-    filled = mask.copy()
+    filled: BoolArray = mask.copy()
     _fill_holes(filled)
     return filled
 
 
 def _fill_holes(mask: BoolArray) -> None:
-    from scipy import ndimage
-
-    for position in np.flatnonzero(mask.any(axis=(1, 2))):
-        box = bounding_box(mask[position])
-        mask[position][box] = ndimage.binary_fill_holes(mask[position][box])
+    if not mask.any():
+        return
+    within = mask[bounding_box(mask)]
+    for start in range(0, len(within), FILLED):
+        some = within[start : start + FILLED]
+        # With a margin, what is outside the mask of a slice and no hole is one part, which has the corner.
+        around = np.pad(~some, ((0, 0), (1, 1), (1, 1)), constant_values=True)
+        labels = Components(around, each_slice=True).labels
+        some[:] = (labels != labels[:, :1, :1])[:, 1:-1, 1:-1]

@@ -23,7 +23,10 @@ Model = TypeVar("Model", bound=BaseModel)
 class TomlTable(BaseModel):
     """A table of a TOML file: unknown names and NaN are refused, nothing changes afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+    # Tables are understood when they are first read: a program needs few of them.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False, defer_build=True
+    )
 
 
 def find_toml(name_or_path: str | Path, shipped: Path, kind: str) -> Path:

@@ -71,8 +71,11 @@ def test_predict(shipped_model: Path) -> None:
     options = ["--counts", "1", "21", "--rounds", "1", "--threads", "1"]
     printed = run("-m", "benchmarks.predict", str(one_slice), *options).stdout
     found = rows(printed)
-    assert found["reference U-Net, 256 px, eager torch"] == 2
+    for engine in ("eager torch", "ONNX Runtime"):
+        assert found[f"reference U-Net, 256 px, {engine}"] == 2
+    assert found["all over the network alone"] == 2
+    assert {"network", "prepare", "GIF", "all"} < set(found)
     assert sum(name.startswith("glioseg, ") and count == 2 for name, count in found.items()) == 1
     assert sum(name.startswith("glioseg --fast, ") and count == 2 for name, count in found.items()) == 1
-    assert {"glioseg predict, 20 slices", "glioseg --help"} < set(found)
+    assert {"glioseg predict, 20 slices", "glioseg predict, one slice", "glioseg --help"} < set(found)
     assert {"1 in one scan", "21 in one scan", "21 in scans of 20"} < set(found)

@@ -19,7 +19,7 @@ LEVELS = (
     {"words", "install"},
     {"_version", "errors", "owner", "grid"},
     {"files", "settings", "scan", "environment"},
-    {"recipe", "prediction", "unexpected", "cluster", "remote"},
+    {"recipe", "prediction", "unexpected", "cluster", "remote", "components"},
     {"io"},
     {"prepare", "augment", "postprocess", "losses", "networks"},
     {"dataset"},
@@ -211,6 +211,7 @@ def test_postprocessing_loads_what_it_needs() -> None:
     assert {name for name in loaded if name.split(".")[0] == "glioseg"} == {
         "glioseg",
         "glioseg._version",
+        "glioseg.components",
         "glioseg.errors",
         "glioseg.files",
         "glioseg.grid",

@@ -11,13 +11,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glioseg.batch.on_cluster import ClusterWork
 from glioseg.batch.outcome import Outcome
 from glioseg.batch.processes import helpers
 from glioseg.batch.work import Outputs, Work, made_with, model_facts
 from glioseg.errors import Fault
 from glioseg.model.predictor import Predictor
-from glioseg.results.bids import start_derivatives
 from glioseg.results.folder import BESIDE_BIDS, ResultsFolder
 from glioseg.results.record import ScanResult, write_summary
 
@@ -70,6 +68,8 @@ def predict_many(
     job = "" if cluster is None else cluster.job
     with ResultsFolder(out, made_with(predictor, outputs), own, job) as folder:
         if outputs.bids:
+            from glioseg.results.bids import start_derivatives
+
             start_derivatives(folder.path, sources)
         named = [folder.named(source) for source in sources]
         work: Work
@@ -78,6 +78,8 @@ def predict_many(
             with helpers(workers - 1, folder, own, named, predictor, outputs):
                 work.do(named)
         else:
+            from glioseg.batch.on_cluster import ClusterWork
+
             work = ClusterWork(cluster, folder, predictor, outputs, progress, tell_fault)
             work.check_workers()
             work.do(named)

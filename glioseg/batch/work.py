@@ -16,13 +16,10 @@ import numpy as np
 from glioseg.errors import Fault
 from glioseg.files import FULL, written_whole
 from glioseg.io.memory import SEGMENTING, memory_for
-from glioseg.io.nifti import write_probability
 from glioseg.io.save import write_both
 from glioseg.measure.size import largest_diameter
 from glioseg.model.predictor import Predictor
 from glioseg.prediction import Prediction
-from glioseg.results.bids import write_derivative, write_participants
-from glioseg.results.dicom import report_measurements
 from glioseg.results.folder import BESIDE_BIDS, ResultsFolder
 from glioseg.results.record import ScanResult, origin_of
 from glioseg.scan import Scan
@@ -142,8 +139,12 @@ class Work:
         """Write the summary and the manifest; the names of other scans whose files are not complete."""
         first = [result.id for result in self.results if result is not None]
         facts = {**facts, "faults": [str(fault) for fault in self.faults]}
+        also = None
+        if self.outputs.bids:
+            from glioseg.results.bids import write_participants
+
+            also = write_participants
         try:
-            also = write_participants if self.outputs.bids else None
             incomplete = self.folder.conclude(first, facts, also)
         except Exception as error:  # what a library or the system may raise is told like everything else
             self._failed(faults_of(error, self.folder.path))
@@ -265,11 +266,15 @@ class Work:
         )
         with self.folder.stage() as stage:
             if self.outputs.bids:
+                from glioseg.results.bids import write_derivative
+
                 write_derivative(stage, source, prediction, result, self.folder.made_with)
                 self._draw(scan, prediction, stage / BESIDE_BIDS, source.id)
             else:
                 write_both(mask, stage / "masks", source.id, anonymise=self.outputs.anonymise)
                 if scan.storage.format == "dicom" and mask.grid.spacing is not None:
+                    from glioseg.results.dicom import report_measurements
+
                     report_measurements(mask, stage / "masks", source.id, expected)
                 if self.outputs.probability:
                     _write_probability(source.id, prediction, stage / "probability")
@@ -346,6 +351,8 @@ def _write_probability(id: str, prediction: Prediction, folder: Path) -> None:
     segmentation = prediction.segmentation
     assert prediction.probability is not None
     if segmentation.storage.format not in ("slices", "image"):
+        from glioseg.io.nifti import write_probability
+
         write_probability(prediction.probability, segmentation, folder / f"{id}.nii.gz")
         return
     with written_whole(folder / f"{id}.npy") as part, part.open("wb") as handle:

@@ -2,66 +2,62 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
 
 import typer
 
-from glioseg.cli.check import check
-from glioseg.cli.compare import compare
-from glioseg.cli.crossval import crossval
-from glioseg.cli.demo import demo
-from glioseg.cli.evaluate import evaluate
-from glioseg.cli.export_dataset import export_dataset
-from glioseg.cli.export_model import export_model
-from glioseg.cli.features import features
-from glioseg.cli.pack import pack
-from glioseg.cli.predict import predict
-from glioseg.cli.radiogenomics import radiogenomics
-from glioseg.cli.recipes import models, recipes
-from glioseg.cli.report import report
-from glioseg.cli.serve import serve
 from glioseg.cli.streams import Output
-from glioseg.cli.study import study
-from glioseg.cli.summary import summary
-from glioseg.cli.train import train
 from glioseg.errors import GliosegError, InputError
 from glioseg.unexpected import exit_code, faults_of
 
 EXIT_CODES = "Exit codes: 0 done, 1 something failed, 2 wrong usage or bad input."
-app = typer.Typer(
-    name="glioseg",
-    help="Find lesions in brain MRI: segment scans, train networks, measure them. Not for clinical use.",
-    epilog=EXIT_CODES,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # rich's panels make help take three times as long
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 VERBS = (
-    demo,
-    predict,
-    summary,
-    serve,
-    check,
-    pack,
-    export_dataset,
-    export_model,
-    train,
-    evaluate,
-    compare,
-    report,
-    crossval,
-    study,
-    features,
-    radiogenomics,
-    recipes,
-    models,
+    "demo",
+    "predict",
+    "summary",
+    "serve",
+    "check",
+    "pack",
+    "export_dataset",
+    "export_model",
+    "train",
+    "evaluate",
+    "compare",
+    "report",
+    "crossval",
+    "study",
+    "features",
+    "radiogenomics",
+    "recipes",
+    "models",
 )
-for verb in VERBS:
-    app.command(epilog=EXIT_CODES)(verb)
+"""In the order of the help; each is a function in the file of its name, but for these."""
+_FILES = {"models": "recipes"}
 
 
-@app.callback(invoke_without_command=True)
+def program(verbs: Iterable[str] = VERBS) -> typer.Typer:
+    """The command line with some of the verbs."""
+    made = typer.Typer(
+        name="glioseg",
+        help="Find lesions in brain MRI: segment scans, train networks, measure them. Not for clinical use.",
+        epilog=EXIT_CODES,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # rich's panels make help take three times as long
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for verb in verbs:
+        file = import_module(f"glioseg.cli.{_FILES.get(verb, verb)}")
+        made.command(epilog=EXIT_CODES)(getattr(file, verb))
+    made.callback(invoke_without_command=True)(_options)
+    return made
+
+
 def _options(version: bool = typer.Option(False, "--version", help="Say which version this is.")) -> None:
     if version:
         from glioseg._version import __version__
@@ -70,15 +66,25 @@ def _options(version: bool = typer.Option(False, "--version", help="Say which ve
         raise typer.Exit
 
 
+def __getattr__(name: str) -> Any:
+    if name != "app":
+        raise AttributeError(f"module 'glioseg.cli' has no attribute {name!r}")
+    return program()
+
+
 def main() -> None:
     """Run the command line: one line for each fault, never a traceback; exit code 2 for bad input, else 1."""
+    # Otherwise Python looks through all objects three more times on its way out, a tenth of a short command.
+    atexit.register(gc.freeze)
     for stream in (sys.stdout, sys.stderr):
         # A console that cannot show a patient's name shows a substitute instead of failing.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     output = Output("--json" in sys.argv)
+    # To understand the options of all verbs takes as long as to import NumPy.
+    verb = sys.argv[1].replace("-", "_") if len(sys.argv) > 1 else ""
     try:
-        app()
+        program([verb] if verb in VERBS else VERBS)()
     except GliosegError as error:
         typer.echo(f"error: {error}", err=True)
         code = error.exit_code

@@ -112,15 +112,11 @@ def predict(
     """Segment scans: masks, outlines, GIFs and numbers. Masks in the kind read; skips what is finished."""
     from glioseg.batch import Outputs, predict_many
     from glioseg.batch.processes import fitting_workers
-    from glioseg.batch.staged import StagedSegmenting
     from glioseg.environment import environment
     from glioseg.errors import Fault, InputError
-    from glioseg.io.dicom.find import parse_series
     from glioseg.io.names import listed
     from glioseg.model.predictor import load_model
     from glioseg.model.runtime import usable_cores
-    from glioseg.remote import place_of
-    from glioseg.results.bids import named_as_bids
     from glioseg.unexpected import exit_code
     from glioseg.words import sentence
 
@@ -131,6 +127,10 @@ def predict(
         raise InputError(Fault("cli.dask_and_workers", "--dask"))
     paths = [*paths_given(scans or []), *paths_in(files_from)]
     if has_urls([*paths, out]):
+        from glioseg.batch.staged import StagedSegmenting
+        from glioseg.io.dicom.find import parse_series
+        from glioseg.remote import place_of
+
         alone = {"--flair": flair, "--pre": pre, "--post": post, "--workers": workers is not None}
         refuse_with_urls({**alone, "--bids": bids, "--participant-label": participant_label})
         threads = threads or (None if dask is None else 1)
@@ -150,6 +150,8 @@ def predict(
     sources, faults = _sources(paths, flair, pre, post, series or [], channels)
     labels = re.findall(r"[^\s,]+", " ".join(participant_label or []))
     if bids or labels:
+        from glioseg.results.bids import named_as_bids
+
         sources, unnamed = named_as_bids(sources, labels)
         faults += unnamed
     for fault in faults:
@@ -248,7 +250,6 @@ def _sources(
 ) -> tuple[list[Source], list[Fault]]:
     """The scans behind the arguments; one file a sequence makes one scan."""
     from glioseg.errors import Fault, InputError
-    from glioseg.io.dicom.find import parse_series
     from glioseg.io.find import find_scans
     from glioseg.io.names import scan_of_sequence
     from glioseg.io.source import Source, with_channels
@@ -258,7 +259,11 @@ def _sources(
     if bool(named) == bool(scans):
         code = "cli.predict_both" if scans else "cli.predict_nothing"
         raise InputError(Fault(code, "glioseg predict"))
-    wanted = parse_series(series)
+    wanted = {}
+    if series:
+        from glioseg.io.dicom.find import parse_series
+
+        wanted = parse_series(series)
     if named and wanted:
         raise InputError(Fault("cli.series_of_files", "--series"))
     if named:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from glioseg.errors import WrongKindError
-from glioseg.scan import BoolArray, check_boolean
+from glioseg.scan import BoolArray, bounding_box, check_boolean
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -32,9 +32,21 @@ def outline(mask: BoolArray) -> BoolArray:
         WrongKindError: the array is not boolean.
     """
     check_boolean(mask, "a mask to outline")
-    around = np.pad(mask, 1)
-    inside = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
-    return mask & ~inside
+    line = np.zeros_like(mask)
+    if not mask.any():
+        return line
+    box = bounding_box(mask)
+    region = mask[box]
+    inside = region.copy()
+    inside[1:] &= region[:-1]
+    inside[:-1] &= region[1:]
+    inside[:, 1:] &= region[:, :-1]
+    inside[:, :-1] &= region[:, 1:]
+    # Beyond the box there is nothing, so that its border belongs to the line.
+    inside[[0, -1]] = False
+    inside[:, [0, -1]] = False
+    line[box] = region & ~inside
+    return line
 
 
 def overlay(

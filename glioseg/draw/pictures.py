@@ -11,9 +11,13 @@ import numpy.typing as npt
 from PIL import Image
 
 from glioseg.draw.outlines import BOTH, PREDICTED, TRUE, Pixels, outline, tile
-from glioseg.draw.views import Layers, frames, layers
+from glioseg.draw.png import png_of
+from glioseg.draw.views import Layers, frames, layers, looked_up
 from glioseg.files import make_folder, written_whole
 from glioseg.scan import Scan, Segmentation
+
+Index = npt.NDArray[np.uint8]
+"""Entries of a palette, ``(height, width)``."""
 
 # Grey levels of the palettes: as many as fit beside the three colours of the outlines, and for GIFs 64,
 # which the eye still sees as smooth and which makes the files a third smaller.
@@ -57,7 +61,7 @@ def draw_slices(
     paths = [folder / f"slice_{number:03d}.png" for number in scan.grid.slice_numbers]
     for path, picture in zip(paths, pictures, strict=True):
         with written_whole(path) as part:
-            _drawn(picture, PNG_GREYS).save(part, format="PNG", compress_level=3)
+            part.write_bytes(png_of(_drawn(picture, PNG_GREYS), _palette(PNG_GREYS)))
     return paths
 
 
@@ -95,7 +99,7 @@ def draw_gif(
     """
     pictures = layers(scan, predicted, truth, channel, size, positions, crop=small, volume=volume)
     greys = SMALL_GREYS if small else GIF_GREYS
-    first, *others = (_drawn(picture, greys) for picture in pictures)
+    first, *others = (_with_palette(_drawn(picture, greys), greys) for picture in pictures)
     with written_whole(path) as part:
         first.save(
             part,
@@ -153,23 +157,23 @@ def write_png(picture: Pixels, path: Path, small: bool = False) -> Path:
         path: the file to write.
         small: take fewer grey levels and all the time that a small file needs.
     """
+    greys = SMALL_GREYS if small else PNG_GREYS
     with written_whole(path) as part:
-        indexed = _indexed(picture, SMALL_GREYS if small else PNG_GREYS)
-        indexed.save(part, format="PNG", compress_level=9 if small else 3)
+        part.write_bytes(png_of(_indexed(picture, greys), _palette(greys), small))
     return path
 
 
-def _indexed(picture: Pixels, greys: int) -> Image.Image:
+def _indexed(picture: Pixels, greys: int) -> Index:
     """The picture on a palette of evenly spaced greys and the pure colours of the outlines."""
-    index = _nearest(greys)[picture[..., 1]]
+    index = looked_up(picture[..., 1], _nearest(greys))
     coloured = (picture[..., 0] != picture[..., 2]) | (picture[..., 1] != picture[..., 2])
     index[coloured] = greys + (picture[coloured][:, None] == np.array(COLOURS)).all(axis=2).argmax(axis=1)
-    return _with_palette(index, greys)
+    return index
 
 
-def _drawn(picture: Layers, greys: int) -> Image.Image:
+def _drawn(picture: Layers, greys: int) -> Index:
     """What :func:`_indexed` makes of the slice with its outlines, without making colours first."""
-    index = _nearest(greys)[picture.grey]
+    index = looked_up(picture.grey, _nearest(greys))
     lines = [None if mask is None else outline(mask) for mask in (picture.predicted, picture.truth)]
     for colour, line in enumerate(lines):
         if line is not None:
@@ -177,18 +181,24 @@ def _drawn(picture: Layers, greys: int) -> Image.Image:
     red, green = lines
     if red is not None and green is not None:
         index[red & green] = greys + COLOURS.index(BOTH)
-    return _with_palette(index, greys)
+    return index
 
 
 @cache
-def _nearest(greys: int) -> npt.NDArray[np.uint8]:
+def _nearest(greys: int) -> Index:
     """The entry of the palette that is nearest to each grey level."""
     return np.round(np.arange(256) * ((greys - 1) / 255)).astype(np.uint8)
 
 
-def _with_palette(index: npt.NDArray[np.uint8], greys: int) -> Image.Image:
+@cache
+def _palette(greys: int) -> bytes:
+    """Red, green and blue of each entry."""
     levels = np.round(np.linspace(0, 255, greys))
-    image = Image.fromarray(index)
     colours = np.concatenate([np.stack([levels] * 3, axis=1), COLOURS])
-    image.putpalette(colours.astype(np.uint8).tobytes())
+    return colours.astype(np.uint8).tobytes()
+
+
+def _with_palette(index: Index, greys: int) -> Image.Image:
+    image = Image.fromarray(index)
+    image.putpalette(_palette(greys))
     return image

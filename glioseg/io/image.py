@@ -15,6 +15,7 @@ from glioseg.io.finite import made_finite
 from glioseg.io.labels import read_label_pages, segmentation_of, stored_as_image
 from glioseg.io.names import split_number, stem_of, suffix_of
 from glioseg.io.pictures import read_pages
+from glioseg.io.plain_tiff import plain_of
 from glioseg.scan import CHANNELS, Scan, Segmentation, Storage
 
 
@@ -67,8 +68,11 @@ def write_picture(stem: Path, suffix: str, voxels: npt.NDArray[np.uint8]) -> Pat
         path = stem.with_name(stem.name + (suffix if suffix in (".tif", ".tiff") else ".tif"))
     else:
         path = stem.with_name(stem.name + ".png")
-    pages = [Image.fromarray(page) for page in voxels]
     with written_whole(path) as part:
+        if len(voxels) == 1 and path.suffix != ".png":
+            part.write_bytes(plain_of(voxels[0]))
+            return path
+        pages = [Image.fromarray(page) for page in voxels]
         if path.suffix == ".png":
             pages[0].save(part, format="PNG")
         else:

@@ -1,4 +1,4 @@
-"""The plain kind of TIFF, read in a tenth of a millisecond.
+"""The plain kind of TIFF, read and written in a tenth of a millisecond.
 
 The LGG data set has 7,858 of them: one page, uncompressed, 8-bit grey or RGB. A general TIFF
 library spends five times longer on parsing than on reading. Everything that is not plain is
@@ -22,7 +22,42 @@ _UNDERSTOOD = {
     _OFFSETS, _ORIENTATION, _SAMPLES, _BYTE_COUNTS, _PLANAR, _SAMPLE_FORMAT,
 }  # fmt: skip
 _LISTS = {_BITS, _OFFSETS, _BYTE_COUNTS, _SAMPLE_FORMAT}
-_HARMLESS = {254, 278, 282, 283, 296, 305, 306}  # subfile type, rows a strip, resolution, software, date
+_ROWS_A_STRIP = 278
+_HARMLESS = {
+    254,
+    _ROWS_A_STRIP,
+    282,
+    283,
+    296,
+    305,
+    306,
+}  # subfile type, rows a strip, resolution, software, date
+
+
+def plain_of(page: npt.NDArray[np.uint8]) -> bytes:
+    """The content of a plain TIFF file of one grey page.
+
+    Args:
+        page: uint8 ``(height, width)``; 0 is black.
+    """
+    height, width = page.shape
+    values = {
+        _WIDTH: width,
+        _HEIGHT: height,
+        _BITS: 8,
+        _COMPRESSION: 1,
+        _PHOTOMETRIC: 1,
+        _OFFSETS: 0,
+        _SAMPLES: 1,
+        _ROWS_A_STRIP: height,
+        _BYTE_COUNTS: height * width,
+        _PLANAR: 1,
+    }
+    start = 8
+    values[_OFFSETS] = start + 2 + 12 * len(values) + 4
+    long = 4
+    entries = b"".join(struct.pack("<HHII", tag, long, 1, value) for tag, value in values.items())
+    return struct.pack("<4sIH", b"II*\0", start, len(values)) + entries + bytes(4) + page.tobytes()
 
 
 def read_plain(data: bytes) -> npt.NDArray[Any] | None:

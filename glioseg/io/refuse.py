@@ -117,16 +117,19 @@ def check_size(path: Path, shape: Sequence[int], *, stored_bytes: int | None = N
         InputError: a size is 0 or too large, or the memory cannot hold it.
     """
     slices, height, width, channels = (int(size) for size in shape)
-    one_slice = Phrase(
-        "io.size_of_one_value" if channels == 1 else "io.size", width=width, height=height, values=channels
-    )
-    found = one_slice if slices == 1 else Phrase("io.slices_of_size", slices=slices, size=one_slice)
     values = slices * height * width * channels
     if values < 1:
-        raise InputError(Fault("io.no_voxel", path, size=found))
+        raise InputError(Fault("io.no_voxel", path, size=_size(slices, height, width, channels)))
     if max(height, width) > MAX_SIDE or slices > MAX_SLICES or values > MAX_VALUES:
         most = {"slices": MAX_SLICES, "side": MAX_SIDE, "values": f"{MAX_VALUES:,}"}
-        raise InputError(Fault("io.too_large", path, size=found, **most))
+        raise InputError(Fault("io.too_large", path, size=_size(slices, height, width, channels), **most))
     if stored_bytes is not None and values > stored_bytes:
-        raise InputError(Fault("io.too_short", path, size=found))
+        raise InputError(Fault("io.too_short", path, size=_size(slices, height, width, channels)))
     check_memory(path, slices * height * width, channels)
+
+
+def _size(slices: int, height: int, width: int, channels: int) -> Phrase:
+    """A size in words; only where there is a fault, for all sentences are read to say it."""
+    key = "io.size_of_one_value" if channels == 1 else "io.size"
+    one_slice = Phrase(key, width=width, height=height, values=channels)
+    return one_slice if slices == 1 else Phrase("io.slices_of_size", slices=slices, size=one_slice)

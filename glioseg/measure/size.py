@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from glioseg.components import Components
 from glioseg.scan import BoolArray, Segmentation, bounding_box
 
 
@@ -27,21 +28,18 @@ def diameters(region: BoolArray, spacing: tuple[float, float] = (1.0, 1.0)) -> t
     Source:
         Wen et al. 2010, doi 10.1200/JCO.2009.26.3541 (bidirectional measurement).
     """
-    from scipy.spatial import ConvexHull
-    from scipy.spatial.distance import pdist, squareform
-
-    # In each row only the first and the last pixel can touch the convex hull.
+    # Of two rows, the corners that are farthest from each other are a left one and a right one.
     rows = np.flatnonzero(region.any(axis=1))
-    first = region[rows].argmax(axis=1)
-    last = region.shape[1] - region[rows, ::-1].argmax(axis=1)
-    points = np.concatenate([np.column_stack((rows + down, x)) for x in (first, last) for down in (0, 1)])
-    points = points * np.asarray(spacing)
-    hull = points[ConvexHull(points).vertices]
-    between = squareform(pdist(hull))
+    left, right = region[rows].argmax(axis=1), region.shape[1] - region[rows, ::-1].argmax(axis=1)
+    lefts, rights = (
+        np.column_stack((np.concatenate((rows, rows + 1)), np.tile(side, 2))) * np.asarray(spacing)
+        for side in (left, right)
+    )
+    between = np.hypot(*(lefts[:, None] - rights).transpose(2, 0, 1))
     one, other = np.unravel_index(int(between.argmax()), between.shape)
     longest = float(between[one, other])
-    along = (hull[one] - hull[other]) / longest
-    across = hull @ np.array([-along[1], along[0]])
+    along = (lefts[one] - rights[other]) / longest
+    across = np.concatenate((lefts, rights)) @ np.array([-along[1], along[0]])
     return longest, float(np.ptp(across))
 
 
@@ -112,24 +110,22 @@ def _in_plane(mask: Segmentation) -> tuple[float, float]:
 
 def _largest_region(voxels: npt.NDArray[Any], in_plane: tuple[float, float]) -> tuple[float, float, int]:
     """Diameters of the edge-connected region with the longest one, of all slices, and the slice it is on."""
-    from scipy import ndimage
-
-    boxes = []
-    for position, labels_of_slice in enumerate(voxels):
-        rows = np.flatnonzero(labels_of_slice.any(axis=1))
-        if not rows.size:
-            continue
-        # Labelling is slow: of a large slice only the rows between which there is anything.
-        labels, _ = ndimage.label(labels_of_slice[rows[0] : rows[-1] + 1] > 0)
-        for label, box in enumerate(ndimage.find_objects(labels), start=1):
-            sides = [(side.stop - side.start) * size for side, size in zip(box, in_plane, strict=True)]
-            boxes.append((float(np.hypot(*sides)), labels[box], label, position))
+    mask = np.asarray(voxels) > 0
     longest, across, found = 0.0, 0.0, 0
+    if not mask.any():
+        return longest, across, found
+    whole = bounding_box(mask)
+    regions = Components(mask[whole], each_slice=True)
+    labels = regions.labels
+    boxes = []
+    for label, box in enumerate(regions.boxes, start=1):
+        sides = [(side.stop - side.start) * size for side, size in zip(box[1:], in_plane, strict=True)]
+        boxes.append((float(np.hypot(*sides)), label, box))
     # No region is longer than the diagonal of its box: once that is shorter, the others need no measuring.
-    for diagonal, labels, label, position in sorted(boxes, key=lambda each: -each[0]):
+    for diagonal, label, box in sorted(boxes, key=lambda each: -each[0]):
         if diagonal <= longest:
             break
-        measured = diameters(labels == label, in_plane)
+        measured = diameters(labels[box][0] == label, in_plane)
         if measured[0] > longest:
-            (longest, across), found = measured, position
+            (longest, across), found = measured, whole[0].start + box[0].start
     return longest, across, found

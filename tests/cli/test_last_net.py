@@ -18,7 +18,7 @@ def leave(monkeypatch, capsys, error: BaseException, *words: str) -> tuple[int, 
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(cli, "program", lambda verbs: fail)
     monkeypatch.setattr(sys, "argv", ["/somewhere/glioseg", *words])
     with pytest.raises(SystemExit) as left:
         cli.main()

@@ -36,7 +36,7 @@ def test_a_mask_without_its_probability_map_is_the_same(spacing, tmp_path, monke
     known = evidence(whole.probability, whole.segmentation.mask)
     assert whole.evidence == pytest.approx(known, rel=1e-12)
     monkeypatch.setattr("glioseg.prepare.head.KEPT", 0)
-    monkeypatch.setattr("glioseg.postprocess.MOST_LABELLED", 1)
+    monkeypatch.setattr("glioseg.components.MOST_AT_A_TIME", 1)
     pieces = Predictor(model.runtime, model.description, batch=3)(scan, probability=False)
     assert pieces.probability is None
     np.testing.assert_array_equal(pieces.segmentation.voxels, whole.segmentation.voxels)
@@ -52,7 +52,7 @@ def test_a_long_scan_is_held_once(tmp_path, monkeypatch) -> None:
     prepare = Preparation(name="even_tissue", size=64)
     model = load_model(known_model(tmp_path / "model.onnx", 6, -3, prepare=prepare, postprocess=CLEAN))
     monkeypatch.setattr("glioseg.prepare.head.KEPT", 0)
-    monkeypatch.setattr("glioseg.postprocess.MOST_LABELLED", 1 << 16)
+    monkeypatch.setattr("glioseg.components.MOST_AT_A_TIME", 1 << 16)
     model(scan_of(voxels[:20]), False)
     tracemalloc.start()
     model(scan, False)
@@ -68,7 +68,7 @@ def test_components_are_the_same_however_few_slices_are_labelled_together(mask, 
     with pytest.MonkeyPatch.context() as patch:
         found = []
         for least in (1 << 21, most):
-            patch.setattr("glioseg.postprocess.MOST_LABELLED", least)
+            patch.setattr("glioseg.components.MOST_AT_A_TIME", least)
             found.append(to_mask(probability, CLEAN, lambda some: flair[some]))
     np.testing.assert_array_equal(*found)
 
