@@ -36,14 +36,14 @@ class Gate:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.open = threading.Event()
         self.entered = threading.Semaphore(0)
-        own = Predictor._probability
+        own = Predictor._maps
 
-        def held(predictor: Predictor, images: Any) -> Any:
+        def held(predictor: Predictor, prepared: Any) -> Any:
             self.entered.release()
             assert self.open.wait(PATIENCE)
-            return own(predictor, images)
+            return own(predictor, prepared)
 
-        monkeypatch.setattr(Predictor, "_probability", held)
+        monkeypatch.setattr(Predictor, "_maps", held)
 
 
 @pytest.fixture
