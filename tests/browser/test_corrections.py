@@ -195,6 +195,7 @@ def test_fifty_strokes_fifty_undos_fifty_redos_reload_and_restart(
     make_page.wrong.clear()  # the browser's own line about the scan that the new server did not know
 
 
+@pytest.mark.slow
 def test_an_uploaded_scan_survives_runs_and_back_and_a_restart_under_the_page(
     make_page: Any, own: Any, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ def crosshair(page: Any) -> tuple[int, int]:
     return 47 - round(y), 47 - round(x)
 
 
+@pytest.mark.slow
 def test_enter_does_at_the_crosshair_what_a_click_does(make_page: Any, server: Any, tmp_path: Path) -> None:
     page = make_page()
     before = open_head(page, head(tmp_path / "scan"))

@@ -24,9 +24,8 @@ def study(folder: Path) -> None:
         dicom_kit.series(folder / f"s{place}", voxels, name=name, study=folder.name)
 
 
-@pytest.mark.parametrize(
-    "options", [WIDE, pytest.param(NARROW, marks=pytest.mark.slow)], ids=["wide", "narrow"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_a_row_is_removed_and_brought_back_and_a_series_is_chosen(
     make_page: Any, axe: str, tmp_path: Path, options: dict[str, Any]
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from .conftest import ready, welcome
 from .test_viewer import open_sample
@@ -37,6 +38,7 @@ def scan_of(kind: str, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_every_type_of_voxels_is_drawn_in_its_window(make_page: Any, server: Any, tmp_path: Path) -> None:
     page = make_page()
     welcome(page)

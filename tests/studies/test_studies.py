@@ -218,6 +218,7 @@ class TestCarriedOut:
             train(SAMPLES, RunFolder.open(folds[0] / "fold-0").recipe, tmp_path, echo=lambda _: None)
 
 
+@pytest.mark.slow
 def test_the_study_verb_ends_in_a_report(tmp_path: Path) -> None:
     pytest.importorskip("pytorch_lightning")
     settings = json.dumps([*TINY, "split.name=holdout", "split.fraction=0.5"])

@@ -74,6 +74,7 @@ def test_a_recipe_of_ones_own_wins_over_the_tables_of_the_model() -> None:
     assert recipe.prepare.size == 192
 
 
+@pytest.mark.slow
 def test_no_step_changes_the_statistics_of_batches_that_are_frozen(short: list[str], tmp_path: Path) -> None:
     start = read_start("default")
     settings = [*short, "optimizer.rate=1e-9", "optimizer.encoder_rate=1e-9", "optimizer.weight_decay=0"]

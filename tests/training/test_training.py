@@ -225,10 +225,8 @@ def test_own_data_train_at_the_first_command_and_say_who_validates(
 
 def test_it_says_where_the_weights_come_from(tmp_path: Path, tiny_settings: list[str]) -> None:
     said: list[str] = []
-    changes = ["network.name=resnet34_unet", "network.arguments={}", "train.epochs=1"]
-    run = train(
-        SAMPLES, tiny(tiny_settings, *changes), tmp_path / "run", hardware=Hardware("cpu"), echo=said.append
-    )
+    recipe = load_recipe("default", [*tiny_settings, "train.epochs=1"])
+    run = train(SAMPLES, recipe, tmp_path / "run", hardware=Hardware("cpu"), echo=said.append)
     assert any("starts from scratch" in line for line in said)
     assert "starts from scratch" in run.manifest["network_start"]
 
