@@ -24,6 +24,12 @@ def serve(
     model: Annotated[
         str, typer.Option("--model", "-m", help="Name of a model that ships, run folder, or .onnx file.")
     ] = "default",
+    best: Annotated[
+        bool, typer.Option("--best", help="Two networks: half as fast, misses fewer lesions.")
+    ] = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="8-bit network: faster, nearly the same masks.")
+    ] = False,
     runs: Annotated[
         Path | None, typer.Option(help="Folder of run folders, for the pages that list and compare them.")
     ] = None,
@@ -46,8 +52,10 @@ def serve(
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page.")] = True,
 ) -> None:
     """Open a page where one drops a scan and sees the lesion. An HTTP API is behind it."""
-    from glioseg.errors import require_extra
+    from glioseg.errors import Fault, InputError, require_extra
 
+    if fast and best:
+        raise InputError(Fault("model.fast_and_best"))
     require_extra("serve", "fastapi", "uvicorn", "python_multipart")
     from glioseg.cli.streams import paths_given
     from glioseg.server.settings import Settings
@@ -58,7 +66,7 @@ def serve(
         port=port,
         token=token,
         allowed_hosts=tuple(allow_host or ()),
-        model=model,
+        model=model + (":fast" if fast else ":best" if best else ""),
         threads=threads,
         runs=runs,
         corrected=corrected,

@@ -17,7 +17,7 @@ from glioseg.model.description import ModelDescription, read_description
 from glioseg.model.runtime import Greatest, OnnxRuntime, OpenVino, Runtime, openvino_is_there
 from glioseg.model.steps import class_maps, finished, network_input, of_any
 from glioseg.model.trial import check_model
-from glioseg.model.weights import find_model
+from glioseg.model.weights import find_model, named
 from glioseg.prediction import Prediction
 from glioseg.prepare import Frame, Prepared
 from glioseg.scan import Scan, channels_for
@@ -134,7 +134,8 @@ def load_model(
     """Load a model by name, run folder or file.
 
     Args:
-        model: name of a model that ships, a run folder, or an ``.onnx`` file that glioseg wrote.
+        model: name of a model that ships, a run folder, or an ``.onnx`` file that glioseg wrote;
+            ``default:fast`` and ``default:best`` say ``fast`` and ``best`` too.
         flips: average with the left-right mirrored slices.
         threads: threads of the network; all usable cores by default.
         threshold: instead of the model's own.
@@ -150,6 +151,8 @@ def load_model(
     >>> model.description.postprocess.threshold
     0.9
     """
+    model, variant = named(model)
+    fast, best = fast or variant == "fast", best or variant == "second"
     if fast and best:
         raise InputError(Fault("model.fast_and_best"))
     path = find_model(model, "fast" if fast else "file")

@@ -14,6 +14,8 @@ Variant = Literal["file", "fast", "second"]
 """Files of a model that ships, as ``index.json`` calls them."""
 OPTIONS = {"fast": ("--fast", "model.no_fast_variant"), "second": ("--best", "model.no_second_variant")}
 """The option that wants a variant, and the fault that no model has it."""
+ENDINGS: dict[str, Variant] = {":fast": "fast", ":best": "second"}
+"""What a model's name may end in instead of such an option: ``default:fast``."""
 
 
 def model_summaries() -> dict[str, str]:
@@ -30,6 +32,15 @@ def model_options(name: str) -> list[str]:
     return [option for variant, (option, _) in OPTIONS.items() if variant in _index()[name]]
 
 
+def shipped_names() -> list[str]:
+    """Names of the models that ship, each followed by those of its variants: ``NAME:fast``, ``NAME:best``."""
+    return [
+        name + ending
+        for name in model_summaries()
+        for ending in ("", *(f":{option.removeprefix('--')}" for option in model_options(name)))
+    ]
+
+
 def model_card(name: str) -> str:
     """The card of a model that ships: data, recipe, scores, limits; Markdown.
 
@@ -43,18 +54,30 @@ def model_card(name: str) -> str:
     return (WEIGHTS / f"{chosen}.md").read_text(encoding="utf-8")
 
 
+def named(model: str | Path) -> tuple[str | Path, Variant]:
+    """A model without the ending of its name, and the variant that the ending asks for.
+
+    >>> named("default:best")
+    ('default', 'second')
+    """
+    for ending, variant in ENDINGS.items():
+        if str(model).endswith(ending):
+            return str(model).removesuffix(ending), variant
+    return model, "file"
+
+
 def find_model(model: str | Path, variant: Variant = "file") -> Path:
     """The ``.onnx`` file of a shipped model's name, a run folder, or a file.
 
     Args:
-        model: which.
+        model: which; an ending of its name (see :func:`named`) is left aside.
         variant: ``fast``, in 8 bits, or ``second``, another network of the same recipe; some of the models
             that ship have them.
 
     Raises:
         InputError: there is no such model, or it has no such variant.
     """
-    index = _index()
+    index, (model, _) = _index(), named(model)
     name = next(iter(index)) if str(model) == "default" else str(model)
     if variant != "file" and variant not in index.get(name, {}):
         option, code = OPTIONS[variant]

@@ -103,6 +103,10 @@ class UseBody(BaseModel):
     model: str = Field(description="one of /api/models")
 
 
+VARIANTS = {
+    "fast": "8-bit network: faster, nearly the same masks",
+    "second": "two networks: half as fast, misses fewer lesions",
+}
 NO_MODEL: dict[int | str, dict[str, Any]] = {
     404: {"model": Faults, "description": "There is no such model."},
 }
@@ -114,17 +118,18 @@ NOT_TWICE: dict[int | str, dict[str, Any]] = {
 @router.get("/models")
 def list_models(service: Serving) -> Models:
     """The models that can be asked for."""
-    from glioseg.model.weights import model_summaries
+    from glioseg.model.weights import model_summaries, named, shipped_names
 
     titles = {
         "default": "the server's own choice",
         AS_STARTED: "what the server was started with",
         **model_summaries(),
     }
+    titles |= {name: VARIANTS.get(named(name)[1], titles.get(name, name)) for name in shipped_names()}
     learning, worker = service.learning, service.worker
     models = []
     files = {name: model_file(model) for name, model in list(worker.models.items())}
-    shipped = {files[name] for name in model_summaries()}
+    shipped = {files[name] for name in shipped_names()}
     for name, file in files.items():
         if name == AS_STARTED and file in shipped:
             continue  # it has a name of its own

@@ -18,7 +18,7 @@ from typing import Any
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_json
-from glioseg.model.weights import find_model
+from glioseg.model.weights import find_model, named
 from glioseg.recipe import load_recipe
 from glioseg.server.faults import UnfitError, as_dict, unforeseen, without_folder
 from glioseg.server.jobs import Stopped
@@ -349,7 +349,7 @@ def _failed(*faults: Fault) -> dict[str, Any]:
 def model_file(model: str | Path) -> Path | None:
     """The file of a model; ``None`` where it is not there any more."""
     try:
-        return find_model(model).resolve()
+        return find_model(*named(model)).resolve()
     except InputError:
         return None
 

@@ -123,10 +123,10 @@ class Service:
 
 def _models(settings: Settings) -> dict[str, str | Path]:
     """Models by the name that clients use: the server's own first, those that ship, finished runs."""
-    from glioseg.model.weights import find_model, model_summaries
+    from glioseg.model.weights import find_model, named, shipped_names
 
-    find_model(settings.model)
-    found: dict[str, str | Path] = {"default": settings.model, **{name: name for name in model_summaries()}}
+    find_model(*named(settings.model))
+    found: dict[str, str | Path] = {"default": settings.model, **{name: name for name in shipped_names()}}
     for name, run in runs.find_runs(settings.runs).items():
         if run.model.is_file():
             found[f"run:{name}"] = run.model

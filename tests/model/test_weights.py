@@ -64,6 +64,7 @@ def test_the_default_has_each_variant_and_it_finds_the_lesions_too(variant: str,
     alone = OnnxRuntime(WEIGHTS / entry[variant])
     assert read_description(WEIGHTS / entry[variant], alone.metadata) == load_model(name).description
     predictor = load_model(name, threads=1, **{option: True})
+    assert load_model(f"{name}:{option}", threads=1).fingerprint == predictor.fingerprint
     for case in sample_cases():
         scan, truth = read_case(case)
         assert isinstance(truth, Segmentation)
