@@ -40,6 +40,7 @@ def editing(page: Any, address: str) -> None:
     page.goto(address)
     page.wait_for_selector("html[data-ready]", timeout=180_000)
     page.keyboard.press("b")
+    page.locator("#channels").evaluate("box => box.closest('section').nextElementSibling.scrollIntoView()")
     box = page.locator("canvas").first.bounding_box()
     page.mouse.move(box["x"] + 0.38 * box["width"], box["y"] + 0.7 * box["height"])
 
