@@ -15,8 +15,8 @@ READING = 8
 """Bytes for each value while a file is read: stored, scaled, and turned into the scan's order."""
 
 SEGMENTING = 22
-"""Bytes for each voxel at the peak of reading, segmenting and writing one scan, whatever is stored. On volumes
-of 512 x 512 x 200, besides what a small scan takes: 7 of FLAIR alone as int16, 11 and 15 as float32 and
+"""Bytes for each voxel at the peak of reading, segmenting and writing one scan, whatever is stored. On
+volumes of 512 x 512 x 200, besides what a small scan takes: 7 of FLAIR alone as int16, 11 and 15 as float32 and
 float64, 16 where a header scales, 20 of three sequences whose probability map is kept."""
 
 SMALL = 256_000_000
