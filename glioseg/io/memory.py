@@ -16,8 +16,8 @@ READING = 8
 
 SEGMENTING = 22
 """Bytes for each voxel at the peak of reading, segmenting and writing one scan, whatever is stored. On
-volumes of 512 x 512 x 200, besides what a small scan takes: 7 of FLAIR alone as int16, 11 and 15 as float32 and
-float64, 16 where a header scales, 20 of three sequences whose probability map is kept."""
+volumes of 512 x 512 x 200, besides what a small scan takes: 7 of FLAIR alone as int16, 11 and 15 as float32
+and float64, 16 where a header scales, 20 of three sequences whose probability map is kept."""
 
 SMALL = 256_000_000
 """Bytes below which nothing is asked: every machine that can run the program has them."""
