@@ -89,6 +89,7 @@ def test_brush_ring_size_eraser_depth_and_threshold(make_page: Any, server: Any)
     taken_back(page, server, whole, bright)
 
 
+@pytest.mark.slow
 def test_a_lesion_on_three_of_nine_slices_is_filled_between(make_page: Any, server: Any) -> None:
     page = make_page()
     open_sample(page)

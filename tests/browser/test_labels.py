@@ -76,6 +76,7 @@ def open_head(page: Any, paths: list[Path]) -> Labels:
     return drawn(page)
 
 
+@pytest.mark.slow
 def test_every_tool_draws_with_the_label_that_is_chosen(own: Any, make_page: Any, tmp_path: Path) -> None:
     page = make_page(base_url=own.address)
     before = open_head(page, head(tmp_path / "scan"))

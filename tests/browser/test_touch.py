@@ -71,6 +71,7 @@ def zoom_of(page: Any) -> float:
     return float(page.evaluate("gliosegView.nv.scene.pan2Dxyzmm[3]"))
 
 
+@pytest.mark.slow
 def test_one_finger_scrolls_two_zoom_and_move_and_a_brush_draws(make_page: Any) -> None:
     page = make_page(**PHONE)
     open_sample(page)

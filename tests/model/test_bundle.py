@@ -84,6 +84,7 @@ def run_bundle(bundle: Path, *arguments: str) -> subprocess.CompletedProcess[str
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_a_run_of_the_bundle_gives_the_mask_of_predict(
     run: Path, bundle: Path, scans: Path, tmp_path: Path
 ) -> None:

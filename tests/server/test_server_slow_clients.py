@@ -78,6 +78,7 @@ def test_a_second_request_of_a_connection_has_the_same_time_for_its_header(addre
         assert time.monotonic() - started < PATIENCE
 
 
+@pytest.mark.slow
 def test_a_body_that_drips_is_ended_and_meanwhile_harms_nobody(address: str, tmp_path: Path) -> None:
     host = "Host: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 9000\r\n\r\n"
     slow = [connected(address, f"POST /api/scans HTTP/1.1\r\n{host}--x") for _ in range(SOCKETS)]

@@ -142,6 +142,7 @@ class TestTraining:
         assert [sample.shape[-1] for sample in last] == sizes[-1:]
         assert all(sample.is_contiguous(memory_format=torch.channels_last) for sample in last)
 
+    @pytest.mark.slow
     def test_a_graphed_training_is_the_plain_one(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -158,6 +159,7 @@ class TestTraining:
         assert captured == plain
         assert not any("graph" in line.replace("graphed", "") for line in lines)
 
+    @pytest.mark.slow
     def test_a_failure_is_one_line_and_the_same_training(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

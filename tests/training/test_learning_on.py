@@ -144,6 +144,7 @@ def test_what_holds_no_weights_is_refused(name: str, short: list[str], tmp_path:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_the_command_says_what_became_of_the_model(short: list[str], tmp_path: Path) -> None:
     code, said = learn_on("default", tmp_path / "first", [*short, "postprocess.minimum_share=0"])
     assert code == 0, said

@@ -84,6 +84,7 @@ class TestBatches:
             assert_same(one, other)
             assert torch.equal(one["case"], other["case"])
 
+    @pytest.mark.slow
     def test_a_training_from_the_device_is_that_from_the_loaders(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
