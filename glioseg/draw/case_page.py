@@ -13,6 +13,7 @@ import numpy as np
 
 from glioseg._version import __version__
 from glioseg.draw.figure import text_in
+from glioseg.draw.outlines import LABELS
 from glioseg.draw.views import frames
 from glioseg.files import written_whole
 from glioseg.grid import Grid
@@ -21,6 +22,7 @@ from glioseg.scan import Scan, Segmentation
 from glioseg.words import said, sentence
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -29,6 +31,9 @@ PICTURES = 6
 
 LISTED = 6
 """Lesions that are listed."""
+
+NAMED = 6
+"""Labels that are named."""
 
 A4 = (8.27, 11.69)
 WIDTH = {"en": 104, "zh": 56}
@@ -133,8 +138,11 @@ def _pictures(
 ) -> None:
     positions = key_slices(mask)
     shown = frames(scan, mask, truth, size=384, positions=positions, numbered=False, crop=True)
-    key = "case.outlines" if truth is None else "case.outlines_and_truth"
-    figure.text(0.93, 0.908, sentence("sentences", key, language), size=7.5, color="#555555", ha="right")
+    if truth is None and len(mask.labels) > 1:
+        _label_legend(figure, mask, language)
+    else:
+        key = "case.outlines" if truth is None else "case.outlines_and_truth"
+        figure.text(0.93, 0.908, sentence("sentences", key, language), size=7.5, color="#555555", ha="right")
     columns, width, height = 3, 0.28, 0.225
     for place, (position, picture) in enumerate(zip(positions, shown, strict=True)):
         row, column = divmod(place, columns)
@@ -145,19 +153,52 @@ def _pictures(
         axes.set_title(sentence("sentences", "case.slice", language, number=number), size=8, pad=3)
 
 
+def _label_legend(figure: Figure, mask: Segmentation, language: str) -> None:
+    """The colour, the name and the size of each label, in one line."""
+    from matplotlib.offsetbox import AnnotationBbox, DrawingArea, HPacker, TextArea
+    from matplotlib.patches import Rectangle
+
+    counts = mask.counts
+    parts: list[Artist] = []
+    for place, value in enumerate(sorted(mask.labels)[:NAMED]):
+        colour = [channel / 255 for channel in LABELS[place % len(LABELS)]]
+        voxels = counts.get(value, 0)
+        # How many voxels there are is explained once, in the table.
+        size = f"{voxels:,}" if mask.grid.spacing is None else _size(voxels, mask.grid, language)
+        square = DrawingArea(6, 6)
+        square.add_artist(Rectangle((0, 0), 6, 6, facecolor=colour, edgecolor="none"))
+        text = f"{_short(mask.labels[value], 14)} {size}"
+        name = TextArea(text, textprops={"size": 7.5, "color": "#555555"})
+        parts.append(HPacker(children=[square, name], pad=0, sep=3, align="center"))
+    if len(mask.labels) > NAMED:
+        parts.append(TextArea("…"))
+    line = HPacker(children=parts, pad=0, sep=8)
+    figure.add_artist(
+        AnnotationBbox(
+            line, (0.93, 0.9065), xycoords="figure fraction", box_alignment=(1, 0.5), frameon=False, pad=0
+        )
+    )
+
+
+def _size(voxels: int, grid: Grid, language: str) -> str:
+    """A number of voxels in millilitres, where the spacing is known."""
+    unit = grid.voxel_volume
+    if unit is None:
+        return sentence("sentences", "case.voxels", language, count=f"{voxels:,}")
+    return sentence("sentences", "case.ml", language, volume=f"{voxels * unit / 1000:.1f}")
+
+
 def _numbers(scan: Scan, mask: Segmentation, facts: CaseFacts, language: str) -> list[tuple[str, str]]:
     """What stands in the table of numbers: names and values."""
 
     def tell(key: str, **parameters: object) -> str:
         return sentence("sentences", f"case.{key}", language, **parameters)
 
-    volume = mask.volume_mm3
-    count = f"{int((mask.voxels > 0).sum()):,}"
     diameter, unit = largest_diameter(mask)
     present = ", ".join(_sequence(name, language) for name in scan.channels if name not in scan.filled)
     missing = ", ".join(_sequence(name, language) for name in scan.filled)
     sequences = tell("filled", present=present, missing=missing) if missing else present
-    size = tell("voxels", count=count) if volume is None else tell("ml", volume=f"{volume / 1000:.1f}")
+    size = _size(int(np.count_nonzero(mask.voxels)), mask.grid, language)
     expected = tell("not_expected") if facts.expected_dice is None else f"{facts.expected_dice:.2f}"
     return [
         (tell("volume"), size),

@@ -9,11 +9,11 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from glioseg.draw.views import scale_of
+from glioseg.draw.outlines import LABELS
+from glioseg.draw.views import places_of, scale_of
 from glioseg.scan import Segmentation
 
-COLOURS = np.array([(0, 0, 0), (230, 60, 50), (60, 160, 230), (240, 200, 60), (90, 190, 110)], np.uint8)
-"""Of background and of labels in the order of their values; a fifth label has the colour of the first."""
+COLOURS = np.array([(0, 0, 0), *LABELS], np.uint8)
 
 
 def html_of_segmentation(segmentation: Segmentation, size: int = 256) -> str:
@@ -24,10 +24,7 @@ def html_of_segmentation(segmentation: Segmentation, size: int = 256) -> str:
         size: longer side of the picture in pixels.
     """
     position = int(segmentation.mask.sum(axis=(1, 2)).argmax())
-    places = {value: place for place, value in enumerate(sorted(segmentation.labels))}
-    shown = np.zeros(segmentation.grid.shape[1:], np.uint8)
-    for value, place in places.items():
-        shown[segmentation.voxels[position] == value] = 1 + place % (len(COLOURS) - 1)
+    shown = places_of(segmentation)[position]
     rows, columns = scale_of(segmentation.grid, shown.shape, size)
     height, width = max(1, round(shown.shape[0] * rows)), max(1, round(shown.shape[1] * columns))
     file = io.BytesIO()

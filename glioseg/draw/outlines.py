@@ -1,4 +1,4 @@
-"""Outlines over a slice: red predicted, green true, yellow where both run."""
+"""Outlines over a slice: red predicted, green true, yellow where both run; or a colour for each label."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ Pixels = npt.NDArray[np.uint8]
 PREDICTED = (255, 0, 0)
 TRUE = (0, 255, 0)
 BOTH = (255, 255, 0)
+LABELS = (
+    (255, 43, 43),
+    (77, 178, 255),
+    (255, 210, 63),
+    (95, 208, 122),
+    (213, 140, 255),
+    (255, 154, 61),
+    (64, 224, 208),
+    (255, 138, 216),
+)
+"""Colours of several labels in the order of their values, as the viewer has them; a ninth has the first."""
 
 
 def outline(mask: BoolArray) -> BoolArray:
@@ -49,11 +60,27 @@ def outline(mask: BoolArray) -> BoolArray:
     return line
 
 
+def label_outlines(labels: Pixels) -> Pixels:
+    """The outline of each label, against the background and against other labels.
+
+    Args:
+        labels: uint8 array ``(height, width)``, 0 for background.
+
+    Returns:
+        uint8 array of the same shape: the label on its outline, 0 elsewhere.
+    """
+    lines = np.zeros_like(labels)
+    for value in np.flatnonzero(np.bincount(labels.ravel(), minlength=256)[1:]) + 1:
+        lines[outline(labels == value)] = value
+    return lines
+
+
 def overlay(
     picture: Pixels,
     predicted: BoolArray | None = None,
     truth: BoolArray | None = None,
     scale: float | tuple[float, float] = 1,
+    labels: Pixels | None = None,
 ) -> Pixels:
     """Draw the outlines of the masks over one slice.
 
@@ -63,6 +90,8 @@ def overlay(
         truth: boolean array ``(height, width)``, drawn in green; yellow where both outlines run.
         scale: factor of the size, or one for rows and one for columns. The picture is
             resampled smoothly; outlines are made after that and stay one pixel thin.
+        labels: uint8 array ``(height, width)``, instead of masks: 0 for background, and the places of labels
+            among the colours of :data:`LABELS`, counted from 1.
 
     Returns:
         uint8 array ``(height * scale, width * scale, 3)``.
@@ -75,6 +104,9 @@ def overlay(
         raise WrongKindError(f"a picture must be uint8, not {picture.dtype}: glioseg.draw.grey makes one.")
     drawn = enlarge(picture, scale)
     drawn = np.repeat(drawn[..., None], 3, axis=2) if drawn.ndim == 2 else drawn.copy()
+    if labels is not None:
+        places = label_outlines(enlarge_labels(labels, scale))
+        drawn[places > 0] = np.array(LABELS, np.uint8)[places[places > 0] - 1]
     lines = []
     for mask, what in ((predicted, "the predicted mask"), (truth, "the true mask")):
         if mask is None:
@@ -106,6 +138,16 @@ def enlarge(image: npt.NDArray[Any], scale: float | tuple[float, float]) -> npt.
         method = Image.Resampling.BOX if shrinks else Image.Resampling.NEAREST
         return np.asarray(Image.fromarray(image.astype(np.uint8) * 255).resize(size, method)) > 0
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
+
+
+def enlarge_labels(labels: Pixels, scale: float | tuple[float, float]) -> Pixels:
+    """Resample labels as :func:`enlarge` does masks, one after the other; no label is ever mixed."""
+    drawn: Pixels | None = None
+    for value in np.flatnonzero(np.bincount(labels.ravel(), minlength=256)[1:]) + 1:
+        mask = enlarge(labels == value, scale)
+        drawn = np.zeros(mask.shape, np.uint8) if drawn is None else drawn
+        drawn[mask] = value
+    return enlarge(labels > 0, scale).astype(np.uint8) if drawn is None else drawn
 
 
 def tile(pictures: Sequence[Pixels], columns: int | None = None, gap: int = 2) -> Pixels:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from glioseg.draw.outlines import BOTH, PREDICTED, TRUE, Pixels, outline, tile
+from glioseg.draw.outlines import BOTH, LABELS, PREDICTED, TRUE, Pixels, label_outlines, outline, tile
 from glioseg.draw.png import png_of
 from glioseg.draw.views import Layers, frames, layers, looked_up
 from glioseg.files import make_folder, written_whole
@@ -19,14 +19,15 @@ from glioseg.scan import Scan, Segmentation
 Index = npt.NDArray[np.uint8]
 """Entries of a palette, ``(height, width)``."""
 
-# Grey levels of the palettes: as many as fit beside the three colours of the outlines, and for GIFs 64,
+# Grey levels of the palettes: as many as fit beside the colours of the outlines, and for GIFs 64,
 # which the eye still sees as smooth and which makes the files a third smaller.
 PNG_GREYS = 253
+LABEL_GREYS = 245
 GIF_GREYS = 64
 SMALL_GREYS = 32
 
 COLOURS = (PREDICTED, TRUE, BOTH)
-"""Entries of the palettes after the greys."""
+"""Entries of the palettes after the greys; then, where there are several labels, :data:`LABELS`."""
 
 
 def draw_slices(
@@ -42,7 +43,7 @@ def draw_slices(
 
     Args:
         scan: the scan.
-        predicted: mask to outline in red, or ``None``.
+        predicted: mask to outline in red, or ``None``; see :func:`glioseg.draw.views.layers` for labels.
         truth: mask to outline in green, or ``None``; yellow is where both outlines run.
         folder: where ``slice_001.png`` and so on go.
         channel: channel that is shown.
@@ -61,7 +62,8 @@ def draw_slices(
     paths = [folder / f"slice_{number:03d}.png" for number in scan.grid.slice_numbers]
     for path, picture in zip(paths, pictures, strict=True):
         with written_whole(path) as part:
-            part.write_bytes(png_of(_drawn(picture, PNG_GREYS), _palette(PNG_GREYS)))
+            greys = PNG_GREYS if picture.labels is None else LABEL_GREYS
+            part.write_bytes(png_of(_drawn(picture, greys), _palette(greys)))
     return paths
 
 
@@ -81,7 +83,7 @@ def draw_gif(
 
     Args:
         scan: the scan.
-        predicted: mask to outline in red, or ``None``.
+        predicted: mask to outline in red, or ``None``; see :func:`glioseg.draw.views.layers` for labels.
         truth: mask to outline in green, or ``None``; yellow is where both outlines run.
         path: the file to write.
         channel: channel that is shown.
@@ -126,7 +128,7 @@ def contact_sheet(
 
     Args:
         scan: the scan.
-        predicted: mask to outline in red, or ``None``.
+        predicted: mask to outline in red, or ``None``; see :func:`glioseg.draw.views.layers` for labels.
         truth: mask to outline in green, or ``None``; yellow is where both outlines run.
         path: the file to write.
         channel: channel that is shown.
@@ -157,7 +159,7 @@ def write_png(picture: Pixels, path: Path, small: bool = False) -> Path:
         path: the file to write.
         small: take fewer grey levels and all the time that a small file needs.
     """
-    greys = SMALL_GREYS if small else PNG_GREYS
+    greys = SMALL_GREYS if small else LABEL_GREYS if _shows_labels(picture) else PNG_GREYS
     with written_whole(path) as part:
         part.write_bytes(png_of(_indexed(picture, greys), _palette(greys), small))
     return path
@@ -167,13 +169,25 @@ def _indexed(picture: Pixels, greys: int) -> Index:
     """The picture on a palette of evenly spaced greys and the pure colours of the outlines."""
     index = looked_up(picture[..., 1], _nearest(greys))
     coloured = (picture[..., 0] != picture[..., 2]) | (picture[..., 1] != picture[..., 2])
-    index[coloured] = greys + (picture[coloured][:, None] == np.array(COLOURS)).all(axis=2).argmax(axis=1)
+    known = np.array(COLOURS + LABELS)
+    index[coloured] = greys + (picture[coloured][:, None] == known).all(axis=2).argmax(axis=1)
     return index
+
+
+def _shows_labels(picture: Pixels) -> bool:
+    """Whether outlines of several labels are drawn in the picture: the colours of masks are pure."""
+    partly = (picture > 0) & (picture < 255)
+    coloured = (picture[..., 0] != picture[..., 2]) | (picture[..., 1] != picture[..., 2])
+    return bool((partly.any(axis=2) & coloured).any())
 
 
 def _drawn(picture: Layers, greys: int) -> Index:
     """What :func:`_indexed` makes of the slice with its outlines, without making colours first."""
     index = looked_up(picture.grey, _nearest(greys))
+    if picture.labels is not None:
+        places = label_outlines(picture.labels)
+        index[places > 0] = greys + len(COLOURS) - 1 + places[places > 0]
+        return index
     lines = [None if mask is None else outline(mask) for mask in (picture.predicted, picture.truth)]
     for colour, line in enumerate(lines):
         if line is not None:
@@ -194,7 +208,7 @@ def _nearest(greys: int) -> Index:
 def _palette(greys: int) -> bytes:
     """Red, green and blue of each entry."""
     levels = np.round(np.linspace(0, 255, greys))
-    colours = np.concatenate([np.stack([levels] * 3, axis=1), COLOURS])
+    colours = np.concatenate([np.stack([levels] * 3, axis=1), COLOURS, LABELS])[:256]
     return colours.astype(np.uint8).tobytes()
 
 

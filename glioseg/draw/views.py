@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from glioseg.draw.outlines import Pixels, enlarge, overlay
+from glioseg.draw.outlines import LABELS, Pixels, enlarge, enlarge_labels, overlay
 from glioseg.errors import Fault, InputError
 from glioseg.grid import Grid
 from glioseg.scan import BoolArray, Scan, Segmentation
@@ -137,11 +137,13 @@ class Layers(NamedTuple):
     Attributes:
         grey: uint8 ``(height, width)``.
         predicted, truth: masks of the same shape, or ``None``.
+        labels: uint8 of the same shape instead of both: where several labels are, see :func:`places_of`.
     """
 
     grey: npt.NDArray[np.uint8]
     predicted: BoolArray | None
     truth: BoolArray | None
+    labels: npt.NDArray[np.uint8] | None = None
 
 
 def frames(
@@ -167,7 +169,7 @@ def frames(
         ValueError: a mask is on another grid than the scan.
     """
     for each in layers(scan, predicted, truth, channel, size, positions, numbered, crop):
-        yield overlay(*each)
+        yield overlay(each.grey, each.predicted, each.truth, labels=each.labels)
 
 
 def layers(
@@ -185,7 +187,8 @@ def layers(
 
     Args:
         scan: the scan.
-        predicted: mask to outline in red, or ``None``.
+        predicted: mask to outline in red, or ``None``; if it has several labels and there is no truth, each
+            is outlined in a colour of its own (:data:`glioseg.draw.outlines.LABELS`).
         truth: mask to outline in green, or ``None``.
         channel: channel that is shown.
         size: longer side of the pictures in pixels; ``None`` for a pixel of the picture a pixel of the scan,
@@ -203,7 +206,10 @@ def layers(
         ValueError: a mask is on another grid than the scan.
     """
     volume = grey(scan, channel) if volume is None else volume
-    masks = [None if mask is None else mask.mask for mask in (predicted, truth)]
+    several = predicted is not None and truth is None and len(predicted.labels) > 1
+    masks: list[npt.NDArray[Any] | None] = [
+        None if mask is None else places_of(mask) if several else mask.mask for mask in (predicted, truth)
+    ]
     for mask in masks:
         if mask is not None and mask.shape != volume.shape:
             raise ValueError(f"a mask of {mask.shape} for a scan of {volume.shape}")
@@ -216,8 +222,20 @@ def layers(
         if numbered:
             # Under the outlines, whose colours so stay pure.
             picture = with_text(picture, str(scan.grid.slice_numbers[position]))
-        red, green = (None if mask is None else enlarge(mask[position], scale) for mask in masks)
-        yield Layers(picture, red, green)
+        slices = [None if mask is None else mask[position] for mask in masks]
+        if several and slices[0] is not None:
+            yield Layers(picture, None, None, enlarge_labels(slices[0], scale))
+        else:
+            red, green = (None if mask is None else enlarge(mask, scale) for mask in slices)
+            yield Layers(picture, red, green)
+
+
+def places_of(segmentation: Segmentation) -> npt.NDArray[np.uint8]:
+    """The place of each voxel's label among the colours of :data:`LABELS`, counted from 1; 0: background."""
+    table = np.zeros(256, np.uint8)
+    for place, value in enumerate(sorted(segmentation.labels)):
+        table[value] = 1 + place % len(LABELS)
+    return table[segmentation.voxels]
 
 
 def with_text(picture: Pixels, text: str) -> Pixels:
@@ -263,7 +281,7 @@ def scale_of(grid: Grid, shape: tuple[int, ...], size: int | None) -> tuple[floa
     return row * factor, column * factor
 
 
-def _head(volume: npt.NDArray[np.uint8], masks: Sequence[npt.NDArray[np.bool_] | None]) -> tuple[slice, ...]:
+def _head(volume: npt.NDArray[np.uint8], masks: Sequence[npt.NDArray[Any] | None]) -> tuple[slice, ...]:
     """The rows and columns that hold more than noise in some slice, or lesion, and a margin around them."""
     bright = volume > 40
     window = [slice(None)]
@@ -271,7 +289,7 @@ def _head(volume: npt.NDArray[np.uint8], masks: Sequence[npt.NDArray[np.bool_] |
         seen = np.asarray((bright.mean(axis=across) > 0.04).any(axis=0))
         for mask in masks:
             if mask is not None:
-                seen |= mask.any(axis=(0, across))
+                seen |= np.asarray(mask.any(axis=(0, across)))
         where = np.flatnonzero(seen)
         margin = len(seen) // 50
         window.append(slice(max(0, where[0] - margin), where[-1] + 1 + margin) if len(where) else slice(None))

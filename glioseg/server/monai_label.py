@@ -12,8 +12,9 @@ import asyncio
 import json
 import secrets
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -51,13 +52,16 @@ STRATEGIES = ("expected_dsc", "first")
 def app_info(service: Serving) -> dict[str, Any]:
     """What this server can do."""
     described = partial(sentence, "sentences")
-    model = {"type": "segmentation", "labels": _numbers(LESION), "dimension": 3, "config": {}}
+    labels = {name: _labels_of(model) for name, model in service.worker.models.items()}
+    model = {"type": "segmentation", "dimension": 3, "config": {}}
     return {
         "name": "glioseg",
         "description": described("monai_label.app"),
         "version": __version__,
-        "labels": list(LESION.values()),
-        "models": {name: {**model, "description": name} for name in service.worker.models},
+        "labels": list(dict.fromkeys(name for each in labels.values() for name in each.values())),
+        "models": {
+            name: {**model, "labels": _numbers(each), "description": name} for name, each in labels.items()
+        },
         "trainers": {},
         "strategies": {name: {"description": described(f"monai_label.{name}")} for name in STRATEGIES},
         "scoring": {},
@@ -345,6 +349,24 @@ def _labels(row: PatientRow) -> dict[str, Any]:
     tags = [ORIGINAL, *([FINAL] if row.record.corrected or row.record.checked else [])]
     info = {"model": row.record.model, "status": row.status, "volume_mm3": row.record.numbers["lesion_mm3"]}
     return {tag: {"ext": ".nii.gz", "info": info} for tag in tags}
+
+
+def _labels_of(model: str | Path) -> Mapping[int, str]:
+    """The labels that a model tells; those that ship tell lesion or not."""
+    from glioseg.model.weights import find_model, named, shipped_names
+
+    if str(model) in ("default", *shipped_names()):
+        return LESION
+    path = find_model(*named(model))
+    return _labels_in(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _labels_in(path: Path, changed: int) -> Mapping[int, str]:
+    """The same of a file; read again when it has changed."""
+    from glioseg.model.predictor import load_model
+
+    return load_model(path, threads=1).description.labels.named
 
 
 def _numbers(labels: Any) -> dict[str, int]:

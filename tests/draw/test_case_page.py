@@ -109,6 +109,18 @@ def test_an_empty_mask_in_chinese(tmp_path: Path, told: list[str]) -> None:
     assert not re.search("Lesion|slice|missing|pixels", text)
 
 
+def test_several_labels_are_named_with_their_sizes(tmp_path: Path, told: list[str]) -> None:
+    scan, mask = case((5.0, 1.0, 1.0))
+    voxels = np.where(mask.mask, np.uint8(2), np.uint8(0))
+    voxels[3, 10:20, 10:30] = 7
+    several = Segmentation(voxels, scan.grid, scan.id, labels={2: "oedema", 7: "enhancing tumour core"})
+    case_page(scan, several, CaseFacts("lite", 0.5), tmp_path / "page.pdf")
+    text = "\n".join(told)
+    assert "oedema 3.0 ml" in text
+    assert "enhancing tum… 1.0 ml" in text
+    assert "red:" not in text
+
+
 def test_predict_writes_one_for_each_scan(tmp_path: Path) -> None:
     scan = next(SAMPLES.iterdir())
     options = ["--report", "--no-outlines", "--no-gif", "--fast"]

@@ -180,3 +180,13 @@ def test_the_list_keeps_labels_over_a_restart(tmp_path: Path) -> None:
             (cells,) = csv.DictReader(io.StringIO(table))
             assert cells["label_voxels"] == f"1:{(mask == 1).sum()} 3:{(mask == 3).sum()}"
             assert cells["label_names"] == "1:oedema; 3:core"
+
+
+def test_plug_ins_are_told_the_labels_of_each_model(client: TestClient) -> None:
+    told = client.get("/info/").json()
+    models = told["models"]
+    assert models["default"]["labels"] == {name: value for value, name in NAMES.items()}
+    others = [model for name, model in models.items() if name != "default"]
+    assert others
+    assert all(model["labels"] == {"lesion": 1} for model in others)
+    assert set(told["labels"]) == {"lesion", *NAMES.values()}
