@@ -7,7 +7,8 @@ mkdir -p "$root/pack"
 for file in .gpu/*/part-* .gpu/*/pack.json; do
     [ ! -e "$file" ] || mv "$file" "$root/pack"
 done
-if [ ! -e "$root/code" ]; then
+if [ ! -e "$root/ready" ]; then
+    rm -rf "$root/code" "$root/site"
     mkdir -p "$root/code/scripts"
     cp -r glioseg "$root/code"
     cp -r scripts/lent_gpu "$root/code/scripts"
@@ -20,6 +21,7 @@ import glioseg.cli.evaluate, glioseg.evaluation.evaluate, glioseg.training.train
 from glioseg.training.extra import require_train
 require_train()
 print('torch', torch.__version__, torch.cuda.get_device_name() if torch.cuda.is_available() else 'no GPU')")
+    touch "$root/ready"
 fi
 ls "$root/pack"
 echo "$(($(date +%s) - $(cat "$root/began"))) s since the first command"
