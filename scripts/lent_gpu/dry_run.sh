@@ -23,9 +23,9 @@ there() { # CARRIED COMMAND: the tree and what is carried go there, the command 
 
 PART_SIZE=${PART_SIZE:-8MB} scripts/lent_gpu/prepare.sh "$data"
 for part in .gpu/[0-9]*; do
-    there "$part" scripts/lent_gpu/take.sh
+    there "$part" 'bash scripts/lent_gpu/take.sh'
 done
-there none "scripts/lent_gpu/go.sh ${SECONDS_OF_WORK:-1200}"
+there none "bash scripts/lent_gpu/go.sh ${SECONDS_OF_WORK:-1200}"
 there none 'python3 scripts/lent_gpu/home.py 60 first'
 there none "python3 scripts/lent_gpu/home.py ${SECONDS_OF_WORK:-1200} second"
 ls -l "$folder/home"
