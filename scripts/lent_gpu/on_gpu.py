@@ -27,6 +27,7 @@ class OnGpu(OnnxRuntime):
 
     def __init__(self, path: Path, threads: int | None = None, device: str = "cpu") -> None:
         super().__init__(path, threads)
+        torch.set_num_threads(threads or 1)
         self.network: torch.nn.Module | None = None
         try:
             run = RunFolder.open(path.parent)
