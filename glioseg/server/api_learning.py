@@ -68,6 +68,7 @@ class LearningState(BaseModel):
     """What there is to learn from, the last training, and the model in use."""
 
     missing: list[FaultModel] = Field(description="what training needs and is not installed")
+    unfit: FaultModel | None = Field(description="why the model in use cannot learn here, if it cannot")
     corrected: int = Field(description="patients with corrections")
     checked: int = Field(description="patients whose mask was found right")
     held_out: int = Field(description="patients that the next training would not learn from")
@@ -167,9 +168,10 @@ def state(service: Serving) -> LearningState:
         require_train()
     except InputError as error:
         missing = [FaultModel.model_validate(as_dict(fault)) for fault in error.faults]
-    plan, latest = learning.plan(), learning.latest
+    plan, latest, unfit = learning.plan(), learning.latest, learning.unfit
     return LearningState(
         missing=missing,
+        unfit=None if unfit is None else FaultModel.model_validate(as_dict(unfit)),
         corrected=len(plan.cases.corrected),
         checked=len(plan.cases.checked),
         held_out=len(plan.held_out),

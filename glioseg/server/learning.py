@@ -179,6 +179,12 @@ class Learning:
         trained_on, _ = _facts(find_model(self.worker.models["default"]))
         return {*job.get("learned_from", []), *trained_on}
 
+    @property
+    def unfit(self) -> Fault | None:
+        """Why the model in use cannot learn here, if it cannot."""
+        _, classes = _facts(find_model(self.worker.models["default"]))
+        return Fault("learning.classes", self.worker.name_of("default")) if classes else None
+
     # ------------------------------------------------------------ doing
 
     def start(self) -> str:
@@ -195,12 +201,11 @@ class Learning:
             if self.running:
                 raise UnfitError(Fault("learning.running"))
             require_train()
+            if (unfit := self.unfit) is not None:
+                raise UnfitError(unfit)
             plan = self.plan()
             if not plan.cases.corrected | plan.cases.checked:
                 raise UnfitError(Fault("learning.nothing"))
-            _, classes = _facts(find_model(self.worker.models["default"]))
-            if classes:
-                raise UnfitError(Fault("learning.classes", self.worker.name_of("default")))
             self._tidy()
             name = self._new_name()
             job = self._job(name, plan)

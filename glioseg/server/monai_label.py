@@ -353,11 +353,11 @@ def _labels(row: PatientRow) -> dict[str, Any]:
 
 def _labels_of(model: str | Path) -> Mapping[int, str]:
     """The labels that a model tells; those that ship tell lesion or not."""
-    from glioseg.model.weights import find_model, named, shipped_names
+    from glioseg.model.weights import find_model, shipped_names
 
     if str(model) in ("default", *shipped_names()):
         return LESION
-    path = find_model(*named(model))
+    path = find_model(model)
     return _labels_in(path, path.stat().st_mtime_ns)
 
 

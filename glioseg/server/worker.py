@@ -208,7 +208,12 @@ def _with_sequences(entry: Entry, predictor: Predictor) -> Scan:
 
 
 def _called(model: str | Path) -> str:
-    """What a model is called: a name, or that of its file or its run."""
+    """What a model is called: its own name, or that of its file or its run."""
+    from glioseg.model.weights import find_model
+
+    name, colon, variant = str(model).partition(":")
+    if name == "default":
+        return find_model(model).stem + colon + variant
     path = Path(model)
     return path.parent.name if path.name == "model.onnx" else path.name
 

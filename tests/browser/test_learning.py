@@ -180,7 +180,7 @@ def test_what_is_missing_and_what_failed_is_told(make_page: Any, tmp_path: Path,
     job = {"name": "learned-1", "started": "2026-01-02T03:04:05+00:00", "base": "default", "state": "failed"}
     job |= {"epoch": 1, "epochs": 8, "seconds_left": None, "collected": None, "change": None}
     told = {"corrected": 3, "checked": 0, "held_out": 0, "reason": "few"}
-    state = {**told, "missing": [fault], "kept": False, "in_use": "default"}
+    state = {**told, "missing": [fault], "unfit": None, "kept": False, "in_use": "default"}
     state["job"] = {**job, **told, "faults": [fault]}
     page = make_page()
     page.route("**/api/learning", lambda route: route.fulfill(json=state))
@@ -192,3 +192,20 @@ def test_what_is_missing_and_what_failed_is_told(make_page: Any, tmp_path: Path,
     assert "x" in page.inner_text("#faults li")
     assert page.is_visible("#not-kept")
     look(page, axe, "learning-missing")
+
+
+def test_a_model_that_cannot_learn_here_is_told_before_anybody_tries(make_page: Any, axe: str) -> None:
+    fault = {"where": "two-classes", "expected": "y", "found": "z", "cure": "Train on with: glioseg train"}
+    fault |= {"code": "learning.classes", "parameters": {}, "translations": {}}
+    state = {"corrected": 3, "checked": 0, "held_out": 0, "reason": "few", "missing": [], "unfit": fault}
+    page = make_page()
+    page.route(
+        "**/api/learning",
+        lambda route: route.fulfill(json={**state, "kept": True, "in_use": "x", "job": None}),
+    )
+    page.goto("/learning")
+    ready(page)
+    assert "two-classes" in page.inner_text("#unfit")
+    assert "glioseg train" in page.inner_text("#unfit")
+    assert page.is_disabled("#start")
+    look(page, axe, "learning-unfit")

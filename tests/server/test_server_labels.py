@@ -190,3 +190,12 @@ def test_plug_ins_are_told_the_labels_of_each_model(client: TestClient) -> None:
     assert others
     assert all(model["labels"] == {"lesion": 1} for model in others)
     assert set(told["labels"]) == {"lesion", *NAMES.values()}
+
+
+def test_a_model_of_classes_does_not_learn_here_and_that_is_told_beforehand(client: TestClient) -> None:
+    pytest.importorskip("pytorch_lightning", reason="the extra 'train' is not installed")
+    told = client.get("/api/learning").json()
+    assert told["unfit"]["code"] == "learning.classes"
+    assert "tells classes apart" in faults(client.post("/api/learning"), 409)
+    other = next(model["name"] for model in client.get("/api/models").json()["models"] if not model["in_use"])
+    assert client.put("/api/models/default", json={"model": other}).json()["unfit"] is None

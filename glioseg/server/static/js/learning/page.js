@@ -52,14 +52,16 @@ async function act(ask) {
 function show() {
   if (!state) return;
   for (const id of ["begin", "all"]) $(id).hidden = false;
-  const { corrected, checked, held_out: out, reason, missing, kept } = state;
+  const { corrected, checked, held_out: out, reason, missing, unfit, kept } = state;
   $("from").textContent = t("learn_from", { corrected, checked });
   $("out").textContent = !corrected && !checked ? "" : reason ? t(`learn_${reason}`) : t("learn_out", { count: out });
   $("not-kept").hidden = kept;
   $("missing").hidden = !missing.length;
   if (missing.length) $("missing-line").textContent = missing[0].parameters.command;
+  $("unfit").hidden = !unfit;
+  if (unfit) $("unfit").replaceChildren(...told(unfit));
   $("start").hidden = goingOn();
-  $("start").disabled = Boolean(missing.length) || !(corrected + checked);
+  $("start").disabled = Boolean(missing.length || unfit) || !(corrected + checked);
   $("stop").hidden = !goingOn();
   $("stop").disabled = false;
   showProgress();
@@ -84,8 +86,7 @@ function showEnd() {
   if (!job || goingOn()) return;
   $("ended").textContent = t(`learn_${job.state}`, { name: job.name, base: job.base, epoch: job.epoch, epochs: job.epochs });
   $("faults").hidden = !job.faults.length;
-  const items = job.faults.map(inLanguage).map((fault) => element("li", {}, element("strong", {}, fault.where), t("fault", fault)));
-  $("faults").replaceChildren(...items);
+  $("faults").replaceChildren(...job.faults.map((fault) => element("li", {}, ...told(fault))));
   $("verdict").hidden = job.state !== "done";
   $("verdict").textContent = job.state === "done" ? verdict(job.change) : "";
   $("change").hidden = !job.change;
@@ -94,6 +95,12 @@ function showEnd() {
     element("tr", {}, element("th", { scope: "row" }, name), ...[number(before), number(after), signed(after - before)].map((text) => element("td", {}, text)));
   $("change").querySelector("tbody").replaceChildren(...job.change.cases.map((one) => line(one.name, one.before, one.after)));
   $("change").querySelector("tfoot").replaceChildren(line(t("learn_mean"), job.change.before, job.change.after));
+}
+
+// A fault in words: where, and what to do.
+function told(fault) {
+  const words = inLanguage(fault);
+  return [element("strong", {}, words.where), t("fault", words)];
 }
 
 function showModels() {
