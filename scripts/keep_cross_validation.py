@@ -4,13 +4,13 @@
     python scripts/keep_cross_validation.py masks docs/cross-validation kaggle_3m out_of_fold
     python scripts/keep_cross_validation.py summary docs/cross-validation kaggle_3m
     python scripts/keep_cross_validation.py fast kaggle_3m runs/lgg/fold-*
-    python scripts/keep_cross_validation.py best kaggle_3m runs/lgg runs/lgg-seed-1
+    python scripts/keep_cross_validation.py best kaggle_3m docs/cross-validation kept-before
 
 ``fold`` wants an evaluated run (``glioseg evaluate RUN DATA``). ``masks`` writes a mask of every patient, as
 ``glioseg radiogenomics --masks`` reads them. ``summary`` prints the table for the README, and writes the
 calibration of the expected DSC, the plots, and a picture of each patient with a DSC below 0.7. ``fast``
-prints what 8 bits cost the patients that each run never saw, ``best`` what a second network of each fold
-brings them.
+prints what 8 bits cost the patients that each run never saw, ``best`` what a second network of each fold,
+kept likewise of the same folds, brings them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from glioseg.measure import bootstrap_interval, dice
 from glioseg.model.calibration import UNCERTAIN_BELOW, evidence
 from glioseg.model.predictor import Predictor, load_model
 from glioseg.model.quantise import quantise
-from glioseg.model.runtime import Greatest, OnnxRuntime, OpenVino
+from glioseg.model.runtime import OnnxRuntime, OpenVino
 from glioseg.postprocess import to_mask
 from glioseg.prepare import Preparation
 from glioseg.recipe import load_recipe
@@ -137,19 +137,18 @@ def fast(data: Path, runs: list[Path]) -> None:
 
 
 @app.command()
-def best(data: Path, first: Path, second: Path) -> None:
-    """Print the DSC of patients out of fold: of the first network of each fold, and of both (``--best``)."""
-    cases = {case.id: case for case in find_cases(data)}
+def best(data: Path, kept: Path, other: Path) -> None:
+    """Print the DSC of patients out of fold: of the kept networks, and of both at once (``--best``)."""
     one, both = [], []
-    for fold in sorted(first.glob("fold-*")):
-        run, other = RunFolder.open(fold), RunFolder.open(second / fold.name)
-        alone = load_model(run.path)
-        together = Predictor(Greatest(run.model, other.model), alone.description)
-        for patient in run.manifest["split"]["validation"]:
-            scan, truth = read_case(cases[patient])
-            assert truth is not None
-            for scores, predictor in ((one, alone), (both, together)):
-                scores.append(dice(predictor(scan).segmentation.mask, truth.mask))
+    seconds = {case.id: probability for case, probability, _ in out_of_fold(other, data)}
+    for case, probability, mask in out_of_fold(kept, data):
+        scan, truth = read_case(case)
+        assert truth is not None
+        recipe = load_recipe(next(kept.glob("fold-*")) / "recipe.toml")
+        flair = partial(_prepared_flair, scan, Preparation.of(recipe.prepare))
+        together = to_mask(np.maximum(probability, seconds[case.id]), recipe.postprocess, flair)
+        one.append(dice(mask.mask, truth.mask))
+        both.append(dice(together, truth.mask))
     gain = np.subtract(both, one)
     low, high = bootstrap_interval(gain)
     for name, scores in (("one", one), ("both", both)):

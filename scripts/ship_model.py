@@ -6,8 +6,8 @@ Writes ``glioseg/weights/NAME.onnx`` (weights as 16-bit floats) and names it in 
 was there leaves the tree with its card: one model ships, and ``docs/model-log.md`` keeps the scores of the
 earlier ones, so enter them there first. The card, ``glioseg/weights/NAME.md``, is written by hand,
 from what ``glioseg evaluate NAME DATA`` measures. ``--crossval``, the folder of ``glioseg crossval``, gives
-the calibration of the expected DSC. ``--second``, a run with another seed, gives the network that
-``--best`` adds.
+the calibration of the expected DSC. ``--second``, a run with another seed or the ``.onnx`` file of an earlier
+model that takes the same images, gives the network that ``--best`` adds.
 """
 
 from __future__ import annotations
@@ -51,9 +51,17 @@ def main() -> None:
         fast = quantise(whole, WEIGHTS / f"{arguments.name}-int8.onnx", slices)
         files = {"file": file.name, "fast": fast.name}
         if arguments.second is not None:
-            _export(RunFolder.open(arguments.second), recipe, prepared, whole)
-            _describe(whole, arguments.name, arguments.crossval)
-            files["second"] = store_in_half(whole, WEIGHTS / f"{arguments.name}-second.onnx").name
+            second = WEIGHTS / f"{arguments.name}-second.onnx"
+            if arguments.second.suffix == ".onnx":
+                content = onnx.load(arguments.second)
+                described = onnx.load(whole).metadata_props
+                onnx.helper.set_model_props(content, {entry.key: entry.value for entry in described})
+                onnx.save(content, second)
+            else:
+                _export(RunFolder.open(arguments.second), recipe, prepared, whole)
+                _describe(whole, arguments.name, arguments.crossval)
+                store_in_half(whole, second)
+            files["second"] = second.name
     index_file = WEIGHTS / "index.json"
     index = json.loads(index_file.read_text(encoding="utf-8"))
     for earlier, entry in index.items():

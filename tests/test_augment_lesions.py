@@ -8,6 +8,7 @@ import torch
 from support.augment_kit import disc, draws_of
 
 from glioseg.augment import Augmentation
+from glioseg.augment.elsewhere import hollow, strip, where_chosen
 from glioseg.recipe import AugmentChoice
 
 
@@ -89,3 +90,86 @@ def test_every_other_image_is_faded(lesion_batch):
     assert (share[~with_lesion] == 0).all()
     assert with_lesion.any()
     assert float(share[with_lesion].mean()) == pytest.approx(0.5, abs=0.08)
+
+
+def head_with_lesion():
+    """A head of tissue (0) in air (-2) with a bright lesion (1.5), alike in three sequences."""
+    head, target = disc(radius=28)[0, 0] > 0.5, (disc(radius=12) > 0.5).float()
+    image = torch.where(head, 0.0, -2.0)
+    return torch.where(target > 0, 1.5, image).repeat(1, 3, 1, 1), target
+
+
+def test_a_hollowed_lesion_has_a_dark_core_and_a_rim_that_takes_up_contrast():
+    images, target = head_with_lesion()
+    draws = draws_of(1, core=0.1, core_depth=0.5, core_shade=0.9)
+    hollow, after = Augmentation(AugmentChoice(core=0.2))(images, target, draws)
+    pre, flair, post = hollow[0]
+    assert torch.equal(after, target)
+    assert torch.equal(hollow[0][:, target[0, 0] == 0], images[0][:, target[0, 0] == 0])
+    middle = (32, 32)
+    assert flair[middle] < -0.5
+    assert post[middle] < -0.5
+    assert pre[middle] < 0
+    lesion = target[0, 0] > 0
+    assert post[lesion].max() > 2.5
+    brightest = lesion & (post > 2.5)
+    assert flair[brightest].max() < 1.2
+
+
+def test_a_stripped_head_keeps_its_lesion_and_loses_its_outline():
+    images, target = head_with_lesion()
+    border = (disc(radius=12, column=-18) > 0.5).float() * (images[:, :1] > -1)
+    images = torch.where(border > 0, 1.5, images)
+    target = torch.maximum(target, border)
+    stripped, after = Augmentation(AugmentChoice(strip=0.2))(images, target, draws_of(1, strip=0.1))
+    assert torch.equal(after, target)
+    torch.testing.assert_close(stripped[0, :, target[0, 0] > 0], images[0, :, target[0, 0] > 0])
+    right = stripped[0, :, 32]
+    assert (right[:, 57:] < -1.9).all()
+    torch.testing.assert_close(right[:, 32:50], images[0, :, 32, 32:50])
+
+
+@pytest.mark.parametrize("side", range(4))
+def test_a_cut_field_of_view_has_neither_tissue_nor_lesion_on_one_side(side):
+    images, target = head_with_lesion()
+    draws = draws_of(1, cut=0.1, cut_side=(side + 0.5) / 4, cut_depth=0.999)
+    cut, after = Augmentation(AugmentChoice(cut=0.2))(images, target, draws)
+    # Turned until what is cut off is at the top.
+    turns = {0: 0, 1: 2, 2: 3, 3: 1}[side]
+    cut, after, images, target = (torch.rot90(x, turns, (2, 3)) for x in (cut, after, images, target))
+    assert (cut[:, :, :28] == -2).all()
+    assert not after[:, :, :28].any()
+    assert torch.equal(cut[:, :, 29:], images[:, :, 29:])
+    assert torch.equal(after[:, :, 29:], target[:, :, 29:])
+
+
+def test_a_cut_class_is_background():
+    images, target = head_with_lesion()
+    classes = torch.cat((1 - target, torch.zeros_like(target), target), dim=1)
+    draws = draws_of(1, cut=0.1, cut_side=0.1, cut_depth=0.999)
+    after = Augmentation(AugmentChoice(cut=0.2))(images, classes, draws)[1]
+    torch.testing.assert_close(after.sum(1), torch.ones(1, 64, 64))
+    assert (after[0, 0, :28] == 1).all()
+
+
+@pytest.mark.parametrize("kind", ["core", "strip", "cut"])
+def test_it_happens_as_often_as_it_says(kind):
+    images, target = head_with_lesion()
+    images, target = images.repeat(8, 1, 1, 1), target.repeat(8, 1, 1, 1)
+    augment = Augmentation(AugmentChoice(**{kind: 0.3}))
+    changed = [
+        (augment(images, target, augment.draw(0, epoch, np.arange(8)))[0] != images).flatten(1).any(1)
+        for epoch in range(40)
+    ]
+    assert float(torch.stack(changed).float().mean()) == pytest.approx(0.3, abs=0.08)
+
+
+@pytest.mark.parametrize("change", [hollow, strip])
+def test_to_compute_only_the_chosen_images_changes_nothing(change, lesion_batch):
+    images, targets = lesion_batch
+    draws = Augmentation(AugmentChoice()).draw(1, 2, range(len(images)))
+    chosen = torch.arange(len(images)) % 2 == 1
+    some = where_chosen(chosen, change, images, targets, draws)
+    assert torch.equal(some, torch.where(chosen.view(-1, 1, 1, 1), change(images, targets, draws), images))
+    assert not torch.equal(some, images)
+    assert where_chosen(chosen & False, change, images, targets, draws) is images

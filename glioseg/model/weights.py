@@ -71,7 +71,7 @@ def find_model(model: str | Path, variant: Variant = "file") -> Path:
 
     Args:
         model: which; an ending of its name (see :func:`named`) is left aside.
-        variant: ``fast``, in 8 bits, or ``second``, another network of the same recipe; some of the models
+        variant: ``fast``, in 8 bits, or ``second``, another network for the same images; some of the models
             that ship have them.
 
     Raises:

@@ -172,7 +172,7 @@ class SamplingChoice(TomlTable):
 
 
 class AugmentChoice(TomlTable):
-    """What may happen to a training image (see :mod:`glioseg.augment`). 0 turns a kind off."""
+    """What may happen to a training image (see :mod:`glioseg.augment.batch`). 0 turns a kind off."""
 
     scale: float = Field(default=0.0, ge=0, lt=1, description="zoom by 1 ± this")
     rotation: float = Field(default=0.0, ge=0, le=180, description="degrees, ±")
@@ -203,6 +203,11 @@ class AugmentChoice(TomlTable):
     fade: float = Field(
         default=0.0, ge=0, le=1, description="greatest share of a lesion's contrast that is taken away"
     )
+    core: float = Field(
+        default=0.0, ge=0, le=1, description="probability that a lesion gets a dark core and a bright rim"
+    )
+    strip: float = Field(default=0.0, ge=0, le=1, description="probability that the skull is taken away")
+    cut: float = Field(default=0.0, ge=0, le=1, description="probability that a side of the image is cut off")
     targets: Literal["linear", "nearest"] = Field(
         default="linear", description="interpolation of the target: nearest keeps a hard mask hard"
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,78 +18,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from glioseg.augment.draws import LATE_STREAMS, STREAMS, Draws
+from glioseg.augment.elsewhere import cut, hollow, strip, where_chosen
+from glioseg.augment.regions import SOFT_EDGE, lesion_of, soft_region
 from glioseg.recipe import AugmentChoice
 from glioseg.scan import CHANNELS, FLAIR, SEQUENCES
 
 CARVE_MARGIN = 0.03
 """How far around a lesion the tissue goes with it, as a share of the image's side."""
-
-STREAMS = {
-    "scale": 1,
-    "rotation": 1,
-    "flip": 1,
-    "shear": 1,
-    "shift": 2,
-    "gamma": 3,
-    "bias_field": 3,
-    "gain": 3,
-    "noise": 1,
-    "missing": 1,
-    "missing_which": 1,
-    "offset": 3,
-    "blur": 1,
-    "carve_mix": 1,
-    "carve_mix_partner": 1,
-}
-"""How many uniform numbers each kind has for an image, in the order in which they are drawn."""
-LATE_STREAMS = {"fade": 1, "gamma_t2": 1, "gain_t2": 1, "offset_t2": 1, "missing_t2": 1}
-"""Kinds that are drawn after all else: a new kind comes here, so that old runs stay the same."""
-
-SOFT_EDGE = 0.015
-"""Half width of the border in which a faded lesion passes into what is around it, as a share of the side."""
-
-
-def _columns() -> dict[str, slice]:
-    counts = {**STREAMS, **LATE_STREAMS}
-    ends = np.cumsum(list(counts.values())).tolist()
-    return {kind: slice(end - count, end) for (kind, count), end in zip(counts.items(), ends, strict=True)}
-
-
-COLUMNS = _columns()
-"""Where the numbers of each kind stand in :attr:`Draws.uniform`."""
-
-
-@dataclass(frozen=True)
-class Draws:
-    """Random numbers of a batch, drawn on the CPU.
-
-    Attributes:
-        uniform: ``(batch, numbers)`` in 0..1, the kinds side by side (:data:`COLUMNS`).
-        elastic: ``(batch, 2, grid, grid)`` standard normal.
-        seeds: ``(batch,)`` for noise that has the size of the image.
-    """
-
-    uniform: Tensor
-    elastic: Tensor
-    seeds: tuple[int, ...]
-
-    def of(self, kind: str) -> Tensor:
-        """Numbers of a kind in 0..1: ``(batch,)``, or ``(batch, count)`` where it has several."""
-        numbers = self.uniform[:, COLUMNS[kind]]
-        return numbers[:, 0] if numbers.shape[1] == 1 else numbers
-
-    def signed(self, kind: str) -> Tensor:
-        """The same in -1..1."""
-        return 2 * self.of(kind) - 1
-
-    def pin_memory(self) -> Draws:
-        """The same in memory that a device can read while the host goes on."""
-        return replace(self, uniform=self.uniform.pin_memory(), elastic=self.elastic.pin_memory())
-
-    def to(self, device: torch.device) -> Draws:
-        """The same on a device."""
-        uniform = self.uniform.to(device, non_blocking=True)
-        return Draws(uniform, self.elastic.to(device, non_blocking=True), self.seeds)
 
 
 class Augmentation:
@@ -145,6 +80,12 @@ class Augmentation:
             images, targets = self._mix(images, targets, draws)
         if self.choice.fade:
             images = self._fade(images, targets, draws)
+        if self.choice.core:
+            images = where_chosen(draws.of("core") < self.choice.core, hollow, images, targets, draws)
+        if self.choice.strip:
+            images = where_chosen(draws.of("strip") < self.choice.strip, strip, images, targets, draws)
+        if self.choice.cut:
+            images, targets = cut(images, targets, draws, self.choice.cut)
         images = self._drop_sequences(images, draws)
         if size is not None or any(
             (
@@ -178,7 +119,7 @@ class Augmentation:
         mirrored = (chance < self.choice.carve_mix / 2)[:, None, None, None]
         other = torch.where(mirrored, other.flip(-1), other)
         others = torch.where(mirrored, others.flip(-1), others)
-        weight = _soft_region(_lesion(others), 2 * CARVE_MARGIN, CARVE_MARGIN)
+        weight = soft_region(lesion_of(others), 2 * CARVE_MARGIN, CARVE_MARGIN)
         weight = weight * (chance < self.choice.carve_mix)[:, None, None, None]
         return torch.lerp(images, other, weight), torch.lerp(targets, others, weight)
 
@@ -188,7 +129,7 @@ class Augmentation:
         Lesions that are hardly brighter than the brain are rare in training, and what networks miss.
         """
         share = self.choice.fade * draws.signed("fade").clamp_min(0)
-        weight = _soft_region(_lesion(targets), SOFT_EDGE, SOFT_EDGE)
+        weight = soft_region(lesion_of(targets), SOFT_EDGE, SOFT_EDGE)
         return images * (1 - share[:, None, None, None] * weight)
 
     def _drop_sequences(self, images: Tensor, draws: Draws) -> Tensor:
@@ -276,22 +217,6 @@ class Augmentation:
             soft = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
             images = torch.where((draws.of("blur") < self.choice.blur)[:, None, None, None], soft, images)
         return images
-
-
-def _lesion(targets: Tensor) -> Tensor:
-    """Share of lesion, of any class, in each pixel."""
-    return targets if targets.shape[1] == 1 else 1 - targets[:, :1]
-
-
-def _soft_region(lesion: Tensor, margin: float, edge: float) -> Tensor:
-    """1 on the lesion and ``margin`` around it, falling to 0 across twice ``edge``; shares of the side."""
-    around, half = (max(1, round(share * lesion.shape[-1])) for share in (margin, edge))
-    width = 2 * around + 1
-    region = (lesion > 0).to(lesion.dtype)
-    # One side after the other: the same numbers, and a fraction of the comparisons.
-    for window, border in (((width, 1), (around, 0)), ((1, width), (0, around))):
-        region = F.max_pool2d(region, window, 1, border)
-    return F.avg_pool2d(region, 2 * half + 1, 1, half, count_include_pad=False)
 
 
 def _sample(values: Tensor, grid: Tensor, mode: str, padding: str) -> Tensor:
