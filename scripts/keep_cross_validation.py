@@ -141,10 +141,10 @@ def best(data: Path, kept: Path, other: Path) -> None:
     """Print the DSC of patients out of fold: of the kept networks, and of both at once (``--best``)."""
     one, both = [], []
     seconds = {case.id: probability for case, probability, _ in out_of_fold(other, data)}
+    recipe = load_recipe(next(kept.glob("fold-*")) / "recipe.toml")
     for case, probability, mask in out_of_fold(kept, data):
         scan, truth = read_case(case)
         assert truth is not None
-        recipe = load_recipe(next(kept.glob("fold-*")) / "recipe.toml")
         flair = partial(_prepared_flair, scan, Preparation.of(recipe.prepare))
         together = to_mask(np.maximum(probability, seconds[case.id]), recipe.postprocess, flair)
         one.append(dice(mask.mask, truth.mask))

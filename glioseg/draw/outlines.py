@@ -70,7 +70,7 @@ def label_outlines(labels: Pixels) -> Pixels:
         uint8 array of the same shape: the label on its outline, 0 elsewhere.
     """
     lines = np.zeros_like(labels)
-    for value in np.flatnonzero(np.bincount(labels.ravel(), minlength=256)[1:]) + 1:
+    for value in _values(labels):
         lines[outline(labels == value)] = value
     return lines
 
@@ -142,12 +142,16 @@ def enlarge(image: npt.NDArray[Any], scale: float | tuple[float, float]) -> npt.
 
 def enlarge_labels(labels: Pixels, scale: float | tuple[float, float]) -> Pixels:
     """Resample labels as :func:`enlarge` does masks, one after the other; no label is ever mixed."""
-    drawn: Pixels | None = None
-    for value in np.flatnonzero(np.bincount(labels.ravel(), minlength=256)[1:]) + 1:
-        mask = enlarge(labels == value, scale)
-        drawn = np.zeros(mask.shape, np.uint8) if drawn is None else drawn
-        drawn[mask] = value
-    return enlarge(labels > 0, scale).astype(np.uint8) if drawn is None else drawn
+    drawn: Pixels = np.zeros(enlarge(labels > 0, scale).shape, np.uint8)
+    for value in _values(labels):
+        drawn[enlarge(labels == value, scale)] = value
+    return drawn
+
+
+def _values(labels: Pixels) -> list[int]:
+    """The labels that occur."""
+    found: list[int] = np.flatnonzero(np.bincount(labels.ravel(), minlength=256)).tolist()
+    return [value for value in found if value]
 
 
 def tile(pictures: Sequence[Pixels], columns: int | None = None, gap: int = 2) -> Pixels:

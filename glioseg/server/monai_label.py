@@ -352,13 +352,16 @@ def _labels(row: PatientRow) -> dict[str, Any]:
 
 
 def _labels_of(model: str | Path) -> Mapping[int, str]:
-    """The labels that a model tells; those that ship tell lesion or not."""
+    """The labels that a model tells; those that ship, and what cannot be read, tell lesion or not."""
     from glioseg.model.weights import find_model, shipped_names
 
     if str(model) in ("default", *shipped_names()):
         return LESION
-    path = find_model(model)
-    return _labels_in(path, path.stat().st_mtime_ns)
+    try:
+        path = find_model(model)
+        return _labels_in(path, path.stat().st_mtime_ns)
+    except InputError:  # told to whoever asks for this model; the others can be used
+        return LESION
 
 
 @lru_cache(maxsize=64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 from scipy.ndimage import binary_erosion, binary_fill_holes
+from support.draw_kit import GREEN, RED, YELLOW, head, lesion, where
 
-import glioseg
 from glioseg.draw import (
     Tile,
     contact_sheet,
@@ -30,34 +29,12 @@ from glioseg.draw import (
     tile,
     write_png,
 )
-from glioseg.draw.outlines import LABELS, enlarge_labels
 from glioseg.errors import InputError, WrongKindError
 from glioseg.grid import Grid
-from glioseg.scan import Scan, Segmentation
-
-RED, GREEN, YELLOW = (255, 0, 0), (0, 255, 0), (255, 255, 0)
+from glioseg.scan import Scan
 
 few = settings(max_examples=60, deadline=None)
 masks = arrays(bool, array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12))
-
-
-def head(slices=3, height=48, width=40, spacing=None, dtype=np.uint8, numbers=()):
-    """A bright ellipse in noisy air, and the grid it sits on."""
-    rows, columns = np.mgrid[:height, :width]
-    inside = ((rows - height / 2) / (height * 0.4)) ** 2 + ((columns - width / 2) / (width * 0.4)) ** 2 < 1
-    noise = np.random.default_rng(0).integers(0, 4, size=(slices, height, width, 3))
-    voxels = noise + inside[None, ..., None] * (60 + rows[None, ..., None])
-    return Scan(voxels.astype(dtype), Grid((slices, height, width), spacing, slice_numbers=numbers), "head")
-
-
-def lesion(scan, top=20, left=12, size=8):
-    voxels = np.zeros(scan.grid.shape, dtype=bool)
-    voxels[1:, top : top + size, left : left + size] = True
-    return scan.segmentation(voxels)
-
-
-def where(picture, colour):
-    return (np.asarray(picture) == colour).all(axis=-1)
 
 
 # ---------------------------------------------------------------- outlines
@@ -106,69 +83,6 @@ def test_colours_say_which_outline_runs_where(predicted, data):
     np.testing.assert_array_equal(where(drawn, YELLOW), red & green)
     assert where(drawn, 77)[~red & ~green].all()
     assert (picture == 77).all()
-
-
-@few
-@given(
-    arrays(
-        np.uint8, array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12), elements=st.integers(0, 8)
-    )
-)
-def test_each_label_has_an_outline_in_its_colour(labels):
-    drawn = overlay(np.full(labels.shape, 77, np.uint8), labels=labels)
-    for place in range(1, 9):
-        np.testing.assert_array_equal(where(drawn, LABELS[place - 1]), outline(labels == place))
-    assert where(drawn, 77)[labels == 0].all()
-
-
-@few
-@given(arrays(np.uint8, (6, 7), elements=st.integers(0, 3)), st.sampled_from([0.5, 2, 3, (2.0, 1.5)]))
-def test_enlarged_labels_lie_where_their_masks_do(labels, scale):
-    drawn = enlarge_labels(labels, scale)
-    np.testing.assert_array_equal(drawn > 0, enlarge(labels > 0, scale))
-    if scale in (2, 3):
-        for value in range(1, 4):
-            np.testing.assert_array_equal(drawn == value, enlarge(labels == value, scale))
-
-
-def two_labels(scan):
-    """Two labels that touch, of values that are not 1 and 2."""
-    voxels = np.zeros(scan.grid.shape, np.uint8)
-    voxels[1:, 16:24, 10:18] = 4
-    voxels[1:, 16:24, 18:26] = 9
-    return Segmentation(voxels, scan.grid, scan.id, labels={4: "oedema", 9: "core"})
-
-
-@pytest.mark.parametrize("small", [False, True])
-def test_files_show_several_labels_in_the_colours_of_the_viewer(tmp_path, small):
-    scan = head(spacing=(5, 1, 1))
-    mask = two_labels(scan)
-    (file,) = draw_slices(scan, mask, None, tmp_path / "slices", size=None)[1:2]
-    sheet = contact_sheet(scan, mask, None, tmp_path / "sheet.png")
-    gif = draw_gif(scan, mask, None, tmp_path / "all.gif", positions=[1], small=small)
-    for path in (file, sheet, gif):
-        picture = np.asarray(Image.open(path).convert("RGB"))
-        assert where(picture, LABELS[0]).sum() > 20
-        assert where(picture, LABELS[1]).sum() > 20
-        assert not where(picture, RED).any()
-    expected = next(frames(scan, mask, size=192, positions=[1], numbered=False))
-    shown = np.asarray(Image.open(file).convert("RGB"))
-    for colour in LABELS:
-        np.testing.assert_array_equal(where(shown, colour), where(expected, colour))
-
-
-def test_beside_the_truth_several_labels_are_one_mask():
-    scan = head()
-    mask, truth = two_labels(scan), lesion(scan)
-    seen, whole = (list(frames(scan, each, truth, size=96)) for each in (mask, scan.segmentation(mask.mask)))
-    np.testing.assert_array_equal(seen, whole)
-
-
-def test_the_viewer_has_the_same_colours():
-    script = Path(glioseg.__file__).parent / "server" / "static" / "js" / "voxels" / "labels.js"
-    listed = re.search(r"const COLOURS = \[(.*?)\];", script.read_text(encoding="utf-8"))
-    assert listed is not None
-    assert re.findall("#[0-9a-f]{6}", listed[1]) == ["#" + bytes(colour).hex() for colour in LABELS]
 
 
 def test_overlay_takes_colour_pictures_and_leaves_them_unchanged():

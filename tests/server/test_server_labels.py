@@ -192,6 +192,15 @@ def test_plug_ins_are_told_the_labels_of_each_model(client: TestClient) -> None:
     assert set(told["labels"]) == {"lesion", *NAMES.values()}
 
 
+def test_a_model_that_is_gone_does_not_keep_plug_ins_from_the_others(tmp_path: Path) -> None:
+    model = two_class_model(tmp_path / "classes.onnx")
+    with testing.TestClient(serve(tmp_path, model=model), base_url=BASE) as client:
+        client.app.service.worker.models["run:gone"] = tmp_path / "gone" / "model.onnx"  # type: ignore[attr-defined]
+        models = client.get("/info/").json()["models"]
+    assert models["default"]["labels"] == {name: value for value, name in NAMES.items()}
+    assert models["run:gone"]["labels"] == {"lesion": 1}
+
+
 def test_a_model_of_classes_does_not_learn_here_and_that_is_told_beforehand(client: TestClient) -> None:
     pytest.importorskip("pytorch_lightning", reason="the extra 'train' is not installed")
     told = client.get("/api/learning").json()
