@@ -44,7 +44,8 @@ def program(verbs: Iterable[str] = VERBS) -> typer.Typer:
     """The command line with some of the verbs."""
     made = typer.Typer(
         name="glioseg",
-        help="Find lesions in brain MRI: segment scans, train networks, measure them. Not for clinical use.",
+        help="Find lesions in brain MRI: segment scans, train networks, measure them. The model that ships "
+        "finds gliomas. Not for clinical use.",
         epilog=EXIT_CODES,
         no_args_is_help=True,
         pretty_exceptions_enable=False,

@@ -9,6 +9,7 @@ import typer
 
 from glioseg.cli.clusters import DaskOption, cluster_at
 from glioseg.cli.labelled import ChannelsOption, LayoutOption, LesionOption, RuleOption, cases_in
+from glioseg.cli.networks import Best, Fast, Flips
 from glioseg.cli.streams import AsJson, Output, path_given
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ def evaluate(
             help="validation (of the model's own split), all, or a file with a patient in each line."
         ),
     ] = "validation",
-    best: Annotated[bool, typer.Option("--best", help="Two networks.")] = False,
-    flips: Annotated[bool, typer.Option("--flips", help="Average with the mirrored slices.")] = False,
-    fast: Annotated[bool, typer.Option("--fast", help="8-bit network.")] = False,
+    best: Best = False,
+    flips: Flips = False,
+    fast: Fast = False,
     flair_alone: Annotated[
         bool, typer.Option("--flair-alone", help="Leave out T1, as if there were FLAIR alone.")
     ] = False,

@@ -12,6 +12,7 @@ import typer
 
 from glioseg.cli.clusters import DaskOption, cluster_at
 from glioseg.cli.labelled import ChannelsOption
+from glioseg.cli.networks import Best, Fast, Flips, Model
 from glioseg.cli.streams import AsJson, FilesFrom, Output, paths_given, paths_in
 from glioseg.cli.urls import has_urls, predict_urls, refuse_with_urls
 
@@ -39,9 +40,7 @@ def predict(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for masks and pictures.")] = Path(
         "glioseg-out"
     ),
-    model: Annotated[
-        str, typer.Option(help="Name of a model that ships, a run folder, or an .onnx file.")
-    ] = "default",
+    model: Model = "default",
     flair: Annotated[
         Path | None, typer.Option(help="FLAIR, when each sequence is a file of its own.")
     ] = None,
@@ -59,15 +58,9 @@ def predict(
         bool, typer.Option("--anonymise", help="DICOM masks without patient, dates and original UIDs.")
     ] = False,
     threshold: Annotated[float | None, typer.Option(help="Probability from which a voxel is lesion.")] = None,
-    best: Annotated[
-        bool, typer.Option("--best", help="Two networks: half as fast, misses fewer lesions.")
-    ] = False,
-    flips: Annotated[
-        bool, typer.Option("--flips", help="Average with the mirrored slices: half as fast.")
-    ] = False,
-    fast: Annotated[
-        bool, typer.Option("--fast", help="8-bit network: faster, nearly the same masks.")
-    ] = False,
+    best: Best = False,
+    flips: Flips = False,
+    fast: Fast = False,
     outlines: Annotated[bool, typer.Option(help="Draw one PNG for each slice.")] = True,
     gif: Annotated[bool, typer.Option(help="Draw one GIF for each scan.")] = True,
     probability: Annotated[

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from glioseg.cli.networks import Best, Fast, Model
+
 
 def serve(
     scans: Annotated[
@@ -21,15 +23,9 @@ def serve(
         str, typer.Option(help="Address to listen on. Any but this machine's own asks clients for a token.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8765,
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="Name of a model that ships, run folder, or .onnx file.")
-    ] = "default",
-    best: Annotated[
-        bool, typer.Option("--best", help="Two networks: half as fast, misses fewer lesions.")
-    ] = False,
-    fast: Annotated[
-        bool, typer.Option("--fast", help="8-bit network: faster, nearly the same masks.")
-    ] = False,
+    model: Model = "default",
+    best: Best = False,
+    fast: Fast = False,
     runs: Annotated[
         Path | None, typer.Option(help="Folder of run folders, for the pages that list and compare them.")
     ] = None,

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from glioseg.errors import Fault, InputError
 from glioseg.server.faults import FaultModel, Faults, Refused, as_dict
-from glioseg.server.learning import AS_STARTED, Learning, model_file
+from glioseg.server.learning import AS_STARTED, Learning, learned_from, model_file
 from glioseg.server.schemas import FULL, REFUSALS
 from glioseg.server.service import Serving
 from glioseg.training.extra import require_train
@@ -92,6 +92,7 @@ class Models(BaseModel):
     """The models of this server."""
 
     models: list[ModelInfo]
+    gliomas: bool = Field(description="whether the one in use learned from gliomas alone")
 
 
 class UseBody(BaseModel):
@@ -145,7 +146,8 @@ def list_models(service: Serving) -> Models:
                 learned=learned,
             )
         )
-    return Models(models=models)
+    used = files["default"]
+    return Models(models=models, gliomas=used is not None and learned_from(used).gliomas)
 
 
 @router.put("/models/default", responses=NO_MODEL)

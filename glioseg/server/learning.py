@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from glioseg.errors import Fault, InputError
 from glioseg.files import make_folder, write_json
@@ -176,13 +176,13 @@ class Learning:
     def _learned_from(self) -> set[str]:
         """Patients that the model in use, or one that it came from, has learned from."""
         job = self.jobs.get(self.in_use(), {})
-        trained_on, _ = _facts(find_model(self.worker.models["default"]))
+        trained_on = learned_from(find_model(self.worker.models["default"])).patients
         return {*job.get("learned_from", []), *trained_on}
 
     @property
     def unfit(self) -> Fault | None:
         """Why the model in use cannot learn here, if it cannot."""
-        _, classes = _facts(find_model(self.worker.models["default"]))
+        classes = learned_from(find_model(self.worker.models["default"])).classes
         return Fault("learning.classes", self.worker.name_of("default")) if classes else None
 
     # ------------------------------------------------------------ doing
@@ -368,11 +368,19 @@ def _read(path: Path) -> dict[str, Any] | None:
     return content
 
 
+class LearnedFrom(NamedTuple):
+    """What a model was trained on: patients, whether it tells classes apart, whether all were gliomas."""
+
+    patients: frozenset[str]
+    classes: bool
+    gliomas: bool
+
+
 @lru_cache(maxsize=8)
-def _facts(model: Path) -> tuple[frozenset[str], bool]:
-    """Patients that a model was trained on, and whether it tells classes apart."""
+def learned_from(model: Path) -> LearnedFrom:
+    """What a model was trained on, as its file says."""
     from glioseg.model.predictor import load_model
 
     description = load_model(model, threads=1).description
     patients = frozenset(map(patient_of, description.trained_on.get("train", [])))
-    return patients, bool(description.labels.values)
+    return LearnedFrom(patients, bool(description.labels.values), description.learned_gliomas)

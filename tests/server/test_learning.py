@@ -140,7 +140,9 @@ def test_before_and_after_are_those_of_evaluate_and_one_switches_when_asked(
         assert process is not None
         assert process.returncode == 0, (folder / "log.txt").read_text(encoding="utf-8")
 
-        models = {one["name"]: one for one in client.get("/api/models").json()["models"]}
+        listed = client.get("/api/models").json()
+        assert not listed["gliomas"]
+        models = {one["name"]: one for one in listed["models"]}
         assert models["default"]["called"] == "tiny", "nothing switches by itself"
         assert models[job["name"]]["learned"]["base"] == "tiny"
         faults(client.put("/api/models/default", json={"model": "no such"}), 404)

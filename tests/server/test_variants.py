@@ -25,7 +25,9 @@ def test_a_scan_is_segmented_by_the_variant_that_is_asked_for(
     (tmp_path / "scan").mkdir()
     paths = slices_of_sample(tmp_path / "scan", masks=False)
     with TestClient(serve(tmp_path / "server", model="default:fast"), "http://127.0.0.1") as client:
-        models = {one["name"]: one for one in client.get("/api/models").json()["models"]}
+        listed = client.get("/api/models").json()
+        assert listed["gliomas"]
+        models = {one["name"]: one for one in listed["models"]}
         assert {"default", name, fast, best} <= set(models)
         assert [key for key, one in models.items() if one["in_use"]] == ["default", fast]
         address = f"/api/scans/{upload(client, paths)['id']}"

@@ -46,7 +46,9 @@ export class ModelChoice {
 
   async learn() {
     try {
-      ({ models: this.models } = await getJson("/api/models"));
+      const { models, gliomas } = await getJson("/api/models");
+      this.models = models;
+      $("finds-gliomas").hidden = !gliomas;
       this._list();
     } catch (error) {
       this.fail(error);
