@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from glioseg.cli.labelled import LayoutOption, RuleOption, data_options
 
 
 def pack(
@@ -15,9 +18,8 @@ def pack(
         "data.glioseg"
     ),
     part_size: Annotated[str, typer.Option(help="Most bytes of a part, such as 50MB or 1GB.")] = "50MB",
-    patient_rule: Annotated[
-        str | None, typer.Option(help="Regular expression that finds the patient in a file name.")
-    ] = None,
+    patient_rule: RuleOption = None,
+    layout: LayoutOption = None,
 ) -> None:
     """Pack a data set to carry it elsewhere. Lossless, in parts; whatever takes DATA takes the pack."""
     from glioseg.dataset.pack import pack as pack_data
@@ -31,12 +33,13 @@ def pack(
             sys.stderr.write(f"\r{done} of {number} files" if done < number else "\r\033[K")
             sys.stderr.flush()
 
-    result = pack_data(data, out, size, patient_rule, tell)
+    result = pack_data(data, out, size, patient_rule, layout, tell)
     typer.echo(
         f"{result.patients} patients, {result.files} files: {_mega(result.source_bytes)} became "
         f"{_mega(result.packed_bytes)} in {result.parts} part{'' if result.parts == 1 else 's'}"
     )
-    typer.echo(f"Written to {out}. It takes the place of the folder: glioseg check {out}")
+    check = shlex.join(["glioseg", "check", str(out), *data_options(patient_rule, layout, "")])
+    typer.echo(f"Written to {out}. It takes the place of the folder: {check}")
 
 
 def _mega(size: int) -> str:

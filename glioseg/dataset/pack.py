@@ -9,11 +9,15 @@ from pathlib import Path
 
 from glioseg.dataset.find import find_cases
 from glioseg.errors import Fault, InputError
+from glioseg.io.layouts import bids, nnunet
 from glioseg.io.nifti_file import with_other_parts
 from glioseg.io.pack import opened, write_pack
+from glioseg.scan import SEQUENCES
 
 TABLE = "data.csv"
 """What the LGG data set calls its table of genomics and outcome; it goes along."""
+DESCRIPTIONS = (nnunet.DESCRIPTION, bids.DESCRIPTION)
+"""Files beside or above scans without which their names mean less; they go along."""
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 _LEAST = 1000
@@ -40,6 +44,7 @@ def pack(
     out: Path,
     part_size: int,
     rule: str | None = None,
+    layout: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> PackResult:
     """Pack the labelled scans of a folder, byte for byte; other files are left aside.
@@ -48,18 +53,23 @@ def pack(
         data: the data set, or a pack of one.
         out: folder to make.
         part_size: most bytes of a part.
-        rule: patient rule of :func:`glioseg.dataset.find.find_cases`.
+        rule, layout: as :func:`glioseg.dataset.find.find_cases` takes them.
         progress: called with the number of files done and of all.
 
     Raises:
         InputError: anything is wrong with the names in the data set, ``out`` is there already or cannot be
             written.
     """
-    cases = find_cases(data, rule)
+    cases = find_cases(data, rule, layout=layout)
     root = opened(data)
+    sources = [case.source.with_sequences(SEQUENCES) for case in cases]
     files = with_other_parts(
-        file for case in cases for file in (*case.images, *case.masks, *case.source.strays)
+        file for source in sources for file in (*source.files, *source.truth, *source.strays)
     )
+    folders = {folder for file in files for folder in file.parents if folder.is_relative_to(root)}
+    files += [
+        folder / name for folder in sorted(folders) for name in DESCRIPTIONS if (folder / name).is_file()
+    ]
     if (root / TABLE).is_file():
         files.append(root / TABLE)
     index = write_pack(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from typer.testing import CliRunner
+from support.layouts_kit import LAYOUTS, pieces
+from typer.testing import CliRunner, Result
 
 from glioseg.cli import app
 from glioseg.dataset.cache import fingerprint, prepare_cases
@@ -19,6 +21,7 @@ from glioseg.dataset.pack import pack, parse_size
 from glioseg.dataset.split import split_patients
 from glioseg.errors import InputError
 from glioseg.io import find_scans
+from glioseg.io.pack import opened
 from glioseg.prepare import Preparation
 from glioseg.recipe import SplitChoice
 from glioseg.samples import SAMPLES
@@ -194,6 +197,35 @@ def test_the_verb(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["features", str(out), "-o", str(tmp_path / "features.csv")])
     assert done.exit_code == 0, done.output
     assert "3 patients" in done.output
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_pack_of_any_layout_is_the_data_set(layout: str, tmp_path: Path) -> None:
+    data, packed = tmp_path / "data", tmp_path / "p.glioseg"
+    LAYOUTS[layout].make(data, pieces())
+    pack(data, packed, 10_000_000)
+    found, original = find_cases(packed), find_cases(data)
+    without_notes = [
+        [replace(case, source=replace(case.source, note="")) for case in cases]  # of folders left aside
+        for cases in (placeless(found, opened(packed)), placeless(original, data))
+    ]
+    assert without_notes[0] == without_notes[1]
+    assert [case.source.further.keys() for case in found] == [case.source.further.keys() for case in original]
+    (scan, truth), (first, its_truth) = read_case(found[-1]), read_case(original[-1])
+    np.testing.assert_array_equal(scan.voxels, first.voxels)
+    np.testing.assert_array_equal(truth.mask, its_truth.mask)
+
+
+def test_the_layout_can_be_named(tmp_path: Path) -> None:
+    def packed_as(layout: str) -> Result:
+        arguments = ["pack", str(tmp_path / "data"), "-o", str(tmp_path / "p.glioseg"), "--layout", layout]
+        return CliRunner().invoke(app, arguments)
+
+    LAYOUTS["nnunet"].make(tmp_path / "data", pieces())
+    assert isinstance(packed_as("kaggle_3m").exception, InputError)
+    told = packed_as("nnunet").output.splitlines()[-1].partition("glioseg check ")[2]
+    assert told.endswith("--layout nnunet")
+    assert "no fault" in CliRunner().invoke(app, ["check", *shlex.split(told)]).output
 
 
 def test_a_training_from_a_pack_is_that_from_the_folder(packed: Path, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from glioseg.io.vocabulary import is_t2, sequence_in
 from glioseg.scan import LESION, lesion_of
 from glioseg.words import Joined, Phrase
 
+DESCRIPTION = "dataset.json"
 DECATHLON_ORDER = ("FLAIR", "T1w", "t1gd", "T2w")
 """The channels of the Decathlon's brain tumours, which most brain data sets of nnU-Net keep."""
 
@@ -41,9 +42,9 @@ def recognise(folder: Path) -> Recognised | None:
         return None
     faults: list[Fault] = []
     described: dict[str, Any] = {}
-    if (root / "dataset.json").is_file():
+    if (root / DESCRIPTION).is_file():
         try:
-            described = read_json(root / "dataset.json")
+            described = read_json(root / DESCRIPTION)
         except InputError as error:
             faults += error.faults
     names = _channel_names(described)
