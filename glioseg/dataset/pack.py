@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,11 +62,13 @@ def pack(
             written.
     """
     cases = find_cases(data, rule, layout=layout)
-    root = opened(data)
     sources = [case.source.with_sequences(SEQUENCES) for case in cases]
-    files = with_other_parts(
+    found = with_other_parts(
         file for source in sources for file in (*source.files, *source.truth, *source.strays)
     )
+    files = [file.absolute() for file in found]
+    # The masks of a folder imagesTr lie beside it.
+    root = Path(os.path.commonpath([opened(data).absolute(), *(file.parent for file in files)]))
     folders = {folder for file in files for folder in file.parents if folder.is_relative_to(root)}
     files += [
         folder / name for folder in sorted(folders) for name in DESCRIPTIONS if (folder / name).is_file()

@@ -216,6 +216,13 @@ def test_a_pack_of_any_layout_is_the_data_set(layout: str, tmp_path: Path) -> No
     np.testing.assert_array_equal(truth.mask, its_truth.mask)
 
 
+def test_masks_beside_the_folder_are_packed(tmp_path: Path) -> None:
+    LAYOUTS["nnunet"].make(tmp_path / "data", pieces())
+    pack(tmp_path / "data" / "imagesTr", tmp_path / "p.glioseg", 10_000_000)
+    found, original = find_cases(tmp_path / "p.glioseg"), find_cases(tmp_path / "data")
+    assert placeless(found, opened(tmp_path / "p.glioseg")) == placeless(original, tmp_path / "data")
+
+
 def test_the_layout_can_be_named(tmp_path: Path) -> None:
     def packed_as(layout: str) -> Result:
         arguments = ["pack", str(tmp_path / "data"), "-o", str(tmp_path / "p.glioseg"), "--layout", layout]

@@ -89,6 +89,21 @@ def test_a_layout_that_is_said_is_taken(patients: list[Piece], tmp_path: Path) -
     assert {case.layout for case in survey(tmp_path, layout="nnunet").cases} == {"nnunet"}
 
 
+@pytest.mark.parametrize(("layout", "part"), [("nnunet", "imagesTr"), ("bids", "sub-p001")])
+def test_a_part_is_known_from_within(
+    layout: str, part: str, patients: list[Piece], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LAYOUTS[layout].make(tmp_path, patients)
+    of_part = [case for case in find_cases(tmp_path) if part in case.images[0].parts]
+    monkeypatch.chdir(tmp_path / part)
+    assert find_cases(Path()) == of_part
+    monkeypatch.chdir(of_part[0].images[0].parent)
+    if part == "sub-p001":
+        assert find_cases("..") == of_part
+    monkeypatch.chdir(tmp_path)
+    assert [case.id for case in find_cases(part)] == [case.id for case in of_part], "a relative path"
+
+
 def test_folders_split_beforehand_stay_split(patients: list[Piece], tmp_path: Path) -> None:
     from glioseg.dataset.split import split_cases
 

@@ -7,6 +7,7 @@ JSON files that describe a data set. What is in none of them is found by the nam
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def recognised(folder: Path, layout: str | None = None) -> Recognised | None:
         folder: the data set, or a part of it that says as much, such as ``imagesTr``.
         layout: the only layout to think of: a key of :data:`RECOGNISERS`; any other name stands for none.
     """
+    if folder.name in ("", ".."):  # the name of a folder counts, also of the one somebody works in
+        folder = Path(os.path.abspath(folder))
     recognisers = list(dict.fromkeys(RECOGNISERS.values()))
     if layout is not None:
         recognisers = [RECOGNISERS[layout]] if layout in RECOGNISERS else []

@@ -33,8 +33,7 @@ _TISSUE = re.compile(
 
 def recognise(folder: Path) -> Recognised | None:
     """The scans of a data set, or of one of its subjects; ``None`` if it is no such data set."""
-    given = folder.absolute()
-    if _SUBJECT.fullmatch(given.name):
+    if _SUBJECT.fullmatch(folder.name):
         root, subjects = folder.parent, [folder]
     else:
         root, subjects = folder, [each for each in folders(folder) if _SUBJECT.fullmatch(each.name)]

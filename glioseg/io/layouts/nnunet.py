@@ -35,7 +35,7 @@ _NUMBERED = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
 def recognise(folder: Path) -> Recognised | None:
     """The cases of a data set, or of its ``imagesTr`` alone; ``None`` if it is no such data set."""
     alone = _IMAGES.fullmatch(folder.name) is not None
-    root = folder.absolute().parent if alone else folder
+    root = folder.parent if alone else folder
     parts = [folder] if alone else [each for each in folders(folder) if _IMAGES.fullmatch(each.name)]
     images = {part: files for part in parts if (files := volumes(part))}
     if not images:
@@ -103,7 +103,7 @@ def _labels(described: Mapping[str, Any]) -> dict[int, str]:
 
 
 def _labels_beside(images: Path) -> Path:
-    return images.absolute().parent / re.sub(r"(?i)^images", "labels", images.name)
+    return images.parent / re.sub(r"(?i)^images", "labels", images.name)
 
 
 def _numbered_cases(
