@@ -118,7 +118,7 @@ def _published(study: AssociationStudy, say: Say) -> Table | None:
         bound = wording.PUBLISHED_P.get((test.feature, test.column))
         if bound is not None and isinstance(test.fisher, MonteCarlo):
             verdict = say("radiogenomics.as_paper" if test.fisher.p < bound else "radiogenomics.weaker")
-            title = FEATURES[test.feature].title
+            title = say(f"shape.{test.feature}")
             what = say("radiogenomics.fisher_of", feature=title, column=test.column)
             rows.append([what, f"< {bound:g}", format_p(test.fisher.p), str(test.patients), verdict])
     for one in study.tests.discriminations:
@@ -136,7 +136,7 @@ def _quartiles(study: AssociationStudy, say: Say) -> Table:
         values = study.table.column(name)
         defined = values[~np.isnan(values)]
         quartiles = np.percentile(defined, (25, 50, 75)) if len(defined) else [math.nan] * 3
-        rows.append([FEATURES[name].title, str(len(defined)), *(f"{quartile:.3f}" for quartile in quartiles)])
+        rows.append([say(f"shape.{name}"), str(len(defined)), *(f"{quartile:.3f}" for quartile in quartiles)])
     header = _header(say, "feature", "patients", "first_quartile", "median", "third_quartile")
     return Table(header, rows)
 
@@ -148,7 +148,7 @@ def _associations(study: AssociationStudy, out: Path, say: Say) -> list[Block]:
         tests = [test for test in study.tests.paper if test.feature == name]
         file = f"{name}_by_category.png"
         figures.draw_boxes(out / file, study.table.column(name), study.labels, tests)
-        title = FEATURES[name].title
+        title = say(f"shape.{name}")
         caption = say("radiogenomics.boxes_caption", feature=title)
         family = {"tests": len(study.tests.paper), "significant": SIGNIFICANT}
         blocks += [Heading(title, 3), _p_values(tests, say("radiogenomics.p_caption", **family), say)]
@@ -189,7 +189,7 @@ def _medians(tests: Sequence[Association], say: Say) -> Table:
         [column, level, *(cells.get(name, "") for name in PAPER)]
         for (column, level), cells in by_level.items()
     ]
-    header = [*_header(say, "column", "category"), *(FEATURES[name].title for name in PAPER)]
+    header = [*_header(say, "column", "category"), *(say(f"shape.{name}") for name in PAPER)]
     return Table(header, rows, say("radiogenomics.medians_caption"))
 
 
@@ -231,11 +231,11 @@ def _agreement(study: AssociationStudy, out: Path, say: Say) -> list[Block]:
     for name, found in study.correlations.items():
         if isinstance(found, NotDefined):
             why = say("radiogenomics.not_defined_because", reason=found.reason)
-            rows.append([FEATURES[name].title, "", why, "", ""])
+            rows.append([say(f"shape.{name}"), "", why, "", ""])
         else:
             interval = say("radiogenomics.range", low=f"{found.low:.2f}", high=f"{found.high:.2f}")
             numbers = (str(found.n), f"{found.pearson:.2f}", interval, f"{found.spearman:.2f}")
-            rows.append([FEATURES[name].title, *numbers])
+            rows.append([say(f"shape.{name}"), *numbers])
     true, predicted = pairs[_BEVR]
     furthest, missing = [], say("radiogenomics.column.missing")
     for id in far[_BEVR]:
@@ -285,7 +285,7 @@ def _explored(tests: Findings, say: Say) -> list[Block]:
         return [Paragraph(text)]
     rows = [
         [
-            FEATURES[test.feature].title,
+            say(f"shape.{test.feature}"),
             FEATURES[test.feature].unit,
             test.column,
             str(test.patients),

@@ -116,7 +116,7 @@ def _named(test: Association) -> Phrase:
     assert isinstance(test.fisher, MonteCarlo)
     return Phrase(
         "radiogenomics.association",
-        feature=FEATURES[test.feature].title.lower(),
+        feature=FEATURES[test.feature].title,
         column=test.column,
         p=format_p(test.fisher.p),
         corrected=format_p(test.bonferroni),

@@ -16,7 +16,7 @@ from glioseg.cli.radiogenomics import radiogenomics as radiogenomics_verb
 from glioseg.dataset.find import find_cases, read_case
 from glioseg.errors import InputError
 from glioseg.io import write_segmentation
-from glioseg.measure.shape import NotDefined
+from glioseg.measure.shape import FEATURES, NotDefined
 from glioseg.measure.shape.table import find_masks
 from glioseg.radiogenomics.report import write_report
 from glioseg.radiogenomics.study import radiogenomics
@@ -184,6 +184,7 @@ def test_the_report_in_chinese_has_the_same_numbers(predicted_study, reports, tm
     assert english.count("\n## ") == chinese.count("\n## ")
     assert "# 肿瘤形状与基因组亚型：预测掩膜" in chinese
     assert not re.search("Median,|patients whose|Missing|first quartile", chinese)
+    assert not [name for name, feature in FEATURES.items() if re.search(rf"\b{feature.title}\b", chinese)]
     assert '<html lang="zh-CN">' in (tmp_path / "index.html").read_text(encoding="utf-8")
     with pytest.raises(InputError, match="one of en, zh"):
         write_report(predicted_study, tmp_path, "de")

@@ -26,6 +26,7 @@ from glioseg.measure.values import (
     Value,
 )
 from glioseg.scan import Scan, Segmentation
+from glioseg.words import Phrase
 
 Group = Literal["paper", "size", "shape", "intensity", "place"]
 
@@ -40,7 +41,6 @@ class Feature:
     Attributes:
         name: name of the column in ``features.csv``.
         unit: ``"1"`` for ratios and counts.
-        title: what a figure calls it.
         group: ``"paper"`` for the three of Buda et al. 2019; features of group ``"place"`` say where the
             lesion is in the image and are not tested for association.
         source: where the definition comes from.
@@ -48,55 +48,58 @@ class Feature:
 
     name: str
     unit: str
-    title: str
     group: Group
     source: str
 
+    @property
+    def title(self) -> Phrase:
+        """What reports and figures call it."""
+        return Phrase(f"shape.{self.name}")
+
 
 _ALL = (
-    Feature("bounding_ellipsoid_volume_ratio", "1", "Bounding ellipsoid volume ratio", "paper", _BUDA),
-    Feature("angular_standard_deviation", "1", "Angular standard deviation", "paper", _BUDA),
-    Feature("margin_fluctuation", "1", "Margin fluctuation", "paper", _BUDA),
-    Feature("number_of_components", "1", "Number of components", "size", "face-connected, whole mask"),
-    Feature("volume_voxels", "voxels", "Volume", "size", "IBSI volume (voxel counting), YEKZ, in voxels"),
-    Feature("volume_mm3", "mm3", "Volume", "size", "IBSI volume (voxel counting), YEKZ"),
-    Feature("mesh_volume_mm3", "mm3", "Volume of the mesh", "size", "IBSI volume (mesh), RNU0"),
-    Feature("surface_area_mm2", "mm2", "Surface area", "size", "IBSI surface area (mesh), C0JK"),
-    Feature("maximum_3d_diameter_mm", "mm", "Maximum 3D diameter", "size", "IBSI maximum 3D diameter, L0JK"),
-    Feature("slice_area_pixels", "pixels", "Area in the largest slice", "size", "pixel counting"),
-    Feature("longest_diameter_pixels", "pixels", "Longest diameter in the largest slice", "size", _RANO),
-    Feature("perpendicular_diameter_pixels", "pixels", "Perpendicular diameter", "size", _RANO),
-    Feature("longest_diameter_mm", "mm", "Longest diameter in the largest slice", "size", _RANO),
-    Feature("perpendicular_diameter_mm", "mm", "Perpendicular diameter", "size", _RANO),
-    Feature("bidirectional_product_mm2", "mm2", "Product of both diameters", "size", _RANO),
-    Feature("sphericity", "1", "Sphericity", "shape", "IBSI sphericity, QCFX"),
-    Feature("compactness_1", "1", "Compactness 1", "shape", "IBSI compactness 1, SKGS"),
-    Feature("compactness_2", "1", "Compactness 2", "shape", "IBSI compactness 2, BQWJ"),
-    Feature("elongation", "1", "Elongation", "shape", "IBSI elongation, Q3CK"),
-    Feature("flatness", "1", "Flatness", "shape", "IBSI flatness, N17B"),
-    Feature("intensity_mean", "FLAIR value", "Mean FLAIR", "intensity", "IBSI mean intensity, Q4LE"),
-    Feature("intensity_median", "FLAIR value", "Median FLAIR", "intensity", "IBSI median intensity, Y12H"),
-    Feature("intensity_variance", "FLAIR value squared", "Variance of FLAIR", "intensity", "IBSI ECT3"),
-    Feature("intensity_skewness", "1", "Skewness of FLAIR", "intensity", "IBSI skewness, KE2A"),
-    Feature("intensity_kurtosis", "1", "Excess kurtosis of FLAIR", "intensity", "IBSI kurtosis, IPH6"),
-    Feature("intensity_minimum", "FLAIR value", "Minimum FLAIR", "intensity", "IBSI minimum, 1GSF"),
-    Feature("intensity_10th_percentile", "FLAIR value", "10th percentile of FLAIR", "intensity", "IBSI QG58"),
-    Feature("intensity_90th_percentile", "FLAIR value", "90th percentile of FLAIR", "intensity", "IBSI 8DWT"),
-    Feature("intensity_maximum", "FLAIR value", "Maximum FLAIR", "intensity", "IBSI maximum, 84IY"),
+    Feature("bounding_ellipsoid_volume_ratio", "1", "paper", _BUDA),
+    Feature("angular_standard_deviation", "1", "paper", _BUDA),
+    Feature("margin_fluctuation", "1", "paper", _BUDA),
+    Feature("number_of_components", "1", "size", "face-connected, whole mask"),
+    Feature("volume_voxels", "voxels", "size", "IBSI volume (voxel counting), YEKZ, in voxels"),
+    Feature("volume_mm3", "mm3", "size", "IBSI volume (voxel counting), YEKZ"),
+    Feature("mesh_volume_mm3", "mm3", "size", "IBSI volume (mesh), RNU0"),
+    Feature("surface_area_mm2", "mm2", "size", "IBSI surface area (mesh), C0JK"),
+    Feature("maximum_3d_diameter_mm", "mm", "size", "IBSI maximum 3D diameter, L0JK"),
+    Feature("slice_area_pixels", "pixels", "size", "pixel counting"),
+    Feature("longest_diameter_pixels", "pixels", "size", _RANO),
+    Feature("perpendicular_diameter_pixels", "pixels", "size", _RANO),
+    Feature("longest_diameter_mm", "mm", "size", _RANO),
+    Feature("perpendicular_diameter_mm", "mm", "size", _RANO),
+    Feature("bidirectional_product_mm2", "mm2", "size", _RANO),
+    Feature("sphericity", "1", "shape", "IBSI sphericity, QCFX"),
+    Feature("compactness_1", "1", "shape", "IBSI compactness 1, SKGS"),
+    Feature("compactness_2", "1", "shape", "IBSI compactness 2, BQWJ"),
+    Feature("elongation", "1", "shape", "IBSI elongation, Q3CK"),
+    Feature("flatness", "1", "shape", "IBSI flatness, N17B"),
+    Feature("intensity_mean", "FLAIR value", "intensity", "IBSI mean intensity, Q4LE"),
+    Feature("intensity_median", "FLAIR value", "intensity", "IBSI median intensity, Y12H"),
+    Feature("intensity_variance", "FLAIR value squared", "intensity", "IBSI ECT3"),
+    Feature("intensity_skewness", "1", "intensity", "IBSI skewness, KE2A"),
+    Feature("intensity_kurtosis", "1", "intensity", "IBSI kurtosis, IPH6"),
+    Feature("intensity_minimum", "FLAIR value", "intensity", "IBSI minimum, 1GSF"),
+    Feature("intensity_10th_percentile", "FLAIR value", "intensity", "IBSI QG58"),
+    Feature("intensity_90th_percentile", "FLAIR value", "intensity", "IBSI 8DWT"),
+    Feature("intensity_maximum", "FLAIR value", "intensity", "IBSI maximum, 84IY"),
     Feature(
         "intensity_interquartile_range",
         "FLAIR value",
-        "Interquartile range of FLAIR",
         "intensity",
         "IBSI SALO",
     ),
-    Feature("centroid_slice", "slices", "Centroid, slice", "place", "position on the grid, from 0"),
-    Feature("centroid_row", "pixels", "Centroid, row", "place", "position on the grid, from 0"),
-    Feature("centroid_column", "pixels", "Centroid, column", "place", "position on the grid, from 0"),
-    Feature("centroid_right_mm", "mm", "Centroid, to the right", "place", "by the affine"),
-    Feature("centroid_anterior_mm", "mm", "Centroid, to the front", "place", "by the affine"),
-    Feature("centroid_superior_mm", "mm", "Centroid, upwards", "place", "by the affine"),
-    Feature("side", "", "Side", "place", "centroid against the middle of the head"),
+    Feature("centroid_slice", "slices", "place", "position on the grid, from 0"),
+    Feature("centroid_row", "pixels", "place", "position on the grid, from 0"),
+    Feature("centroid_column", "pixels", "place", "position on the grid, from 0"),
+    Feature("centroid_right_mm", "mm", "place", "by the affine"),
+    Feature("centroid_anterior_mm", "mm", "place", "by the affine"),
+    Feature("centroid_superior_mm", "mm", "place", "by the affine"),
+    Feature("side", "", "place", "centroid against the middle of the head"),
 )
 
 FEATURES: dict[str, Feature] = {feature.name: feature for feature in _ALL}
