@@ -41,6 +41,11 @@ _SIDES = {
 _SIDES_OF_IMAGES = {"imagestr": "train", "imagesval": "validation", "imagests": "test"}
 """The same for the folders of images that nnU-Net and the Decathlon have."""
 
+_TOLD_BY_NAMES = ("nnunet", "decathlon", "brats", "bids", "wmh", "dicom")
+"""Layouts that names or headers show: to call other files so makes nothing of them."""
+_NUMBERED_OR_NOT = {"nnunet": ("decathlon",), "decathlon": ("nnunet",)}
+"""Those that differ in whether a sequence is a file of its own."""
+
 _LEVELS_DOWN = 3
 """How far below a folder its data set is looked for."""
 
@@ -170,6 +175,9 @@ def _scans(folder: Path, layout: str | None = None) -> Survey:
     """The scans that predicting would find, each of which needs its mask."""
     found = find_all([folder], layout=layout)
     faults = list(found.faults)
+    found_as = {source.layout or _kind(source) for source in found.sources}
+    if layout in _TOLD_BY_NAMES and found_as and not found_as & {layout, *_NUMBERED_OR_NOT.get(layout, ())}:
+        faults.append(Fault("dataset.other_layout", folder, layout=layout, found=Joined(sorted(found_as))))
     cases: list[Case] = []
     unlabelled = 0
     for source in found.sources:

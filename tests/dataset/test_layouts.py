@@ -86,6 +86,10 @@ def test_a_layout_that_is_said_is_taken(patients: list[Piece], tmp_path: Path) -
     with pytest.raises(InputError, match="expected one of kaggle_3m"):
         survey(tmp_path, layout="nonsense")
     assert survey(tmp_path, layout="kaggle_3m").faults
+    for other in ("bids", "wmh", "dicom"):
+        assert "dataset.other_layout" in {fault.code for fault in survey(tmp_path, layout=other).faults}, (
+            other
+        )
     assert {case.layout for case in survey(tmp_path, layout="nnunet").cases} == {"nnunet"}
 
 
