@@ -49,4 +49,5 @@ def features(
         values = {name: value for name, value in row.items() if not isinstance(value, NotDefined)}
         missing = {name: value.reason for name, value in row.items() if isinstance(value, NotDefined)}
         output.record("scan", {"id": patient, **dict.fromkeys(row), **values, "not_defined": missing})
-    output.say(f"Written to {out}: {len(table.rows)} patients")
+    number = len(table.rows)
+    output.say(f"Written to {out}: {number} patient{'' if number == 1 else 's'}")
