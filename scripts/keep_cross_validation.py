@@ -9,8 +9,8 @@
 ``fold`` wants an evaluated run (``glioseg evaluate RUN DATA``). ``masks`` writes a mask of every patient, as
 ``glioseg radiogenomics --masks`` reads them. ``summary`` prints the table for the README, and writes the
 calibration of the expected DSC, the plots, and a picture of each patient with a DSC below 0.7. ``fast``
-prints what 8 bits cost the patients that each run never saw, ``best`` what a second network of each fold,
-kept likewise of the same folds, brings them.
+prints what 8 bits cost the patients that each run never saw. ``best`` prints what a second network of each
+fold, kept likewise of the same folds, brings them, and writes it to ``second/best.csv``.
 """
 
 from __future__ import annotations
@@ -138,8 +138,8 @@ def fast(data: Path, runs: list[Path]) -> None:
 
 @app.command()
 def best(data: Path, kept: Path, other: Path) -> None:
-    """Print the DSC of patients out of fold: of the kept networks, and of both at once (``--best``)."""
-    one, both = [], []
+    """Score patients out of fold by the kept networks and by both at once: ``second/best.csv``."""
+    rows = []
     seconds = {case.id: probability for case, probability, _ in out_of_fold(other, data)}
     recipe = load_recipe(next(kept.glob("fold-*")) / "recipe.toml")
     for case, probability, mask in out_of_fold(kept, data):
@@ -147,13 +147,21 @@ def best(data: Path, kept: Path, other: Path) -> None:
         assert truth is not None
         flair = partial(_prepared_flair, scan, Preparation.of(recipe.prepare))
         together = to_mask(np.maximum(probability, seconds[case.id]), recipe.postprocess, flair)
-        one.append(dice(mask.mask, truth.mask))
-        both.append(dice(together, truth.mask))
-    gain = np.subtract(both, one)
+        free = ~truth.mask.any(axis=(1, 2))
+        hits = int(together.any(axis=(1, 2))[free].sum())
+        rows.append((case.id, dice(mask.mask, truth.mask), dice(together, truth.mask), hits, int(free.sum())))
+    with (kept / "second" / "best.csv").open("w", encoding="utf-8", newline="") as table:
+        writer = csv.writer(table)
+        writer.writerow(["patient", "dice", "dice_best", "false_positive_slices_best", "lesion_free_slices"])
+        writer.writerows((name, f"{a:.6f}", f"{b:.6f}", *counts) for name, a, b, *counts in rows)
+    one, both, hits_of_all, free_of_all = (np.array(column) for column in list(zip(*rows, strict=True))[1:])
+    gain = both - one
     low, high = bootstrap_interval(gain)
     for name, scores in (("one", one), ("both", both)):
-        print(f"{name}: mean {np.mean(scores):.4f}, median {np.median(scores):.4f}, worst {min(scores):.3f}")
+        print(f"{name}: mean {scores.mean():.4f}, median {np.median(scores):.4f}, worst {scores.min():.3f}")
     print(f"{len(gain)} patients, gain {gain.mean():+.4f} ({low:+.4f} to {high:+.4f})")
+    share = hits_of_all.sum() / free_of_all.sum()
+    print(f"both: {100 * share:.1f} % of lesion-free slices with a false positive")
 
 
 def out_of_fold(folder: Path, data: Path) -> Iterator[tuple[Case, npt.NDArray[np.float32], Segmentation]]:
