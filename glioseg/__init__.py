@@ -3,7 +3,7 @@
 >>> import glioseg
 >>> from glioseg.samples import SAMPLES
 >>> glioseg.segment(SAMPLES / "TCGA_HT_7692_19960724").segmentation
-Segmentation('TCGA_HT_7692_19960724', lesion: 3,590 voxels, 20 slices of 256 x 256, automatic)
+Segmentation('TCGA_HT_7692_19960724', lesion: 3,453 voxels, 20 slices of 256 x 256, automatic)
 
 The names in ``__all__`` are the public ones; everything else is internal and may change.
 """

@@ -1,7 +1,7 @@
 """Score one predicted mask against one drawn by hand, in any format that glioseg reads.
 
     glioseg predict --flair FLAIR.nii.gz --post T1POST.nii.gz -o out
-    python scripts/score_mask.py out/masks/FLAIR_mask.nii.gz tumour_labels.nii.gz
+    python scripts/score_mask.py out/masks/*_mask.nii.gz tumour_labels.nii.gz
 
 ``glioseg evaluate`` scores data sets; this is for a volume from elsewhere. Every label that is not 0 counts
 as lesion.

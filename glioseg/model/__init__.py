@@ -62,7 +62,7 @@ def segment(
     >>> from glioseg.samples import SAMPLES
     >>> prediction = segment(SAMPLES / "TCGA_HT_7692_19960724")
     >>> prediction.segmentation
-    Segmentation('TCGA_HT_7692_19960724', lesion: 3,590 voxels, 20 slices of 256 x 256, automatic)
+    Segmentation('TCGA_HT_7692_19960724', lesion: 3,453 voxels, 20 slices of 256 x 256, automatic)
     >>> prediction.probability.shape, round(prediction.expected_dice, 1)
     ((20, 256, 256), 0.9)
     """

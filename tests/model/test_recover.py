@@ -61,7 +61,7 @@ def test_a_model_gives_back_a_network_that_computes_the_same(name: str, tmp_path
 
 def test_the_model_that_ships_gives_back_its_network() -> None:
     network, description = recover_network(find_model("default"))
-    assert description.name == "lgg-lite0-v4"
+    assert description.name == "lgg-lite0-v5"
     assert sum(value.numel() for value in network.parameters()) == 4_353_361
 
 
