@@ -93,11 +93,15 @@ def _describe(model: Path, name: str, crossval: Path | None) -> None:
 
 
 def middle_slices(cases: list[PreparedCase], neighbours: int) -> list[npt.NDArray[np.float32]]:
-    """Three slices of every third training patient, to see how large activations become."""
+    """Six slices of every second training patient, to see how large activations become.
+
+    With three of every third, 8 bits cost 0.0075 in a fold of ``lgg-lite0-v5`` instead of 0.0027.
+    """
+    around = np.array([-8, -5, -3, 0, 3, 5])
     return [
-        stack_neighbours(case.images, len(case.images) // 2 + np.array([-3, 0, 3]), neighbours)
-        for case in cases[::3]
-        if len(case.images) > 8
+        stack_neighbours(case.images, len(case.images) // 2 + around, neighbours)
+        for case in cases[::2]
+        if len(case.images) > 18
     ]
 
 

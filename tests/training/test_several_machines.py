@@ -27,12 +27,15 @@ from glioseg.training.hardware import Hardware
 from glioseg.training.launch import launched
 
 # Nothing that depends on how a batch is dealt out: no batch statistics, a loss that is a mean over pixels, no
-# mixing of images; and steps that are as small as what rounding changes.
+# mixing of images, no edges so steep that they make rounding visible; and steps that are as small as what
+# rounding changes.
 SETTINGS = {
     "network.name": "monai:SegResNet",
     "network.arguments": "{init_filters = 8}",
     "loss.name": "bce",
     "augment.carve_mix": "0",
+    "augment.core": "0",
+    "augment.strip": "0",
     "optimizer.name": "sgd",
     "optimizer.rate": "0.05",
     "prepare.size": "32",
