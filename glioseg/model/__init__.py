@@ -64,7 +64,7 @@ def segment(
     >>> prediction.segmentation
     Segmentation('TCGA_HT_7692_19960724', lesion: 3,453 voxels, 20 slices of 256 x 256, automatic)
     >>> prediction.probability.shape, round(prediction.expected_dice, 1)
-    ((20, 256, 256), 0.9)
+    ((20, 256, 256), 0.8)
     """
     from glioseg.errors import Fault, InputError
     from glioseg.io import read_scan, with_all_channels
