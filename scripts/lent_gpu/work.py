@@ -31,7 +31,7 @@ ROWS = (
     "resnet34_unet",
     "lite0_unet",
 )
-FURTHER = ("reference", "unet_bce_dice", "attention_unet")
+FURTHER = ("reference", "unet_bce_dice", "attention_unet", "unet_soft_iou", "unet_plus_plus")
 START_SECONDS, ROW_SECONDS = 25, 50
 """What further rows take: to begin, and then each of them. Four at once took 210 s."""
 SCORING_SECONDS = 45
