@@ -203,12 +203,18 @@ def compare_pairs(
     Raises:
         InputError: the protocols of a pair differ.
     """
-    uncorrected = [
-        compare_paired(scores[first], scores[second], (first, second), statistic, seed)
-        for first, second in pairs
-    ]
-    corrected = holm([comparison.p for comparison in uncorrected])
-    return [replace(one, adjusted_p=p) for one, p in zip(uncorrected, corrected, strict=True)]
+    return corrected(
+        [
+            compare_paired(scores[first], scores[second], (first, second), statistic, seed)
+            for first, second in pairs
+        ]
+    )
+
+
+def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The same comparisons with the p-values of Holm's correction over all of them."""
+    adjusted = holm([one.p for one in comparisons])
+    return [replace(one, adjusted_p=p) for one, p in zip(comparisons, adjusted, strict=True)]
 
 
 def _p_text(p: float) -> str:

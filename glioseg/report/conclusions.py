@@ -78,6 +78,8 @@ def _ranking(page: Page, ranked: Sequence[Row]) -> list[Block]:
                 "report.ranks_some" if found else "report.ranks_none", found=found, compared=len(compared)
             )
         )
+    if page.several_seeds:
+        said.append(page.say("report.ranks_seeds", rows=page.joined(page.several_seeds)))
     keys = ("place", "row", "reference", "median", "place_median")
     header = [page.say(f"report.column.{key}") for key in keys]
     return [Table(header, table, page.say("report.ranking_caption")), Paragraph(page.gap.join(said))]

@@ -120,6 +120,8 @@ def _experiments(page: Page) -> list[Block]:
         notes.append(page.say("report.published_note"))
     if any(len(row.runs) == 1 for row in page.rows):
         notes.append(page.say("report.one_seed"))
+    if page.several_seeds:
+        notes.append(page.say("report.unequal_seeds"))
     return [Table(header, table), Notes(notes)]
 
 

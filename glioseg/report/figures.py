@@ -27,7 +27,7 @@ from glioseg.report.document import Block, Heading, Paragraph, Picture
 from glioseg.report.page import BASELINE_SCORE, Page, number, scores_or_none
 from glioseg.runs.compare import scores_of
 from glioseg.runs.folder import RunFolder
-from glioseg.runs.patients import stored_mask
+from glioseg.runs.patients import mask_path, stored_mask
 from glioseg.runs.record import RunRecord
 from glioseg.runs.rows import Row
 from glioseg.scan import Scan, Segmentation
@@ -126,17 +126,20 @@ def _widest(page: Page) -> list[Block]:
 
 
 def examples(page: Page) -> list[Block]:
-    """Best, median and worst patient by the mean over the rows."""
-    shown = [row for row in page.scored if not row.folds] or page.scored
-    if not shown:
+    """Best, median and worst patient by the mean over the rows, of every row whose masks are at hand."""
+    compared = [row for row in page.scored if not row.folds] or page.scored
+    if not compared:
         return []
     means: dict[str, list[float]] = {}
-    for row in shown:
+    for row in compared:
         for patient, value in scores_of(row, "own").counted.items():
             means.setdefault(patient, []).append(value)
     chosen = _chosen({patient: float(np.mean(values)) for patient, values in means.items()})
+    shown = [row for row in compared if all(_has_mask(_run_of(row, one), one) for one in chosen)]
     lines = []
     try:
+        if not shown:
+            raise InputError(Fault("report.no_masks", chosen[0]))
         for place, row in enumerate(shown, start=1):
             # Names of rows may be Chinese, which the font of the sheet cannot draw; those of recipes are not.
             lines.append((f"{place}  {row.recipe.name}", [_tile(page, row, one) for one in chosen]))
@@ -147,8 +150,10 @@ def examples(page: Page) -> list[Block]:
         ]
     file = page.wordless("examples.png", lambda path: examples_sheet(lines, path))
     rows = page.joined([f"{place} {row.name}" for place, row in enumerate(shown, start=1)])
-    caption = page.say("report.examples_caption", patients=", ".join(chosen), rows=rows)
-    return [Heading(page.say("report.examples")), Picture(file, caption)]
+    caption = [page.say("report.examples_caption", patients=", ".join(chosen), rows=rows)]
+    if absent := [row.name for row in compared if row not in shown]:
+        caption.append(page.say("report.examples_absent", rows=page.joined(absent)))
+    return [Heading(page.say("report.examples")), Picture(file, page.gap.join(caption))]
 
 
 def row_examples(page: Page, row: Row, place: int) -> list[Block]:
@@ -157,14 +162,18 @@ def row_examples(page: Page, row: Row, place: int) -> list[Block]:
     if scores is None or not scores.counted:
         return []
     chosen = _chosen(scores.counted)
+    still, moving = f"examples_{place:02d}.png", f"worst_{place:02d}.gif"
     try:
+        for patient in chosen:
+            if not _has_mask(_run_of(row, patient), patient) and not page.drawn_before(still, moving):
+                raise InputError(Fault("report.no_masks", patient))
         tiles = [_tile(page, row, patient) for patient in chosen]
         _, scan, predicted, truth = _masks(page, row, chosen[-1])
     except InputError as error:
         return [Paragraph(page.say("report.examples_missing", reason=error))]
-    still = page.wordless(f"examples_{place:02d}.png", lambda path: examples_sheet([("", tiles)], path))
+    still = page.wordless(still, lambda path: examples_sheet([("", tiles)], path))
     moving = page.wordless(
-        f"worst_{place:02d}.gif",
+        moving,
         lambda path: draw_gif(
             scan,
             predicted,
@@ -176,9 +185,12 @@ def row_examples(page: Page, row: Row, place: int) -> list[Block]:
             small=True,
         ),
     )
+    name = row.name
+    if len(row.runs) > 1 and not row.folds:
+        name = page.say("report.with_seed", row=name, seed=_run_of(row, chosen[0]).recipe.train.seed)
     return [
-        Picture(still, page.say("report.row_examples_caption", row=row.name, patients=", ".join(chosen))),
-        Picture(moving, page.say("report.row_moving_caption", row=row.name, patient=chosen[-1])),
+        Picture(still, page.say("report.row_examples_caption", row=name, patients=", ".join(chosen))),
+        Picture(moving, page.say("report.row_moving_caption", row=name, patient=chosen[-1])),
     ]
 
 
@@ -204,10 +216,20 @@ def _masks(
     page: Page, row: Row, patient: str
 ) -> tuple[RunRecord, Scan, Segmentation | None, Segmentation | None]:
     """The run that scored a patient, its scan, and predicted and true mask."""
-    run = next(run for run in row.runs if (scores := run.scores("own")) and patient in scores.values)
+    run = _run_of(row, patient)
     folder = RunFolder(run.path)
     scan, truth = page.patient(folder, patient)
     return run, scan, stored_mask(folder, scan), truth
+
+
+def _run_of(row: Row, patient: str) -> RunRecord:
+    """The run of a row that scored a patient, if there are several one whose mask is at hand."""
+    runs = [run for run in row.runs if (scores := run.scores("own")) and patient in scores.values]
+    return next((run for run in runs if _has_mask(run, patient)), runs[0])
+
+
+def _has_mask(run: RunRecord, patient: str) -> bool:
+    return mask_path(RunFolder(run.path), patient) is not None
 
 
 def _tile(page: Page, row: Row, patient: str) -> Tile:

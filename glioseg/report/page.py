@@ -116,6 +116,13 @@ class Page:
         return [row for row in self.rows if row.name not in self.incomparable]
 
     @cached_property
+    def several_seeds(self) -> list[str]:
+        """The rows that have more seeds than one, where not every row has the same."""
+        if len({row.seeds for row in self.scored}) < 2:
+            return []
+        return [row.name for row in self.scored if len(row.seeds) > 1]
+
+    @cached_property
     def corrected(self) -> dict[str, Row]:
         """By name of each faulty row, the row that has nothing but its loss mended."""
         return {
@@ -161,6 +168,10 @@ class Page:
         if self.shared is None or not path.is_file():
             draw(path)
         return Path(os.path.relpath(path, self.out)).as_posix()
+
+    def drawn_before(self, *names: str) -> bool:
+        """Whether such pictures without words lie in the folder that reports share."""
+        return self.shared is not None and all((self.shared / name).is_file() for name in names)
 
     def patient(self, run: RunFolder, patient: str) -> tuple[Scan, Segmentation | None]:
         """A patient's scan and truth, read once for all rows.

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from glioseg.errors import Fault, InputError, raise_all
 from glioseg.measure import Scores
-from glioseg.measure.comparison import Comparison, compare_pairs
+from glioseg.measure.comparison import Comparison, compare_paired, corrected
 from glioseg.runs.record import ProtocolName, read_runs
 from glioseg.runs.rows import Row, changes, differences, group_runs
 from glioseg.words import sentence
@@ -119,7 +119,7 @@ class RowComparison:
 
 
 def compare_rows(pairs: Sequence[tuple[Row, Row]], protocol: ProtocolName) -> list[RowComparison]:
-    """Compare pairs of rows, with Holm's correction over all of them.
+    """Compare pairs of rows on the seeds that both have, with Holm's correction over all pairs.
 
     Args:
         pairs: rows whose runs were all evaluated; names differ.
@@ -128,12 +128,25 @@ def compare_rows(pairs: Sequence[tuple[Row, Row]], protocol: ProtocolName) -> li
     Raises:
         InputError: a run was not evaluated, or the two of a pair have different protocols.
     """
-    scores = {row.name: scores_of(row, protocol) for pair in pairs for row in pair}
-    compared = compare_pairs(scores, [(first.name, second.name) for first, second in pairs])
+    compared = []
+    for first, second in pairs:
+        scores = [scores_of(row, protocol) for row in on_shared_seeds(first, second)]
+        compared.append(compare_paired(scores[0], scores[1], (first.name, second.name)))
     return [
         RowComparison(first, second, one, max(_spread(first, protocol), _spread(second, protocol)))
-        for (first, second), one in zip(pairs, compared, strict=True)
+        for (first, second), one in zip(pairs, corrected(compared), strict=True)
     ]
+
+
+def on_shared_seeds(first: Row, second: Row) -> tuple[Row, Row]:
+    """Two rows with the seeds that both have; as they are where they share none, and where they are folds.
+
+    The best of a training's epochs is chosen by luck too, of which a mean over more seeds has less.
+    """
+    shared = first.seeds & second.seeds
+    if not shared or first.folds or second.folds:
+        return first, second
+    return first.with_seeds(shared), second.with_seeds(shared)
 
 
 def pairs_of(rows: Sequence[Row], every: bool = False) -> list[tuple[Row, Row]]:

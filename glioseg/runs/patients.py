@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from glob import escape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,12 +39,20 @@ def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Segmentation | Non
     return read_case(case, run.recipe.labels.stored)
 
 
+def mask_path(run: RunFolder, patient: str) -> Path | None:
+    """The mask that the evaluation of a run stored of a patient: a folder of slices, or a volume."""
+    masks = run.evaluation / "masks"
+    if (masks / patient).is_dir():
+        return masks / patient
+    return next(iter(sorted(masks.glob(f"{escape(patient)}_mask.*"))), None)
+
+
 def stored_mask(run: RunFolder, scan: Scan) -> Segmentation | None:
     """The mask that the evaluation of a run stored for a scan, if it did."""
-    folder = run.evaluation / "masks" / scan.id
-    if not folder.is_dir():
+    path = mask_path(run, scan.id)
+    if path is None:
         return None
-    stored = read_segmentation(folder, scan, run.recipe.labels.named)
+    stored = read_segmentation(path, scan, run.recipe.labels.named)
     return replace(stored, id=scan.id, origin="automatic")
 
 

@@ -37,6 +37,15 @@ class Row:
         return self.recipe.split.name == "kfold" and len({run.recipe.split.fold for run in self.runs}) > 1
 
     @property
+    def seeds(self) -> frozenset[int]:
+        """The seeds of the runs."""
+        return frozenset(run.recipe.train.seed for run in self.runs)
+
+    def with_seeds(self, seeds: frozenset[int]) -> Row:
+        """The row with the runs of these seeds alone."""
+        return replace(self, runs=tuple(run for run in self.runs if run.recipe.train.seed in seeds))
+
+    @property
     def collapse(self) -> Literal["empty", "full"] | None:
         """Whether the network of any run marks nothing at all, or nearly everything."""
         return next((run.collapse for run in self.runs if run.collapse), None)

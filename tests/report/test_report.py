@@ -99,10 +99,19 @@ class TestVerdict:
 
     def test_unless_seeds_are_as_far_apart(self) -> None:
         shifted = GOOD - np.linspace(0.05, 0.1, 10)
-        seeds = [record("s1", GOOD + 0.05), record("s2", GOOD - 0.05, ["train.seed=1"])]
+        seeds = [record("s1", GOOD), record("s2", GOOD - 0.1, ["train.seed=1"])]
         ((verdict, sentence),) = self.compared(*seeds, record("b", shifted, ["loss.name=bce"]))
         assert verdict == "equal"
         assert "seeds of one recipe are 0.100 apart" in sentence
+
+    def test_rows_are_compared_on_the_seeds_that_both_have(self) -> None:
+        soft, dice = record("a", GOOD, ["loss.name=soft_iou"]), record("b", GOOD)
+        lucky = record("c", GOOD + 0.05, ["train.seed=1"])
+        (one,) = compare_rows([(Row("soft", (soft,)), Row("dice", (dice, lucky)))], "reference")
+        assert one.patients.difference == pytest.approx(0)
+        # Without a seed in common there is nothing but the means.
+        (one,) = compare_rows([(Row("soft", (soft,)), Row("dice", (lucky,)))], "reference")
+        assert one.patients.difference == pytest.approx(-0.05)
 
     def test_mixed_protocols_are_refused(self) -> None:
         other = record("b", GOOD, ["loss.name=bce"], threshold=0.4)
@@ -309,6 +318,31 @@ class TestReport:
         RunFolder.open(run).note(data=str(tmp_path / "gone"))
         write_report([run], tmp_path / "out")
         assert "No pictures: " in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+
+    def test_without_masks_only_pictures_that_were_drawn_before_are_shown(
+        self, runs: dict[str, Path], tmp_path: Path
+    ) -> None:
+        bare = tmp_path / "bare"
+        shutil.copytree(runs["faulty"], bare, ignore=shutil.ignore_patterns("masks"))
+        chosen, out = [runs["one"], runs["faulty"]], tmp_path / "out"
+        write_report(chosen, out)
+        before = {name: (out / name).read_bytes() for name in ("examples_01.png", "worst_01.gif")}
+        chosen[1] = bare
+        for shared, kept in ((out, True), (None, False)):
+            write_report(chosen, out, shared=shared)
+            markdown = (out / "report.md").read_text(encoding="utf-8")
+            assert all((f"({name})" in markdown) == kept for name in before)
+            assert ("No pictures: " in markdown) != kept
+            assert "Not shown, for their masks are not at hand: " in markdown
+        assert before == {name: (out / name).read_bytes() for name in before}
+
+    def test_where_seeds_are_unequal_the_report_says_so(self, runs: dict[str, Path], tmp_path: Path) -> None:
+        said = (catalogue("en")["sentences"][f"report.{key}"] for key in ("unequal_seeds", "ranks_seeds"))
+        sentences = [sentence.split("{")[0] for sentence in said]
+        for chosen, expected in ((("one", "two", "mended"), True), (("one", "mended"), False)):
+            write_report([runs[name] for name in chosen], tmp_path)
+            markdown = (tmp_path / "report.md").read_text(encoding="utf-8")
+            assert all((sentence in markdown) == expected for sentence in sentences)
 
     def test_a_language_that_there_is_not(self, runs: dict[str, Path], tmp_path: Path) -> None:
         code, said = call("report", runs["one"], "-o", tmp_path / "out", "--lang", "de")
