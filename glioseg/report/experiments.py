@@ -122,6 +122,8 @@ def _experiments(page: Page) -> list[Block]:
         notes.append(page.say("report.one_seed"))
     if page.several_seeds:
         notes.append(page.say("report.unequal_seeds"))
+    if scratch := [row.name for row in page.rows if _from_scratch(row)]:
+        notes.append(page.say("report.from_scratch", rows=page.joined(scratch)))
     return [Table(header, table), Notes(notes)]
 
 
@@ -208,6 +210,11 @@ def _with_interval(row: Row, protocol: ProtocolName) -> str:
         return ""
     low, high = scores.interval()
     return f"{scores.mean:.3f}" if math.isnan(low) else f"{scores.mean:.3f} ({low:.3f}–{high:.3f})"
+
+
+def _from_scratch(row: Row) -> bool:
+    """Whether the encoder could have had trained weights to start from, and had not."""
+    return row.recipe.network.arguments.get("pretrained") == "none"
 
 
 def _spread(values: Iterable[float]) -> str:

@@ -15,7 +15,8 @@ def verdict(page: Page, row: Row) -> str:
     if any(run.manifest.get("status") == "failed" for run in row.runs):
         return page.say("report.verdict.failed")
     if row.name in page.incomparable:
-        return page.say("report.verdict.unscored")
+        scored = all(run.evaluation for run in row.runs)
+        return page.say("report.verdict.incomparable" if scored else "report.verdict.unscored")
     if any(run.collapse for run in row.runs):
         return page.say("report.verdict.collapsed")
     if row is page.baseline:

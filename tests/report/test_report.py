@@ -107,8 +107,12 @@ class TestVerdict:
     def test_rows_are_compared_on_the_seeds_that_both_have(self) -> None:
         soft, dice = record("a", GOOD, ["loss.name=soft_iou"]), record("b", GOOD)
         lucky = record("c", GOOD + 0.05, ["train.seed=1"])
+        other = record("d", GOOD + np.linspace(0.06, 0.07, 10), ["loss.name=bce"])
         (one,) = compare_rows([(Row("soft", (soft,)), Row("dice", (dice, lucky)))], "reference")
         assert one.patients.difference == pytest.approx(0)
+        # What another seed of a row changes is a reason for doubt all the same.
+        (one,) = compare_rows([(Row("soft", (other,)), Row("dice", (dice, lucky)))], "reference")
+        assert (one.patients.better, one.verdict) == ("soft", "equal")
         # Without a seed in common there is nothing but the means.
         (one,) = compare_rows([(Row("soft", (soft,)), Row("dice", (lucky,)))], "reference")
         assert one.patients.difference == pytest.approx(-0.05)
