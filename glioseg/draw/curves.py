@@ -213,9 +213,17 @@ def patients_plot(
                 for place, patient in enumerate(patients)
                 if patient in each.counted
             ]
-            places = [place + number * step - 0.3 for _, place in known]
+            # The first row on top, as in the legend.
+            places = [place + 0.3 - number * step for _, place in known]
+            colour, marker = look(number)
             axes.scatter(
-                [value for value, _ in known], places, s=26, color=_colour(number), label=name, zorder=3
+                [value for value, _ in known],
+                places,
+                s=26,
+                color=colour,
+                marker=marker,
+                label=name,
+                zorder=3,
             )
         axes.set_yticks(range(len(patients)), patients)
         axes.set_ylim(-0.6, len(patients) - 0.4)
@@ -229,10 +237,12 @@ def patients_plot(
         return save_figure(figure, path)
 
 
-def _colour(number: int) -> str:
-    """Ten colours that people with colour blindness can tell apart better than most, then again."""
+def look(number: int) -> tuple[str, str]:
+    """Colour and marker of a row: ten colours that people with colour blindness can tell apart better than
+    most, then the same with another marker.
+    """
     colours = (
         "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00",
         "#56b4e9", "#7f3c8d", "#4d4d4d", "#b8b000", "#a05a2c",
     )  # fmt: skip
-    return colours[number % len(colours)]
+    return colours[number % len(colours)], "o^sD"[number // len(colours) % 4]

@@ -135,14 +135,19 @@ def examples(page: Page) -> list[Block]:
         for patient, value in scores_of(row, "own").counted.items():
             means.setdefault(patient, []).append(value)
     chosen = _chosen({patient: float(np.mean(values)) for patient, values in means.items()})
-    shown = [row for row in compared if all(_has_mask(_run_of(row, one), one) for one in chosen)]
+    # Also rows that the statistics leave out: what a network marks can be looked at under any protocol.
+    others = [row for row in page.rows if row not in compared and not row.folds]
+    able = [row for row in (*compared, *others) if all(_scored(row, one) for one in chosen)]
+    shown = [row for row in able if all(_has_mask(_run_of(row, one), one) for one in chosen)]
     lines = []
     try:
         if not shown:
             raise InputError(Fault("report.no_masks", chosen[0]))
         for place, row in enumerate(shown, start=1):
             # Names of rows may be Chinese, which the font of the sheet cannot draw; those of recipes are not.
-            lines.append((f"{place}  {row.recipe.name}", [_tile(page, row, one) for one in chosen]))
+            seed = f", seed {_run_of(row, chosen[0]).recipe.train.seed}" if len(row.seeds) > 1 else ""
+            heading = f"{place}  {row.recipe.name}{seed}"
+            lines.append((heading, [_tile(page, row, one) for one in chosen]))
     except InputError as error:
         return [
             Heading(page.say("report.examples")),
@@ -151,7 +156,7 @@ def examples(page: Page) -> list[Block]:
     file = page.wordless("examples.png", lambda path: examples_sheet(lines, path))
     rows = page.joined([f"{place} {row.name}" for place, row in enumerate(shown, start=1)])
     caption = [page.say("report.examples_caption", patients=", ".join(chosen), rows=rows)]
-    if absent := [row.name for row in compared if row not in shown]:
+    if absent := [row.name for row in able if row not in shown]:
         caption.append(page.say("report.examples_absent", rows=page.joined(absent)))
     return [Heading(page.say("report.examples")), Picture(file, page.gap.join(caption))]
 
@@ -186,7 +191,7 @@ def row_examples(page: Page, row: Row, place: int) -> list[Block]:
         ),
     )
     name = row.name
-    if len(row.runs) > 1 and not row.folds:
+    if len(row.seeds) > 1:
         name = page.say("report.with_seed", row=name, seed=_run_of(row, chosen[0]).recipe.train.seed)
     return [
         Picture(still, page.say("report.row_examples_caption", row=name, patients=", ".join(chosen))),
@@ -224,8 +229,13 @@ def _masks(
 
 def _run_of(row: Row, patient: str) -> RunRecord:
     """The run of a row that scored a patient, if there are several one whose mask is at hand."""
-    runs = [run for run in row.runs if (scores := run.scores("own")) and patient in scores.values]
+    runs = _scored(row, patient)
     return next((run for run in runs if _has_mask(run, patient)), runs[0])
+
+
+def _scored(row: Row, patient: str) -> list[RunRecord]:
+    """The runs of a row that scored a patient."""
+    return [run for run in row.runs if (scores := run.scores("own")) and patient in scores.values]
 
 
 def _has_mask(run: RunRecord, patient: str) -> bool:

@@ -16,7 +16,7 @@ from glioseg.draw import (
     dsc_plot,
     run_curves_plot,
 )
-from glioseg.draw.curves import band
+from glioseg.draw.curves import band, look
 from glioseg.errors import InputError
 from glioseg.measure import Protocol, Scores
 
@@ -64,6 +64,10 @@ def test_drawing_loads_matplotlib_only_for_plots_and_never_pyplot(tmp_path):
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "dsc.png")], check=True)
+
+
+def test_rows_of_a_long_study_do_not_look_alike():
+    assert len({look(number) for number in range(40)}) == 40
 
 
 # ---------------------------------------------------------------- curves

@@ -348,6 +348,20 @@ class TestReport:
             markdown = (tmp_path / "report.md").read_text(encoding="utf-8")
             assert all((sentence in markdown) == expected for sentence in sentences)
 
+    def test_rows_of_another_protocol_are_shown_and_called_so(
+        self, runs: dict[str, Path], tmp_path: Path
+    ) -> None:
+        other = tmp_path / "other"
+        shutil.copytree(runs["faulty"], other)
+        metrics = RunFolder(other).metrics
+        content = json.loads(metrics.read_text(encoding="utf-8"))
+        content["reference"]["protocol"]["checkpoint"] = "last"
+        metrics.write_text(json.dumps(content), encoding="utf-8")
+        write_report([runs["one"], other], tmp_path / "out")
+        markdown = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+        assert "| not comparable: another protocol |" in markdown
+        assert re.search(r"Experiments: 1 \w+; 2 \w+\.", markdown)
+
     def test_a_language_that_there_is_not(self, runs: dict[str, Path], tmp_path: Path) -> None:
         code, said = call("report", runs["one"], "-o", tmp_path / "out", "--lang", "de")
         assert code == 2
