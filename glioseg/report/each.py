@@ -175,6 +175,8 @@ def _losses(page: Page, readings: Sequence[Reading]) -> list[str]:
     ]
     if one.hardly_moves:
         said.append(page.say("report.reads.hardly"))
+    elif one.below_zero:
+        said.append(page.say("report.reads.below_zero", epoch=epoch, least=number(least)))
     elif one.has_risen:
         said.append(page.say("report.reads.risen", epoch=epoch, least=number(least)))
     elif one.still_falls:

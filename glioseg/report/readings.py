@@ -20,8 +20,8 @@ UNSETTLED = 0.05
 HARDLY = 0.05
 """Share of the first training loss; a loss that falls by less hardly moves."""
 
-RISEN = 1.05
-"""How many times the least validation loss the last one is where it has risen again."""
+RISEN, RISEN_AT_LAST = 1.05, 1.1
+"""How many times the least validation loss the last three and the last one are where it has risen again."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ class Reading:
         patients: how many patients were recorded.
         first_loss, loss: training loss of the first and of the last epoch.
         validation_loss: of the last epoch.
+        late: least validation loss of the last three epochs.
         least: epoch of the least validation loss, and that loss.
         epochs: number of the last epoch with a validation loss.
     """
@@ -85,6 +86,7 @@ class Reading:
     first_loss: float | None
     loss: float | None
     validation_loss: float | None
+    late: float | None
     least: tuple[int, float] | None
     epochs: int
 
@@ -109,10 +111,16 @@ class Reading:
 
     @property
     def has_risen(self) -> bool:
-        """Whether the validation loss has risen again since it was least."""
-        if self.least is None or self.validation_loss is None:
+        """Whether the validation loss has risen again since it was least, and not in a single epoch."""
+        if self.least is None or self.validation_loss is None or self.late is None:
             return False
-        return self.least[1] > 0 and self.validation_loss > RISEN * self.least[1]
+        least = self.least[1]
+        return least > 0 and self.late > RISEN * least and self.validation_loss > RISEN_AT_LAST * least
+
+    @property
+    def below_zero(self) -> bool:
+        """Whether the validation loss falls below 0, as no loss of probabilities can."""
+        return self.least is not None and self.least[1] < 0
 
     @property
     def still_falls(self) -> bool:
@@ -145,6 +153,7 @@ def reading_of(curves: Mapping[str, Sequence[float]]) -> Reading:
         first_loss=losses[0] if losses else None,
         loss=losses[-1] if losses else None,
         validation_loss=validation[-1][1] if validation else None,
+        late=min((value for _, value in validation[-3:]), default=None),
         least=min(validation, key=lambda pair: pair[1], default=None),
         epochs=validation[-1][0] if validation else 0,
     )

@@ -153,7 +153,8 @@ class TestConclusions:
             "p2 lies between 0.000 and 0.950 there, which alone moves a mean over 2 patients by 0.475" in text
         )
         assert "It has not settled" in text
-        assert "was least in epoch 1 (0.500) and has risen since" in text
+        # One epoch is no trend.
+        assert "has risen since" not in text
 
     def test_protocols_that_disagree_are_named(self) -> None:
         one = record("a", GOOD)
@@ -190,7 +191,9 @@ class TestCurvesInWords:
         for losses, validation, expected in (
             (FALLS, FALLS, "more epochs may still help"),
             (FALLS, LEVEL, "has levelled off (least: 0.400, in epoch 4)"),
-            (FALLS, [*LEVEL[:9], 0.5], "has risen since"),
+            (FALLS, [*LEVEL[:7], 0.43, 0.44, 0.45], "has risen since"),
+            (FALLS, [*LEVEL[:9], 0.5], "has levelled off (least: 0.400, in epoch 4)"),
+            (FALLS, [*LEVEL[:9], -0.5], "falls below 0 (-0.500 in epoch 10)"),
             ([0.95, *[0.94] * 9], LEVEL, "hardly moves"),
         ):
             text = read(record("a", GOOD, curves=ten_epochs(losses, validation)))
