@@ -120,9 +120,12 @@ def _against(page: Page) -> list[Block]:
 
 
 def numbers_of(page: Page, one: RowComparison) -> str:
-    """The numbers of a comparison in one sentence."""
+    """The numbers of a comparison in a sentence, after one on seeds where these are what speaks against it."""
     patients = one.patients
-    return page.say(
+    said = []
+    if patients.better is not None and one.verdict == "equal" and not one.same_recipe:
+        said.append(page.say("report.equal_seeds", spread=number(one.seed_spread)))
+    numbers = page.say(
         "report.comparison",
         statistic=page.say(f"report.statistic.{patients.statistic}"),
         difference=f"{patients.difference:+.3f}",
@@ -132,6 +135,7 @@ def numbers_of(page: Page, one: RowComparison) -> str:
         adjusted=p_value(patients.adjusted_p),
         patients=patients.patients,
     )
+    return page.gap.join([*said, numbers])
 
 
 def _collapsed(row: Row) -> bool:

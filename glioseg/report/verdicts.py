@@ -29,14 +29,9 @@ def verdict(page: Page, row: Row) -> str:
 
 def sentence(page: Page, one: RowComparison) -> str:
     """What a comparison found, and its numbers."""
-    patients = one.patients
-    numbers = numbers_of(page, one)
     shown = _shown(one)
     verdict = {"better": "helped", "worse": "harmed"}.get(shown, shown)
-    seeds = ""
-    if patients.better is not None and one.verdict == "equal" and not one.same_recipe:
-        seeds = page.say("report.equal_seeds", spread=number(one.seed_spread)) + page.gap
-    return f"{page.say(f'report.outcome.{verdict}')}{page.gap}{seeds}{numbers}"
+    return page.gap.join([page.say(f"report.outcome.{verdict}"), numbers_of(page, one)])
 
 
 def changed(page: Page, row: Row) -> str:
