@@ -120,7 +120,7 @@ def _against(page: Page) -> list[Block]:
 
 
 def numbers_of(page: Page, one: RowComparison) -> str:
-    """The numbers of a comparison in a sentence, after one on seeds where these are what speaks against it."""
+    """The numbers of a comparison in a sentence; before it, whether seeds alone speak against a difference."""
     patients = one.patients
     said = []
     if patients.better is not None and one.verdict == "equal" and not one.same_recipe:
