@@ -120,11 +120,12 @@ def _against(page: Page) -> list[Block]:
 
 
 def numbers_of(page: Page, one: RowComparison) -> str:
-    """The numbers of a comparison in a sentence; before it, whether seeds alone speak against a difference."""
+    """The numbers of a comparison, and before them whether seeds alone speak against a difference."""
     patients = one.patients
     said = []
     if patients.better is not None and one.verdict == "equal" and not one.same_recipe:
-        said.append(page.say("report.equal_seeds", spread=number(one.seed_spread)))
+        spread, distance = number(one.seed_spread), number(one.least_difference)
+        said.append(page.say("report.equal_seeds", spread=spread, distance=distance))
     numbers = page.say(
         "report.comparison",
         statistic=page.say(f"report.statistic.{patients.statistic}"),

@@ -42,10 +42,14 @@ class RowComparison:
         return not differences(self.first.recipe, self.second.recipe)
 
     @property
+    def least_difference(self) -> float:
+        """How far apart the two are at least: on the seeds that both have, or on all."""
+        return min(abs(self.patients.difference), abs(self.of_all_seeds))
+
+    @property
     def within_seeds(self) -> bool:
         """Whether another seed changes as much as is between the two."""
-        differences = (self.patients.difference, self.of_all_seeds)
-        return self.same_recipe or min(map(abs, differences)) <= self.seed_spread
+        return self.same_recipe or self.least_difference <= self.seed_spread
 
     @property
     def verdict(self) -> Verdict:
