@@ -154,7 +154,7 @@ def compare_rows(pairs: Sequence[tuple[Row, Row]], protocol: ProtocolName) -> li
 def on_shared_seeds(first: Row, second: Row) -> tuple[Row, Row]:
     """Two rows with the seeds that both have; as they are where they share none, and where they are folds.
 
-    The best of a training's epochs is chosen by luck too, of which a mean over more seeds has less.
+    What a seed does to both alike is then not taken for a difference between them.
     """
     shared = first.seeds & second.seeds
     if not shared or first.folds or second.folds:

@@ -180,6 +180,16 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {"data": data, **{name: folder / name for name in changes}}
 
 
+def of_another_protocol(run: Path, copy: Path, **changes: str) -> Path:
+    """A copy of a run that was scored under another reference protocol."""
+    shutil.copytree(run, copy)
+    metrics = RunFolder(copy).metrics
+    content = json.loads(metrics.read_text(encoding="utf-8"))
+    content["reference"]["protocol"] |= changes
+    metrics.write_text(json.dumps(content), encoding="utf-8")
+    return copy
+
+
 class TestCompare:
     def test_two_seeds(self, runs: dict[str, Path], tmp_path: Path) -> None:
         code, said = call("compare", runs["one"], runs["two"], "-o", tmp_path, "--threads", "1")
@@ -201,12 +211,7 @@ class TestCompare:
     def test_mixed_protocols_are_refused_and_nothing_is_written(
         self, runs: dict[str, Path], tmp_path: Path
     ) -> None:
-        other = tmp_path / "other"
-        shutil.copytree(runs["faulty"], other)
-        metrics = RunFolder(other).metrics
-        content = json.loads(metrics.read_text(encoding="utf-8"))
-        content["reference"]["protocol"]["postprocessing"] = "none"
-        metrics.write_text(json.dumps(content), encoding="utf-8")
+        other = of_another_protocol(runs["faulty"], tmp_path / "other", postprocessing="none")
         code, said = call("compare", runs["one"], other, "-o", tmp_path / "out")
         assert code == 2
         assert "postprocessing" in said
@@ -351,12 +356,7 @@ class TestReport:
     def test_rows_of_another_protocol_are_shown_and_called_so(
         self, runs: dict[str, Path], tmp_path: Path
     ) -> None:
-        other = tmp_path / "other"
-        shutil.copytree(runs["faulty"], other)
-        metrics = RunFolder(other).metrics
-        content = json.loads(metrics.read_text(encoding="utf-8"))
-        content["reference"]["protocol"]["checkpoint"] = "last"
-        metrics.write_text(json.dumps(content), encoding="utf-8")
+        other = of_another_protocol(runs["faulty"], tmp_path / "other", checkpoint="last")
         write_report([runs["one"], other], tmp_path / "out")
         markdown = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
         assert "| not comparable: another protocol |" in markdown
