@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pytorch_lightning as lightning
 import torch
+from lightning_utilities.core.apply_func import apply_to_collection
 from pytorch_lightning.callbacks import Callback, WeightAveraging
 from pytorch_lightning.loggers import TensorBoardLogger
-from pytorch_lightning.plugins.io import TorchCheckpointIO
+from pytorch_lightning.plugins.io import AsyncCheckpointIO, CheckpointIO, TorchCheckpointIO
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from glioseg.files import write_text, written_whole
@@ -34,6 +36,45 @@ class WholeCheckpointIO(TorchCheckpointIO):
             torch.save(checkpoint, part)
             with part.open("rb+") as handle:
                 os.fsync(handle.fileno())
+
+
+class LatestCheckpointIO(AsyncCheckpointIO):
+    """Writes checkpoints in the background, of those that wait for one file the latest alone.
+
+    A fast device makes them faster than a slow disk takes them. Each that waits is a copy on the device: all
+    of them would fill its memory, and the end of the training would wait for files that the next replaces.
+    """
+
+    def __init__(self, checkpoint_io: CheckpointIO) -> None:
+        super().__init__(checkpoint_io)
+        self._waiting: dict[Path, tuple[dict[str, Any], Any]] = {}
+        self._lock = threading.Lock()
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Copy, and have it written.
+
+        Raises:
+            Exception: an earlier one could not be written.
+        """
+        self._ensure_setup()
+        assert self._executor is not None
+        copy = apply_to_collection(checkpoint, torch.Tensor, lambda tensor: tensor.detach().clone())
+        with self._lock:
+            is_first = Path(path) not in self._waiting
+            self._waiting[Path(path)] = copy, storage_options
+        if is_first:
+            self._executor.submit(self._write, Path(path))
+        if self._error:
+            raise self._error
+
+    def _write(self, path: Path) -> None:
+        with self._lock:
+            checkpoint, storage_options = self._waiting.pop(path)
+        try:
+            assert self.checkpoint_io is not None
+            self.checkpoint_io.save_checkpoint(checkpoint, path, storage_options)
+        except BaseException as error:  # raised where the training can be stopped
+            self._error = error
 
 
 class Curves(TensorBoardLogger):

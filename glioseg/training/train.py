@@ -15,7 +15,6 @@ import pytorch_lightning as lightning
 import torch
 from filelock import FileLock, Timeout
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
-from pytorch_lightning.plugins.io import AsyncCheckpointIO
 
 from glioseg.dataset.cache import PreparedCase, fingerprint, prepare_cases
 from glioseg.dataset.find import Case, find_cases
@@ -30,6 +29,7 @@ from glioseg.training.allocator import keep_freed_memory
 from glioseg.training.callbacks import (
     Averaging,
     Curves,
+    LatestCheckpointIO,
     LearningRate,
     MetricsTable,
     Pictures,
@@ -347,7 +347,7 @@ def _fit(
         logger=Curves(run.path, name="", version="", purge_step=step),
         callbacks=callbacks,
         # A fast device does not wait for the disk.
-        plugins=[AsyncCheckpointIO(WholeCheckpointIO()) if device.type == "cuda" else WholeCheckpointIO()],
+        plugins=[LatestCheckpointIO(WholeCheckpointIO()) if device.type == "cuda" else WholeCheckpointIO()],
         use_distributed_sampler=False,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
