@@ -56,8 +56,10 @@ def test_a_deadly_scan_is_a_fault_and_the_rest_is_done_once(address: str, tmp_pa
     faults = {Path(fault.where).name: fault.code for fault in outcome.faults}
     assert faults["b.nii.gz"] == "results.deadly"
     assert faults.keys() == {"b.nii.gz", "e.nii.gz"}
-    seen = Counter(path.name.split()[0] for path in (tmp_path / "seen").iterdir())
-    assert seen == {"a": 1, "b": 3, "c": 1, "d": 2, "f": 1, "g": 1, "h": 1}
+    notes = sorted((tmp_path / "seen").iterdir(), key=lambda path: path.stat().st_mtime)
+    seen = Counter(path.name.split()[0] for path in notes)
+    claims = "\n".join(f"{path.name} {path.read_text(encoding='utf-8')}" for path in notes)
+    assert seen == {"a": 1, "b": 3, "c": 1, "d": 2, "f": 1, "g": 1, "h": 1}, claims
 
     here = tmp_path / "here"
     alone = [source for source in sources if source.id not in "be"]
