@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -81,12 +82,13 @@ def _titles(keys: Sequence[str], language: str) -> list[str]:
 
 def _scores(line: dict[str, Any], one: str) -> list[str]:
     several = line["runs"] > 1
+    interval = "" if isnan(line["dsc_low"]) else f" ({line['dsc_low']:.3f}-{line['dsc_high']:.3f})"
     return [
         line["experiment"],
         str(line["runs"]),
         "" if line["best_val_dsc"] is None else f"{line['best_val_dsc']:.4f}",
         str(line["epoch"] or ""),
-        f"{line['dsc_mean']:.3f} ({line['dsc_low']:.3f}-{line['dsc_high']:.3f})",
+        f"{line['dsc_mean']:.3f}{interval}",
         f"{line['seed_lowest']:.3f}-{line['seed_highest']:.3f}" if several else one,
     ]
 
