@@ -31,7 +31,12 @@ def compare(
         typer.Option(help="Which DSC: reference (the published protocol's) or own (each scan's grid)."),
     ] = "reference",
     every: Annotated[bool, typer.Option("--all-pairs", help="Compare every pair.")] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the timing.")] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="CPU threads with which the cost of each network is measured. Default: all."
+        ),
+    ] = None,
     language: Language = "en",
 ) -> None:
     """Compare runs: scores, cost, differences beyond noise."""
