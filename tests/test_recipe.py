@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from glioseg.errors import InputError
 from glioseg.networks import REGISTRY
 from glioseg.recipe import RECIPES, Recipe, load_recipe, recipe_names
-from glioseg.settings import checked
+from glioseg.settings import TomlTable, checked
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -40,6 +41,25 @@ def test_the_recipes_that_ship() -> None:
         assert recipe.network.name in REGISTRY
         multiple = REGISTRY[recipe.network.name].multiple
         assert recipe.prepare.size % multiple == 0
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_is_shown_with_every_setting(name: str) -> None:
+    recipe = load_recipe(name)
+    shown = recipe.explained()
+    assert tomllib.loads(shown) == recipe.model_dump(mode="json", exclude_none=True), "it can be trained with"
+    tables = dict(re.findall(r"^\[(\w+)\]\n(.*?)(?=^\[\w+\]|\Z)", shown, re.DOTALL | re.MULTILINE))
+    for table, values in recipe:
+        if isinstance(values, TomlTable):
+            told = re.findall(r"^(\w+) =|^# (\w+): not set|^\[\w+\.(\w+)\]", tables[table], re.MULTILINE)
+            assert {"".join(one) for one in told} >= set(type(values).model_fields), table
+
+
+def test_what_a_setting_does_stands_beside_it() -> None:
+    shown = load_recipe("reference").explained()
+    assert "\n# steps_per_epoch: not set; instead of a whole pass\n" in shown
+    assert "\nwarmup = 0.25  # share of the steps in which it rises (one_cycle)\n" in shown
+    assert '\nname = "adam"  # adam, adamw or sgd\n' in shown
 
 
 def test_the_reference_recipe_is_the_published_protocol() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,7 +31,12 @@ def compare(
         typer.Option(help="Which DSC: reference (the published protocol's) or own (each scan's grid)."),
     ] = "reference",
     every: Annotated[bool, typer.Option("--all-pairs", help="Compare every pair.")] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the timing.")] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="CPU threads with which the cost of each network is measured. Default: all."
+        ),
+    ] = None,
     language: Language = "en",
 ) -> None:
     """Compare runs: scores, cost, differences beyond noise."""
@@ -81,12 +87,13 @@ def _titles(keys: Sequence[str], language: str) -> list[str]:
 
 def _scores(line: dict[str, Any], one: str) -> list[str]:
     several = line["runs"] > 1
+    interval = "" if isnan(line["dsc_low"]) else f" ({line['dsc_low']:.3f}-{line['dsc_high']:.3f})"
     return [
         line["experiment"],
         str(line["runs"]),
         "" if line["best_val_dsc"] is None else f"{line['best_val_dsc']:.4f}",
         str(line["epoch"] or ""),
-        f"{line['dsc_mean']:.3f} ({line['dsc_low']:.3f}-{line['dsc_high']:.3f})",
+        f"{line['dsc_mean']:.3f}{interval}",
         f"{line['seed_lowest']:.3f}-{line['seed_highest']:.3f}" if several else one,
     ]
 

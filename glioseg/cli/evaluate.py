@@ -50,9 +50,10 @@ def evaluate(
 ) -> None:
     """Score a model on labelled scans. DSC per patient with its protocol, plots, outlines, GIFs."""
     from glioseg.environment import command_line
-    from glioseg.evaluation.evaluate import choose_patients, picked_by
+    from glioseg.evaluation.evaluate import choose_patients, picked_by, trained_among
     from glioseg.evaluation.evaluate import evaluate as run_evaluation
     from glioseg.model.predictor import load_model
+    from glioseg.words import sentence
 
     output = Output(as_json)
     threads = threads or (None if dask is None else 1)  # a worker has a scan for each of its own
@@ -81,19 +82,22 @@ def evaluate(
             cluster=cluster,
         )
     own, reference = result.own["dice"], result.reference
-    _record(result, folder, output)
+    seen = trained_among(predictor.description, cases)
+    _record(result, folder, seen, output)
     output.say(f"\nown grid            {own.summary()}")
     output.say(f"reference protocol  {reference.summary()}")
     for title, scores in result.classes.items():
         output.say(f"{title:<18}  {scores.summary()}")
     output.say(f"lesion-free slices with a false positive: {100 * result.false_positive_rate:.1f} %")
+    if seen:
+        output.say(sentence("sentences", "evaluation.seen", seen=len(seen), count=len(cases)))
     output.say(f"\n{own.protocol.describe()}\n{reference.protocol.describe()}")
     output.say(
         f"\nWritten to {folder}: metrics.csv, metrics.json, dsc.png, masks{', pictures' if pictures else ''}"
     )
 
 
-def _record(result: Evaluation, folder: Path, output: Output) -> None:
+def _record(result: Evaluation, folder: Path, seen: list[str], output: Output) -> None:
     """A record a scan and, last, one of all: statistics with their protocols, without the values."""
     for patient, (hits, free) in result.false_positive_slices.items():
         facts = {
@@ -108,4 +112,5 @@ def _record(result: Evaluation, folder: Path, output: Output) -> None:
     for each in scores.values():
         del each["values"]
     rate = result.false_positive_rate
-    output.record("evaluation", {"folder": folder, "false_positive_slices_rate": rate, "scores": scores})
+    total = {"folder": folder, "false_positive_slices_rate": rate, "trained_on": seen, "scores": scores}
+    output.record("evaluation", total)

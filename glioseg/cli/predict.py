@@ -57,7 +57,10 @@ def predict(
     anonymise: Annotated[
         bool, typer.Option("--anonymise", help="DICOM masks without patient, dates and original UIDs.")
     ] = False,
-    threshold: Annotated[float | None, typer.Option(help="Probability from which a voxel is lesion.")] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Probability from which a voxel is lesion. Default: that of the model."),
+    ] = None,
     best: Best = False,
     flips: Flips = False,
     fast: Fast = False,

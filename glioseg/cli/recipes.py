@@ -16,9 +16,7 @@ def recipes(
     from glioseg.recipe import load_recipe, recipe_names
 
     if name is not None:
-        import tomli_w
-
-        typer.echo(tomli_w.dumps(load_recipe(name).model_dump(exclude_none=True)), nl=False)
+        typer.echo(load_recipe(name).explained(), nl=False)
         return
     width = max(len(one) for one in recipe_names())
     for one in recipe_names():

@@ -22,7 +22,7 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on. Any but this machine's own asks clients for a token.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8765,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8765,
     model: Model = "default",
     best: Best = False,
     fast: Fast = False,

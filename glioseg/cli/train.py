@@ -19,7 +19,9 @@ from glioseg.cli.labelled import (
 
 
 def train(
-    data: Annotated[Path | None, typer.Argument(help="Folder of labelled scans.")] = None,
+    data: Annotated[
+        Path | None, typer.Argument(help="Folder of labelled scans; with --resume only if it has moved.")
+    ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -54,7 +56,9 @@ def train(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all.")] = None,
     compiled: Annotated[
         bool,
-        typer.Option("--compile", help="Let PyTorch fuse kernels first: a slow start, then faster steps."),
+        typer.Option(
+            "--compile", help="Let PyTorch fuse kernels first: a slow start, and not always faster steps."
+        ),
     ] = False,
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Stop cleanly in this time, to be resumed.")

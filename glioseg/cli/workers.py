@@ -17,7 +17,10 @@ Jobs = Annotated[int, typer.Option(min=1, help="Runs at the same time.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads of a run. Default: an equal share.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 (the second GPU) or mps.")]
 Compile = Annotated[
-    bool, typer.Option("--compile", help="Let PyTorch fuse kernels first: a slow start, then faster steps.")
+    bool,
+    typer.Option(
+        "--compile", help="Let PyTorch fuse kernels first: a slow start, and not always faster steps."
+    ),
 ]
 Cache = Annotated[Path | None, typer.Option(help="Folder for prepared slices.")]
 Minutes = Annotated[

@@ -214,6 +214,11 @@ def choose_patients(cases: Sequence[Case], patients: str, model: ModelDescriptio
     return [case for case in cases if case.id in wanted]
 
 
+def trained_among(model: ModelDescription, cases: Sequence[Case]) -> list[str]:
+    """Patients of the cases that the model was trained on: their scores are too good."""
+    return sorted({case.id for case in cases} & set(model.trained_on.get("train", [])))
+
+
 def picked_by(model: ModelDescription, cases: Sequence[Case]) -> str:
     """Who picked the model's weights, for the protocol: patients that picked them score too well."""
     if model.checkpoint != "best":

@@ -201,7 +201,7 @@ class Scores:
         skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
         return (
             f"mean {self.mean:.3f} (95 % interval {self.interval()}), median {self.median:.3f}, "
-            f"{len(self.counted)} patients{skipped}"
+            f"{len(self.counted)} patient{'' if len(self.counted) == 1 else 's'}{skipped}"
         )
 
     def to_dict(self) -> dict[str, Any]:

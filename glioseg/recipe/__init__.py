@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import tomli_w
 from pydantic import Field
@@ -70,6 +70,33 @@ class Recipe(TomlTable):
     def write(self, path: Path) -> Path:
         """Write the recipe, with every setting spelled out, as TOML."""
         return write_text(path, tomli_w.dumps(self.model_dump(exclude_none=True)))
+
+    def explained(self) -> str:
+        """The recipe as TOML for people: what each setting does beside it, and those that are not set."""
+        lines = [tomli_w.dumps({"name": self.name, "summary": self.summary})]
+        for name, table in self:
+            if isinstance(table, TomlTable):
+                lines += _explained(name, table)
+        return "".join(lines)
+
+
+def _explained(table: str, settings: TomlTable) -> Iterator[str]:
+    """Lines of one table; tables within it come last, as TOML wants it."""
+    yield f"\n[{table}]\n"
+    for key, value in sorted(settings, key=lambda setting: isinstance(setting[1], dict)):
+        field = type(settings).model_fields[key]
+        choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+        said = [" or ".join(", ".join(choices).rsplit(", ", 1))] if choices else []
+        meaning = "; ".join(said + ([field.description] if field.description else []))
+        if value is None:
+            yield f"# {key}: not set{'; ' if meaning else ''}{meaning}\n"
+        elif isinstance(value, dict):
+            yield f"\n[{table}.{key}]\n{tomli_w.dumps(value)}"
+        elif meaning and isinstance(value, tuple):  # several lines
+            yield f"# {meaning}\n{tomli_w.dumps({key: value})}"
+        else:
+            text = tomli_w.dumps({key: value}).rstrip("\n")
+            yield f"{text}  # {meaning}\n" if meaning else f"{text}\n"
 
 
 def recipe_names() -> list[str]:

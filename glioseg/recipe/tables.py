@@ -22,7 +22,7 @@ class PrepareChoice(TomlTable):
     """
 
     name: Literal["head", "tissue", "even_tissue", "reference"] = "even_tissue"
-    size: int = Field(default=128, ge=16, le=1024)
+    size: int = Field(default=128, ge=16, le=1024, description="pixels a side of a prepared slice")
     pixel_mm: float | None = Field(
         default=None,
         gt=0,
@@ -148,11 +148,13 @@ class SplitChoice(TomlTable):
     """
 
     name: Literal["reference", "kfold", "holdout", "file", "all"] = "reference"
-    folds: int = Field(default=5, ge=2)
-    fold: int = Field(default=0, ge=0)
-    fraction: float = Field(default=0.1, gt=0, lt=1)
-    seed: int = 0
-    file: str | None = None
+    folds: int = Field(default=5, ge=2, description="number of parts (kfold)")
+    fold: int = Field(default=0, ge=0, description="the part that validates, from 0 (kfold)")
+    fraction: float = Field(default=0.1, gt=0, lt=1, description="share that validates (holdout)")
+    seed: int = Field(default=0, description="of the dealing (kfold, holdout)")
+    file: str | None = Field(
+        default=None, description="names of the validation patients, one a line, or JSON of both sides (file)"
+    )
 
 
 class SamplingChoice(TomlTable):
@@ -165,7 +167,9 @@ class SamplingChoice(TomlTable):
     """
 
     name: Literal["lesion_weighted", "all_lesion", "every_slice"] = "lesion_weighted"
-    empty_per_lesion: float = Field(default=0.6, ge=0)
+    empty_per_lesion: float = Field(
+        default=0.6, ge=0, description="slices without lesion for each with lesion (all_lesion)"
+    )
     patient_balance: float = Field(
         default=0.0, ge=0, le=1, description="0: each lesion slice once; 1: as many of each patient"
     )
@@ -221,8 +225,10 @@ class OptimizerChoice(TomlTable):
     """Adam, AdamW or SGD. ``encoder_rate`` is for networks with a pretrained ``encoder``."""
 
     name: Literal["adam", "adamw", "sgd"] = "adam"
-    rate: float = Field(default=1e-4, gt=0)
-    encoder_rate: float | None = Field(default=None, gt=0)
+    rate: float = Field(default=1e-4, gt=0, description="learning rate; the greatest of a schedule")
+    encoder_rate: float | None = Field(
+        default=None, gt=0, description="learning rate of an encoder that was trained before"
+    )
     weight_decay: float = Field(default=0.0, ge=0)
     momentum: float = Field(default=0.9, ge=0, lt=1, description="of SGD")
     clip_norm: float | None = Field(default=None, gt=0, description="greatest norm of the gradient")
@@ -246,7 +252,7 @@ class TrainChoice(TomlTable):
     """Length, batch, seed and what is kept."""
 
     epochs: int = Field(default=100, ge=1)
-    batch_size: int = Field(default=16, ge=1)
+    batch_size: int = Field(default=16, ge=1, description="slices")
     steps_per_epoch: int | None = Field(default=None, ge=1, description="instead of a whole pass")
     seed: int = Field(default=42, ge=0, lt=2**31)
     ema: float = Field(default=0.0, ge=0, lt=1, description="decay of the averaged weights; 0: none")
@@ -271,7 +277,7 @@ class TrainChoice(TomlTable):
         ge=0,
         description="stop after so many epochs of all-empty or all-full predictions; 0: never",
     )
-    channels_last: bool = False
+    channels_last: bool = Field(default=False, description="memory layout that is faster for some networks")
     frozen_norms: bool = Field(
         default=False,
         description="batch normalisation keeps the statistics that the training starts with (--from)",
@@ -291,7 +297,7 @@ class TrainChoice(TomlTable):
 class PostprocessChoice(TomlTable):
     """From a probability map to a mask."""
 
-    threshold: float = Field(default=0.5, gt=0, lt=1)
+    threshold: float = Field(default=0.5, gt=0, lt=1, description="probability from which a voxel is lesion")
     largest_component: bool = Field(
         default=False, description="keep the largest face-connected 3-D component"
     )

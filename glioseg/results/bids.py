@@ -55,25 +55,30 @@ def named_as_bids(
         participants: labels, with or without ``sub-``, of those that are wanted; all by default.
 
     Raises:
-        InputError: there is no scan of a participant that is wanted.
+        InputError: there is no scan of a participant that is wanted, or none has the name of one.
     """
     named: dict[str, Source] = {}
     faults: list[Fault] = []
     there: set[str] = set()
+    unnamed: list[Fault] = []
     wanted = {f"sub-{label.removeprefix('sub-')}" for label in participants}
     for source in sources:
         entities = "_".join(part for part in _parts(_flair(source)) if not part.startswith("desc-"))
         parsed = _ENTITIES.fullmatch(entities)
         if parsed is not None:
             there.add(parsed["subject"])
+        else:
+            unnamed.append(Fault("bids.no_name", _flair(source)))
         if wanted and (parsed is None or parsed["subject"] not in wanted):
             continue
         if parsed is None:
-            faults.append(Fault("bids.no_name", _flair(source)))
+            faults.append(unnamed[-1])
         elif entities in named:
             faults.append(Fault("bids.same_name", _flair(source), other=_flair(named[entities])))
         else:
             named[entities] = replace(source, id=entities)
+    if wanted and not there:
+        raise_all(unnamed)
     raise_all(
         Fault("bids.no_participant", "--participant-label", label=label, there=listed(sorted(there), 5))
         for label in sorted(wanted - there)

@@ -90,6 +90,11 @@ class Settings:
         return f"http://{host}:{self.port}/{name}" + (f"?token={self.token}" if self.token else "")
 
     @property
+    def first_page(self) -> str:
+        """Where the page is that is opened at the start: the work list where there is one."""
+        return self.page("list" if self.listed or (self.work and not self.demo) else "")
+
+    @property
     def alone(self) -> bool:
         """Whether nobody but those at this machine is meant to reach the server."""
         return is_loopback(self.host) and self.token is None and not self.allowed_hosts

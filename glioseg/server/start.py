@@ -31,7 +31,7 @@ def start_server(settings: Settings, open_browser: bool, echo: Callable[[str], N
     application = create_app(settings)
     listening = _listen(settings)
 
-    page = settings.page("list" if settings.listed else "")
+    page = settings.first_page
 
     def announce() -> None:
         echo(f"glioseg is at {page}")

@@ -10,6 +10,7 @@ from glioseg.training.launch import launched
 from glioseg.words import Joined
 
 DEVICES = ("auto", "cpu", "cuda", "gpu", "mps")
+PRECISIONS = ("auto", "32-true", "16-mixed", "bf16-mixed")
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,10 @@ class Hardware:
         import pytorch_lightning as lightning
         from pytorch_lightning.strategies import StrategyRegistry
 
+        if self.precision not in PRECISIONS:
+            return [
+                Fault("training.precision", "--precision", known=Joined(PRECISIONS), precision=self.precision)
+            ]
         known = ["auto", *StrategyRegistry.available_strategies()]
         if self.strategy not in known:
             return [Fault("training.strategy", "--strategy", known=Joined(known), strategy=self.strategy)]

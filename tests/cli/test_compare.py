@@ -51,6 +51,15 @@ def test_headings_are_never_broken_and_scores_never_cut(
     assert all(len(line) <= columns or " " not in line.strip(" ,") for line in said.splitlines())
 
 
+def test_a_single_patient_has_no_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store(tmp_path / "a", [0.8])
+    store(tmp_path / "b", [0.7], "loss.name=bce")
+    monkeypatch.chdir(tmp_path)
+    said = printed(120, monkeypatch, "a", "b")
+    assert "nan" not in said
+    assert re.search(r"0\.800 +one", said)
+
+
 def test_chinese_says_the_same_in_columns_of_one_width(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,8 @@ def test_the_other_verbs_give_records_too(glioseg, tmp_path, monkeypatch) -> Non
     assert total["scores"]["dice"]["mean"] == scan["dice"]
     assert total["scores"]["dice"]["protocol"]["grid"] == "own"
     assert f"{SCAN.name}  DSC {scan['dice']:.4f}" in words
+    assert "1 patient," in words
+    assert "trained on" not in words
 
     code, (scan,), words = glioseg("features", Path(total["folder"]) / "masks")
     assert (code, scan["id"], scan["volume_mm3"]) == (0, SCAN.name, None)
@@ -156,3 +158,14 @@ def test_a_shard_that_is_none_is_refused(glioseg, shard: str, tmp_path: Path) ->
     code, records, said = glioseg("predict", SCAN, "-o", tmp_path / "out", "--shard", shard)
     assert code == 2
     assert "such as 2/8" in said + str(records)
+
+
+def test_scores_on_patients_that_were_trained_on_are_told(glioseg, tmp_path, monkeypatch) -> None:
+    shutil.copytree(SCAN, tmp_path / "data" / SCAN.name)
+    monkeypatch.chdir(tmp_path)
+    (trained,) = (tmp_path / "data").iterdir()
+    trained.rename(trained.with_name("TCGA_CS_4941_19960909"))
+    code, records, words = glioseg("evaluate", "default", "data", "--patients", "all", "--no-pictures")
+    assert code == 0
+    assert "Of these 1 patients the model was trained on 1" in words
+    assert of_kind(records, "evaluation")[0]["trained_on"] == ["TCGA_CS_4941_19960909"]

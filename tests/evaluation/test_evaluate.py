@@ -17,7 +17,7 @@ from support.known_models import known_model
 
 from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.errors import InputError
-from glioseg.evaluation.evaluate import REFERENCE, choose_patients, evaluate, picked_by
+from glioseg.evaluation.evaluate import REFERENCE, choose_patients, evaluate, picked_by, trained_among
 from glioseg.measure import Scores, check_same_protocol
 from glioseg.model.predictor import Predictor, load_model
 from glioseg.prepare import Preparation
@@ -330,6 +330,12 @@ def test_patients_that_are_not_there(predictor, made_cases, tmp_path) -> None:
     for path in (tmp_path / "not there", tmp_path):
         with pytest.raises(InputError, match="validation, all, or a text file"):
             choose_patients(made_cases, str(path), model)
+
+
+def test_patients_that_a_model_was_trained_on_are_told(predictor, made_cases) -> None:
+    model = described(predictor, train=["half", "exact", "gone"], validation=["two blobs"])
+    assert trained_among(model, made_cases) == ["exact", "half"]
+    assert trained_among(described(predictor), made_cases) == []
 
 
 def test_who_picked_the_weights(predictor, made_cases) -> None:

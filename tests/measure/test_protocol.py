@@ -82,6 +82,7 @@ def test_scores_count_what_is_not_skipped():
     nothing = Scores(protocol(patients=("a",)), {"a": math.nan}, "")
     assert math.isnan(nothing.mean)
     assert "interval unknown" in nothing.summary()
+    assert scores.of_patients(["a"]).summary().endswith(", 1 patient")
 
 
 def test_scores_survive_strict_json():

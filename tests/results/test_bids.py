@@ -183,6 +183,9 @@ def test_participants_are_chosen_by_their_labels_and_names_are_those_of_bids(raw
     named, faults = named_as_bids(sources_of(*sorted(raw.glob("sub-*")), other, copy))
     assert len(named) == 3
     assert [fault.code for fault in faults] == ["bids.no_name", "bids.same_name"]
+    with pytest.raises(InputError) as refused:
+        named_as_bids(sources_of(other), ["02"])
+    assert [fault.code for fault in refused.value.faults] == ["bids.no_name"]
     moved = named_as_bids(sources_of(copy))[0]
     with pytest.raises(InputError, match="several"):
         predict_many([*named[:2], *moved], tmp_path / "both", BrightNetwork(), WITHOUT_PICTURES)

@@ -335,6 +335,13 @@ def test_a_scan_that_is_not_there_is_told_before_the_server_starts(tmp_path: Pat
     assert not (tmp_path / "work").exists()
 
 
+def test_the_list_is_opened_also_when_its_scans_are_not_named_again(tmp_path: Path) -> None:
+    for settings in (Settings(listed=(tmp_path,)), Settings(work=tmp_path)):
+        assert settings.first_page.endswith("/list")
+    for settings in (Settings(), Settings(demo=True), Settings(demo=True, work=tmp_path)):
+        assert settings.first_page == settings.page()
+
+
 def test_who_opens_a_patient_gets_the_memory_of_the_background(
     tmp_path: Path, patients: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
