@@ -28,7 +28,7 @@ from glioseg.postprocess import to_mask
 from glioseg.prediction import Evidence, Prediction
 from glioseg.prepare import Preparation
 from glioseg.recipe import Labels, PostprocessChoice
-from glioseg.runs.record import Evaluation
+from glioseg.runs.record import DataPlace, Evaluation
 from glioseg.scan import Scan, Segmentation
 
 REFERENCE = Preparation(name="reference", size=256, drop_ends=True)
@@ -58,6 +58,7 @@ def evaluate(
     gif_seconds: float = GIF_SECONDS,
     progress: Callable[[str, float], None] | None = None,
     cluster: Cluster | None = None,
+    place: DataPlace | None = None,
 ) -> Evaluation:
     """Predict each case and score it.
 
@@ -76,6 +77,8 @@ def evaluate(
         progress: called with each patient and its DSC on its own grid.
         cluster: whose workers do it, entered; the files, ``out`` and the model have to be there under the
             same paths.
+        place: where the scans are, for the record: who shows a patient later reads the scan from there. Of a
+            folder of labelled scans it is known.
 
     Raises:
         InputError: a case has no mask, or cannot be read.
@@ -88,6 +91,7 @@ def evaluate(
     if isinstance(predictor, str | Path):
         predictor = load_model(predictor)
     if isinstance(cases, str | Path):
+        place = place or DataPlace(data=str(Path(cases).absolute()))
         cases = choose_patients(find_cases(cases), patients, predictor.description)
     checkpoint = picked_by(predictor.description, cases) if checkpoint is None else checkpoint
     out = None if out is None else Path(out)
@@ -132,7 +136,7 @@ def evaluate(
     )
     scores = Scores(as_published, reference, command)
     by_class = {title: Scores(on_own_grid(metric="dice"), each, command) for title, each in classes.items()}
-    evaluation = Evaluation(own, scores, slices, by_class, evidence, expected)
+    evaluation = Evaluation(own, scores, slices, by_class, evidence, expected, place)
     if out is not None:
         write_evaluation(evaluation, out)
     return evaluation
@@ -289,10 +293,10 @@ def _write_case(
     out: Path, scan: Scan, prediction: Prediction, truth: Segmentation, pictures: bool, gif_seconds: float
 ) -> None:
     from glioseg.draw import draw_gif, draw_slices
-    from glioseg.io import write_segmentation
+    from glioseg.io.save import write_both
 
     predicted = prediction.segmentation
-    write_segmentation(predicted, out / "masks", scan.id)
+    write_both(predicted, out / "masks", scan.id)
     if pictures:
         draw_slices(scan, predicted, truth, out / "outlines" / scan.id)
         draw_gif(scan, predicted, truth, out / "gifs" / f"{scan.id}.gif", seconds=gif_seconds)
