@@ -269,6 +269,17 @@ def test_everything_that_is_written(predictor, made_cases, tmp_path) -> None:
         assert getattr(Image.open(out / "gifs" / f"{case.id}.gif"), "n_frames", 1) == 6
 
 
+def test_nothing_of_an_evaluation_before_is_left(predictor, made_cases, tmp_path) -> None:
+    exact, half = (case for case in made_cases if case.id in ("exact", "half"))
+    evaluate(predictor, [exact, half], tmp_path)
+    (tmp_path / "masks" / "exact_mask.nii.gz").write_text("of a volume with the name of these slices")
+    (tmp_path / "masks" / "somebody_mask.nii.gz").write_text("of no evaluation")
+    evaluate(predictor, [exact], tmp_path, pictures=False)
+    left = {path.name for path in (tmp_path / "masks").iterdir()}
+    assert left == {"exact", "somebody_mask.nii.gz"}
+    assert not [*(tmp_path / "outlines").iterdir(), *(tmp_path / "gifs").iterdir()]
+
+
 def test_where_the_scans_are_is_on_record(predictor, data, tmp_path) -> None:
     found = evaluate(predictor, data, tmp_path, pictures=False)
     content = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
