@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glioseg.cli.clusters import DaskOption, cluster_at
-from glioseg.cli.labelled import ChannelsOption, LayoutOption, LesionOption, RuleOption, cases_in
+from glioseg.cli.labelled import ChannelsOption, LayoutOption, LesionOption, RuleOption, cases_in, lesion_in
 from glioseg.cli.networks import Best, Fast, Flips
 from glioseg.cli.streams import AsJson, Output, path_given
 
@@ -53,6 +53,7 @@ def evaluate(
     from glioseg.evaluation.evaluate import choose_patients, picked_by, trained_among
     from glioseg.evaluation.evaluate import evaluate as run_evaluation
     from glioseg.model.predictor import load_model
+    from glioseg.runs.record import DataPlace
     from glioseg.words import sentence
 
     output = Output(as_json)
@@ -80,6 +81,13 @@ def evaluate(
             gif_seconds=gif_duration / 1000,
             progress=lambda patient, score: output.say(f"{patient}  DSC {score:.4f}"),
             cluster=cluster,
+            place=DataPlace(
+                data=str(folder_of_data.absolute()),
+                patient_rule=patient_rule,
+                layout=layout,
+                channels=channels,
+                lesion=lesion_in(labels).lesion,
+            ),
         )
     own, reference = result.own["dice"], result.reference
     seen = trained_among(predictor.description, cases)

@@ -38,6 +38,7 @@ def radiogenomics(
 ) -> None:
     """Test tumour shape against genomics and outcome. Clusters, grade, histology and survival."""
     from glioseg.errors import Fault, InputError
+    from glioseg.measure.shape.table import results_in
     from glioseg.radiogenomics.report import write_report
     from glioseg.radiogenomics.study import radiogenomics as run_study
     from glioseg.radiogenomics.wording import summary
@@ -48,8 +49,8 @@ def radiogenomics(
     if sum((truth, masks is not None, run is not None)) != 1:
         raise InputError(Fault("cli.masks_of", "glioseg radiogenomics"))
     if run is not None:
-        masks = run / "masks"
-        if not masks.is_dir():
+        masks = results_in(run)
+        if masks is None:
             raise InputError(Fault("cli.run_without_masks", run))
     wanted = [name.strip() for name in columns.split(",") if name.strip()]
     study = run_study(

@@ -13,6 +13,10 @@ from glioseg.recipe import Labels
 from glioseg.scan import LESION, Scan, Segmentation
 
 _TCGA = re.compile(r"TCGA_(?P<site>[A-Z0-9]{2})_[A-Z0-9]{4}(_\d{8})?")
+_SCANNED_AGAIN = re.compile(
+    r"(TCGA_[A-Z0-9]{2}_[A-Z0-9]{4})_\d{8}|(sub-[A-Za-z0-9]+)_.+|(BraTS-[A-Za-z]+-\d{5})-\d{3}"
+)
+"""Names that say both who was scanned and at which time: of TCGA, BIDS, and BraTS since 2023."""
 
 
 KAGGLE = "kaggle_3m"
@@ -107,6 +111,16 @@ def with_lesion_values(cases: Sequence[Case], labels: Labels) -> list[Case]:
     if not labels.lesion:
         return list(cases)
     return [replace(case, source=replace(case.source, labels=labels.stored)) for case in cases]
+
+
+def person_of(id: str) -> str:
+    """The person whom a scan is of, by its name: several scans of a person differ in what comes after.
+
+    >>> person_of("sub-07_ses-2"), person_of("BraTS-GLI-00005-101"), person_of("case_001")
+    ('sub-07', 'BraTS-GLI-00005', 'case_001')
+    """
+    named = _SCANNED_AGAIN.fullmatch(id)
+    return next(filter(None, named.groups())) if named else id
 
 
 def site_of(id: str) -> str | None:

@@ -20,6 +20,7 @@ from glioseg.errors import Fault, InputError
 from glioseg.io import with_all_channels
 from glioseg.io.names import listed, suffix_of
 from glioseg.io.slices import read_masks_alone
+from glioseg.prepare.frame import no_head
 from glioseg.recipe import Labels
 from glioseg.scan import Scan
 from glioseg.words import Note, Phrase, said, sentence
@@ -243,6 +244,9 @@ def _examine(case: Case, labels: Labels) -> _Findings:
         height, width, channels = scan.voxels.shape[1:]
         kind = f"{width} x {height} {_colour(channels, case)} {scan.voxels.dtype}"
         scan = with_all_channels(scan)
+        flair = scan.channel("flair")
+        if flair.min() == flair.max():
+            faults.append(no_head(scan, Phrase("prepare.constant_flair")))
     except InputError as error:
         faults += error.faults
     lesion = None

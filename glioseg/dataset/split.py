@@ -1,4 +1,7 @@
-"""Which patients train and which validate. Always whole patients, never slices."""
+"""Which patients train and which validate. Always whole patients, never slices.
+
+Several scans of one person, such as the sessions of BIDS, stand on one side together.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from glioseg.dataset.case import Case
+from glioseg.dataset.case import Case, person_of
 from glioseg.errors import Fault, InputError
 from glioseg.io.names import listed
 from glioseg.recipe import SplitChoice
@@ -91,7 +94,8 @@ def split_patients(
         sites: the institution of each, for ``kfold`` and ``holdout``; ``None`` counts as one more site.
 
     Raises:
-        InputError: a named patient is not there, a fold does not exist, or a side would be empty.
+        InputError: a named patient is not there, a fold does not exist, a side would be empty, or a file
+            puts scans of one person on both.
     """
     if len(set(patients)) != len(patients):
         raise ValueError("a patient is listed twice")
@@ -116,6 +120,10 @@ def split_patients(
     if not chosen or not validation:
         code = "dataset.no_validation_patient" if chosen else "dataset.no_training_patient"
         raise InputError(Fault(code, split=label, count=len(patients)))
+    persons = {person_of(patient) for patient in chosen}
+    both = sorted(patient for patient in validation if person_of(patient) in persons)
+    if both:
+        raise InputError(Fault("dataset.person_on_both_sides", split=label, patients=listed(both, 5)))
     return Split(tuple(sorted(chosen)), tuple(sorted(validation)), label)
 
 
@@ -134,10 +142,17 @@ def _instead_of_reference(
 def _deal(
     choice: SplitChoice, patients: Sequence[str], sites: Sequence[str | None] | None
 ) -> tuple[set[str], str]:
-    """Validation patients of ``kfold`` or ``holdout``; each site is shuffled and dealt in turn."""
+    """Validation patients of ``kfold`` or ``holdout``; each site is shuffled and dealt in turn.
+
+    A person is dealt once, with all scans.
+    """
+    scans: dict[str, list[str]] = {}
     by_site: dict[str, list[str]] = {}
     for patient, site in sorted(zip(patients, sites or [None] * len(patients), strict=True)):
-        by_site.setdefault(site or "", []).append(patient)
+        of_person = scans.setdefault(person_of(patient), [])
+        if not of_person:
+            by_site.setdefault(site or "", []).append(person_of(patient))
+        of_person.append(patient)
     generator = np.random.default_rng(choice.seed)
     order = [
         group[place] for group in by_site.values() for place in generator.permutation(len(group)).tolist()
@@ -148,10 +163,10 @@ def _deal(
             raise InputError(Fault("dataset.fold", split="kfold", **folds))
         # Dealing on across sites keeps both the sites and the fold sizes even.
         label = f"kfold-{choice.fold}of{choice.folds}-seed{choice.seed}"
-        return set(order[choice.fold :: choice.folds]), label
+        return {scan for person in order[choice.fold :: choice.folds] for scan in scans[person]}, label
     places = np.floor(np.arange(0, len(order), 1 / choice.fraction)).astype(int)
     # Rounding can add a last place just behind the end.
-    dealt = {order[place] for place in places if place < len(order)}
+    dealt = {scan for place in places if place < len(order) for scan in scans[order[place]]}
     return dealt, f"holdout-{choice.fraction:g}-seed{choice.seed}"
 
 

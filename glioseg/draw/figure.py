@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,10 +55,17 @@ def _first(installed: Iterable[str]) -> str | None:
 
 @contextmanager
 def text_in(font: str | None) -> Iterator[None]:
-    """Draw Matplotlib's text in a family, and what it lacks in Matplotlib's own."""
+    """Draw Matplotlib's text in a family, and what it lacks in Matplotlib's own.
+
+    Names of patients may be Chinese in any language. Where no font has their letters, Matplotlib draws boxes,
+    and its warning for each of them would only bury what a person is told.
+    """
     import matplotlib
 
-    with matplotlib.rc_context({"font.family": [font, OWN] if font else [OWN]}):
+    other = font or chinese_font()
+    families = [font, OWN] if font else [OWN, other] if other else [OWN]
+    with warnings.catch_warnings(), matplotlib.rc_context({"font.family": families}):
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         yield
 
 

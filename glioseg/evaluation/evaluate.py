@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from glob import escape
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -28,7 +30,8 @@ from glioseg.postprocess import to_mask
 from glioseg.prediction import Evidence, Prediction
 from glioseg.prepare import Preparation
 from glioseg.recipe import Labels, PostprocessChoice
-from glioseg.runs.record import Evaluation
+from glioseg.runs.manifest import read_json
+from glioseg.runs.record import DataPlace, Evaluation
 from glioseg.scan import Scan, Segmentation
 
 REFERENCE = Preparation(name="reference", size=256, drop_ends=True)
@@ -58,6 +61,7 @@ def evaluate(
     gif_seconds: float = GIF_SECONDS,
     progress: Callable[[str, float], None] | None = None,
     cluster: Cluster | None = None,
+    place: DataPlace | None = None,
 ) -> Evaluation:
     """Predict each case and score it.
 
@@ -76,6 +80,8 @@ def evaluate(
         progress: called with each patient and its DSC on its own grid.
         cluster: whose workers do it, entered; the files, ``out`` and the model have to be there under the
             same paths.
+        place: where the scans are, for the record: who shows a patient later reads the scan from there. Of a
+            folder of labelled scans it is known.
 
     Raises:
         InputError: a case has no mask, or cannot be read.
@@ -88,6 +94,7 @@ def evaluate(
     if isinstance(predictor, str | Path):
         predictor = load_model(predictor)
     if isinstance(cases, str | Path):
+        place = place or DataPlace(data=str(Path(cases).absolute()))
         cases = choose_patients(find_cases(cases), patients, predictor.description)
     checkpoint = picked_by(predictor.description, cases) if checkpoint is None else checkpoint
     out = None if out is None else Path(out)
@@ -96,6 +103,7 @@ def evaluate(
     if out is not None:
         make_folder(out)
         sweep_all(out)
+    before = _patients_before(out)
     judging = _Judging(predictor, flair_alone, out and out.absolute(), pictures, gif_seconds)
     by_number: dict[int, _Judged] = {}
     for number, found in over(cluster, judging, cases, lambda case: case.images[0].parent):
@@ -132,8 +140,9 @@ def evaluate(
     )
     scores = Scores(as_published, reference, command)
     by_class = {title: Scores(on_own_grid(metric="dice"), each, command) for title, each in classes.items()}
-    evaluation = Evaluation(own, scores, slices, by_class, evidence, expected)
+    evaluation = Evaluation(own, scores, slices, by_class, evidence, expected, place)
     if out is not None:
+        _forget_files(out, before, judged, pictures)
         write_evaluation(evaluation, out)
     return evaluation
 
@@ -141,7 +150,7 @@ def evaluate(
 @dataclass(frozen=True)
 class _Judged:
     """What is kept of a case: scores on its own grid and under the reference protocol, DSC of each class,
-    lesion-free slices (with a false positive, and all), and what the model said of its mask."""
+    lesion-free slices (with a false positive, and all), what the model said of its mask, and its files."""
 
     own: dict[str, float]
     reference: float
@@ -149,6 +158,7 @@ class _Judged:
     slices: tuple[int, int]
     evidence: Evidence | None
     expected: float | None
+    masks: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -172,9 +182,10 @@ class _Judging:
         found, there = prediction.segmentation.mask, truth.mask
         free = ~there.any(axis=(1, 2))
         hits = found.any(axis=(1, 2)) & free
+        masks: frozenset[str] = frozenset()
         if self.out is not None:
             _forget_record(self.out)
-            _write_case(self.out, scan, prediction, truth, self.pictures, self.gif_seconds)
+            masks = _write_case(self.out, scan, prediction, truth, self.pictures, self.gif_seconds)
         return _Judged(
             own=dict(measure(found, there, names=OWN_METRICS)),
             reference=reference_dice(prediction, scan, truth, self.predictor),
@@ -185,6 +196,7 @@ class _Judging:
             slices=(int(hits.sum()), int(free.sum())),
             evidence=prediction.evidence,
             expected=prediction.expected_dice,
+            masks=masks,
         )
 
 
@@ -273,6 +285,32 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     write_json(out / "metrics.json", evaluation.to_dict())
 
 
+def _patients_before(out: Path | None) -> list[str]:
+    """The patients of the evaluation that a folder holds, by whose names files can be called."""
+    try:
+        found = [] if out is None else list(read_json(out / "metrics.json")["own"]["dice"]["values"])
+    except (InputError, ValueError, LookupError, TypeError):
+        return []
+    return [patient for patient in found if patient != ".." and PurePath(".", patient).parts == (patient,)]
+
+
+def _forget_files(out: Path, before: Sequence[str], judged: Mapping[str, _Judged], pictures: bool) -> None:
+    """Remove what the evaluation before wrote and this one did not: masks of other patients, masks in another
+    kind of file, pictures of other masks.
+    """
+    for patient in before:
+        kept = judged[patient].masks if patient in judged else frozenset()
+        masks = [out / "masks" / patient, *(out / "masks").glob(f"{escape(patient)}_mask.*")]
+        stale = [path for path in masks if path.name not in kept]
+        if not (pictures and patient in judged):
+            stale += [out / "outlines" / patient, out / "gifs" / f"{patient}.gif"]
+        for path in stale:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
 def _forget_record(out: Path) -> None:
     """Remove the record of an evaluation before: its numbers are not to stand beside masks of this one."""
     record = out / "metrics.json"
@@ -292,12 +330,14 @@ def _truth(case: Case, labels: Labels) -> tuple[Scan, Segmentation]:
 
 def _write_case(
     out: Path, scan: Scan, prediction: Prediction, truth: Segmentation, pictures: bool, gif_seconds: float
-) -> None:
+) -> frozenset[str]:
+    """Write the mask of a scan and its pictures; gives what of the folder of masks is its own."""
     from glioseg.draw import draw_gif, draw_slices
-    from glioseg.io import write_segmentation
+    from glioseg.io.save import write_both
 
     predicted = prediction.segmentation
-    write_segmentation(predicted, out / "masks", scan.id)
+    written = write_both(predicted, out / "masks", scan.id)
     if pictures:
         draw_slices(scan, predicted, truth, out / "outlines" / scan.id)
         draw_gif(scan, predicted, truth, out / "gifs" / f"{scan.id}.gif", seconds=gif_seconds)
+    return frozenset(path.relative_to(out / "masks").parts[0] for path in written)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from glioseg.draw import grey
+from glioseg.draw.figure import text_in
 from glioseg.files import written_whole
 from glioseg.measure.shape.ellipsoid import Ellipsoid, corners, minimum_volume_ellipsoid
 from glioseg.measure.shape.features import FEATURES
@@ -92,6 +93,7 @@ def draw_auc(path: Path, tests: Sequence[Discrimination]) -> Path:
     return _save(figure, path)
 
 
+@text_in(None)
 def draw_correlation(
     path: Path,
     pairs: Mapping[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]],
@@ -134,6 +136,7 @@ def draw_correlation(
     return _save(figure, path)
 
 
+@text_in(None)
 def draw_gallery(
     path: Path, lesions: Sequence[tuple[str, float, Scan, Segmentation, Segmentation | None]]
 ) -> Path:

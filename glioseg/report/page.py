@@ -17,7 +17,7 @@ from glioseg.recipe import Recipe
 from glioseg.report.costs import kept_costs
 from glioseg.runs.compare import RowComparison, compare_rows, scores_of
 from glioseg.runs.folder import RunFolder
-from glioseg.runs.patients import read_patient
+from glioseg.runs.patients import place_of, read_patient
 from glioseg.runs.record import ProtocolName
 from glioseg.runs.rows import Row, differences
 from glioseg.scan import Scan, Segmentation
@@ -179,7 +179,7 @@ class Page:
         Raises:
             InputError: the data are not there any more, or lack the patient.
         """
-        key = (run.manifest.get("data"), str(run.recipe.labels), patient)
+        key = (str(place_of(run, patient)), str(run.recipe.labels), str(run.recipe.input.sequences), patient)
         if key not in self._patients:
             self._patients[key] = read_patient(run, patient)
         return self._patients[key]

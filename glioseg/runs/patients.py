@@ -7,6 +7,7 @@ from glob import escape
 from pathlib import Path
 from typing import NamedTuple
 
+from glioseg.dataset.case import with_lesion_values
 from glioseg.dataset.find import find_cases, read_case
 from glioseg.errors import Fault, InputError
 from glioseg.io import read_segmentation
@@ -14,28 +15,44 @@ from glioseg.model.description import read_description
 from glioseg.model.runtime import OnnxRuntime
 from glioseg.model.steps import doubts_about
 from glioseg.model.trial import check_model
-from glioseg.recipe import PostprocessChoice
+from glioseg.recipe import Labels, PostprocessChoice
 from glioseg.runs.folder import RunFolder
-from glioseg.runs.record import read_evaluation
+from glioseg.runs.record import DataPlace, read_evaluation
 from glioseg.scan import Scan, Segmentation
 
 
+def place_of(run: RunFolder, patient: str) -> DataPlace:
+    """Where the scan of a patient is: in the data that the run was last scored on, if the patient is one of
+    those, otherwise in the data that it was trained on. Patients of both may have the same name.
+    """
+    evaluation = read_evaluation(run)
+    if evaluation is not None and evaluation.place and patient in evaluation.own["dice"].values:
+        return evaluation.place
+    facts = run.manifest
+    return DataPlace(
+        data=str(facts.get("data", "")),
+        patient_rule=facts.get("patient_rule"),
+        layout=facts.get("layout"),
+        channels=facts.get("channels", ""),
+        lesion=run.recipe.labels.lesion,
+    )
+
+
 def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Segmentation | None]:
-    """A patient of the data that a run was trained on, and the truth if there is one.
+    """A patient of the data that a run was scored or trained on, with the sequences that its network takes,
+    and the truth if there is one.
 
     Raises:
         InputError: the data are not there any more, or lack the patient.
     """
-    facts = run.manifest
-    cases = find_cases(
-        Path(str(facts.get("data", ""))),
-        facts.get("patient_rule"),
-        layout=facts.get("layout"),
-        channels=facts.get("channels", ""),
-    )
+    place = place_of(run, patient)
+    cases = find_cases(place.data, place.patient_rule, layout=place.layout, channels=place.channels)
     case = next((case for case in cases if case.id == patient), None)
     if case is None:
         raise InputError(Fault("runs.no_patient", patient))
+    (case,) = with_lesion_values(
+        [case.with_sequences(run.recipe.input.sequences)], Labels(lesion=place.lesion)
+    )
     return read_case(case, run.recipe.labels.stored)
 
 

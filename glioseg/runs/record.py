@@ -30,6 +30,16 @@ MOST_EPOCHS = 10**9
 FULL_SENSITIVITY, FULL_PRECISION = 0.95, 0.2
 
 
+class DataPlace(BaseModel, frozen=True):
+    """Where labelled scans are, and what a person said of them; see :func:`glioseg.dataset.find_cases`."""
+
+    data: str
+    patient_rule: str | None = None
+    layout: str | None = None
+    channels: str = ""
+    lesion: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """All scores of one evaluation.
@@ -42,6 +52,7 @@ class Evaluation:
         expected_dice: per patient, what the model expected; ``None`` for an empty mask.
         classes: DSC of each class on the scans' own grids, by its name, of a model with classes; all
             other scores are then of all classes together against background.
+        place: where the scans are; ``None`` where nobody said it, or in records of before.
     """
 
     own: dict[str, Scores]
@@ -50,6 +61,7 @@ class Evaluation:
     classes: dict[str, Scores] = field(default_factory=dict)
     evidence: dict[str, Evidence | None] = field(default_factory=dict)
     expected_dice: dict[str, float | None] = field(default_factory=dict)
+    place: DataPlace | None = None
 
     @property
     def false_positive_rate(self) -> float:
@@ -80,6 +92,7 @@ class Evaluation:
                 for patient, found in self.evidence.items()
             },
             "expected_dice": self.expected_dice,
+            "place": None if self.place is None else self.place.model_dump(mode="json"),
         }
 
     @classmethod
@@ -98,6 +111,7 @@ class Evaluation:
             {name: _scores(scores) for name, scores in content.get("classes", {}).items()},
             judged.evidence,
             judged.expected_dice,
+            judged.place,
         )
 
 
@@ -111,6 +125,7 @@ class _Judged(BaseModel):
     false_positive_slices: _Slices
     evidence: dict[str, Evidence | None] = {}
     expected_dice: dict[str, Annotated[float, Field(ge=0, le=1)] | None] = {}
+    place: DataPlace | None = None
 
 
 def _scores(content: Any) -> Scores:

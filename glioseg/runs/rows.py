@@ -85,7 +85,7 @@ class Row:
 
 
 def group_runs(records: Sequence[RunRecord], names: Mapping[str, str] | None = None) -> list[Row]:
-    """Rows of a table: runs that differ in the seed or the fold alone stand together.
+    """Rows of a table: runs on the same data that differ in the seed or the fold alone stand together.
 
     If all runs would stand in one row and are no folds, each is a row of its own.
 
@@ -94,11 +94,11 @@ def group_runs(records: Sequence[RunRecord], names: Mapping[str, str] | None = N
         names: name of the row by name of the run folder; otherwise the recipe says it.
     """
     names = names or {}
-    groups: dict[tuple[str, str], list[RunRecord]] = {}
+    groups: dict[tuple[str, ...], list[RunRecord]] = {}
     for record in records:
-        key = names.get(record.path.name, record.recipe.name), _without_seed(record.recipe)
-        groups.setdefault(key, []).append(record)
-    rows = [Row(name, tuple(runs)) for (name, _), runs in groups.items()]
+        name, data = names.get(record.path.name, record.recipe.name), record.manifest.get("data_fingerprint")
+        groups.setdefault((name, str(data), _without_seed(record.recipe)), []).append(record)
+    rows = [Row(name, tuple(runs)) for (name, *_), runs in groups.items()]
     if len(rows) == 1 and len(records) > 1 and not rows[0].folds:
         rows = [Row(record.path.name, (record,)) for record in records]
     for rename in (_folder_name, _folder_path):

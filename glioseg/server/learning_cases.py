@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from glioseg.dataset.case import person_of
 from glioseg.files import write_json
 from glioseg.server.downloads import plain_name
 from glioseg.server.saved_cases import DIGEST, copy_saved, save_corrected, saved_names
@@ -27,12 +28,13 @@ _TIME = re.compile(r"[_-](ses[-_]?\w+|(19|20)\d\d([-_]?\d\d){0,2})$", re.IGNOREC
 def patient_of(name: str) -> str:
     """The patient that a scan is of, by its name.
 
-    A date, a year or a session at the end does not tell patients apart, nor does the digest of a saved case.
+    A date, a year, a session or a time point at the end does not tell patients apart, nor does the digest of
+    a saved case.
 
     >>> patient_of("TCGA_CS_4941_19960909"), patient_of("ann_2021-0a1b2c3d"), patient_of("sub-07_ses-2")
     ('TCGA_CS_4941', 'ann', 'sub-07')
     """
-    return _TIME.sub("", DIGEST.sub("", name)) or name
+    return _TIME.sub("", person_of(DIGEST.sub("", name))) or name
 
 
 def held_out(patients: Collection[str], learned_from: Collection[str]) -> tuple[str, ...]:

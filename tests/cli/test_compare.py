@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +138,12 @@ def sentence(first: dict[str, float], second: dict[str, float], *settings: str, 
     text = one.text(language)
     assert one.attributed == (text.count(".") == 0 if language == "zh" else " not shown" not in text)
     return text
+
+
+def test_runs_on_other_data_are_no_seeds_of_each_other() -> None:
+    one, again, elsewhere = (record(name, [0.5, 0.6]) for name in ("one", "again", "elsewhere"))
+    elsewhere = replace(elsewhere, manifest={**elsewhere.manifest, "data_fingerprint": "other"})
+    assert [row.runs for row in group_runs([one, again, elsewhere])] == [(one, again), (elsewhere,)]
 
 
 def test_nothing_is_put_down_to_one_of_several_changes() -> None:

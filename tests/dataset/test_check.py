@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.layouts_kit import brats_2020, pieces
 from support.sound_scans import labelled, mask_of, patient, save, slice_rgb
 from typer.testing import CliRunner
 
 from glioseg.cli import app
 from glioseg.dataset.check import check
 from glioseg.errors import FEW, Fault, InputError, shared
+from glioseg.recipe import Labels
 
 
 def test_census_of_a_sound_data_set(tmp_path: Path) -> None:
@@ -75,6 +78,15 @@ def test_faults_of_every_file_come_in_one_pass(tmp_path: Path) -> None:
     assert len({str(fault.where) for fault in census.faults}) == 7
     assert census.summary().endswith("7 faults")
     assert census.patients == 2
+
+
+def test_a_scan_without_anything_in_it_is_a_fault(tmp_path: Path) -> None:
+    piece, other = pieces(2)
+    black = replace(piece, voxels=np.zeros_like(piece.voxels), lacks=("pre", "post", "t2"))
+    brats_2020(tmp_path, [black, other])
+    (fault,) = check(tmp_path, labels=Labels(lesion=(1, 2, 4))).faults
+    assert "FLAIR has the same value everywhere" in str(fault)
+    assert piece.id in str(fault.where)
 
 
 def test_a_patient_under_two_names_with_other_numbers(tmp_path: Path) -> None:

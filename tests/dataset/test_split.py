@@ -6,12 +6,14 @@ import json
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from glioseg.dataset.case import person_of
 from glioseg.dataset.find import find_cases
 from glioseg.dataset.split import REFERENCE_VALIDATION, Split, split_patients
 from glioseg.errors import InputError
@@ -105,6 +107,34 @@ def test_shares_that_rounding_puts_behind_the_end(count: int, fraction: float) -
         SplitChoice(name="holdout", fraction=fraction), [str(number) for number in range(count)]
     )
     assert len(split.validation) == round(count * fraction)
+
+
+# ---------------------------------------------------------------- persons
+
+SCANNED_TWICE = [
+    *(f"sub-{number:02}_ses-{session}" for number in range(5) for session in "ab"),
+    *(f"BraTS-GLI-{number:05}-{time:03}" for number in range(5) for time in (0, 1, 101)),
+    "TCGA_CS_4941_19960909",
+    "TCGA_CS_4941_19970101",
+    "case_001",
+    "case_002",
+]
+
+
+@pytest.mark.parametrize("fold", range(3))
+@pytest.mark.parametrize("name", ["kfold", "holdout", "reference"])
+def test_no_person_stands_on_both_sides(name: Any, fold: int) -> None:
+    split = split_patients(SplitChoice(name=name, folds=3, fold=fold, fraction=0.3, seed=fold), SCANNED_TWICE)
+    check_split(split, SCANNED_TWICE)
+    assert not {person_of(scan) for scan in split.train} & {person_of(scan) for scan in split.validation}
+    assert len({person_of(scan) for scan in SCANNED_TWICE}) == 13
+
+
+def test_a_file_that_parts_the_scans_of_a_person_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "validation.txt"
+    file.write_text("sub-00_ses-a\ncase_001\n")
+    with pytest.raises(InputError, match=r"all scans of a person on one side.*sub-00_ses-a"):
+        split_patients(SplitChoice(name="file", file=str(file)), SCANNED_TWICE)
 
 
 # ---------------------------------------------------------------- reference

@@ -303,6 +303,18 @@ def test_examples_have_their_titles_on_white_above_them(tmp_path):
     assert not dark[tiles].any()
 
 
+def test_a_long_title_is_whole(tmp_path):
+    grey = np.full((230, 230, 3), 90, np.uint8)
+    name = "sub-control01_ses-baseline01"
+    pictures = []
+    for score in ("0.912 | 0.111", "0.912 | 0.888"):
+        with Image.open(
+            examples_sheet([("", [Tile(grey, f"{name}  {score}")])], tmp_path / "a.png")
+        ) as image:
+            pictures.append(np.asarray(image.convert("RGB")))
+    assert (pictures[0] != pictures[1]).any()
+
+
 def test_a_small_file_has_the_colours_of_the_outlines(tmp_path):
     scan = head(slices=4, height=200, width=180)
     picture = next(frames(scan, lesion(scan), positions=[1]))

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from glioseg.draw import (
+    chinese_font,
     curves,
     dsc_curves_plot,
     dsc_plot,
@@ -27,6 +28,16 @@ def where(picture, colour):
 
 def scores(values, metric="dice", **changes):
     return Scores(Protocol(metric, tuple(values), "last", **changes), values, "")
+
+
+def test_a_chinese_name_is_drawn_without_a_warning(tmp_path, recwarn, monkeypatch):
+    dsc_plot(scores({"患者甲": 0.5}), tmp_path / "one.png")
+    dsc_plot(scores({"患者乙": 0.5}), tmp_path / "other.png")
+    if chinese_font() is not None:
+        assert (tmp_path / "one.png").read_bytes() != (tmp_path / "other.png").read_bytes()
+    monkeypatch.setattr("glioseg.draw.figure.chinese_font", lambda: None)
+    dsc_plot(scores({"患者甲": 0.5}), tmp_path / "one.png")
+    assert not [str(each.message) for each in recwarn if "Glyph" in str(each.message)]
 
 
 def test_the_plot_shows_bars_mean_and_median(tmp_path):

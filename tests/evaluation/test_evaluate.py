@@ -22,6 +22,7 @@ from glioseg.measure import Scores, check_same_protocol
 from glioseg.model.predictor import Predictor, load_model
 from glioseg.prepare import Preparation
 from glioseg.recipe import PostprocessChoice
+from glioseg.runs.record import Evaluation
 
 
 def rectangles(*places: tuple[int, int, int, int, int]) -> np.ndarray:
@@ -266,6 +267,24 @@ def test_everything_that_is_written(predictor, made_cases, tmp_path) -> None:
             np.testing.assert_array_equal(mask, bright[number - 1] * 255)
         assert len(list((out / "outlines" / case.id).iterdir())) == 6
         assert getattr(Image.open(out / "gifs" / f"{case.id}.gif"), "n_frames", 1) == 6
+
+
+def test_nothing_of_an_evaluation_before_is_left(predictor, made_cases, tmp_path) -> None:
+    exact, half = (case for case in made_cases if case.id in ("exact", "half"))
+    evaluate(predictor, [exact, half], tmp_path)
+    (tmp_path / "masks" / "exact_mask.nii.gz").write_text("of a volume with the name of these slices")
+    (tmp_path / "masks" / "somebody_mask.nii.gz").write_text("of no evaluation")
+    evaluate(predictor, [exact], tmp_path, pictures=False)
+    left = {path.name for path in (tmp_path / "masks").iterdir()}
+    assert left == {"exact", "somebody_mask.nii.gz"}
+    assert not [*(tmp_path / "outlines").iterdir(), *(tmp_path / "gifs").iterdir()]
+
+
+def test_where_the_scans_are_is_on_record(predictor, data, tmp_path) -> None:
+    found = evaluate(predictor, data, tmp_path, pictures=False)
+    content = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+    assert content["place"]["data"] == str(data.absolute())
+    assert Evaluation.from_dict(content).place == found.place
 
 
 def test_a_slice_stands_in_the_gif_as_long_as_asked(predictor, made_cases, tmp_path) -> None:

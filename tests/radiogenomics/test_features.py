@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +28,8 @@ def test_masks_are_found_in_every_layout_that_is_written(tmp_path, data, predict
     assert list(find_masks(data)) == patients
     without_one = [id for number, id in enumerate(patients) if number != 5]
     assert list(find_masks(predicted)) == list(find_masks(predicted / "masks")) == without_one
+    shutil.copytree(predicted, tmp_path / "run" / "evaluation")
+    assert list(find_masks(tmp_path / "run")) == without_one
     assert find_masks(data / patients[0]) == {patients[0]: data / patients[0]}
     grid = Grid(SHAPE, affine=np.eye(4), spacing=(1.0, 1.0, 1.0))
     (path,) = write_segmentation(Segmentation.from_mask(lesion(0), grid, "scan_10"), tmp_path / "volumes")

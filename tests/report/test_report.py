@@ -324,7 +324,10 @@ class TestReport:
     ) -> None:
         run = tmp_path / "run"
         shutil.copytree(runs["one"], run)
-        RunFolder.open(run).note(data=str(tmp_path / "gone"))
+        metrics = RunFolder.open(run).metrics
+        content = json.loads(metrics.read_text(encoding="utf-8"))
+        content["place"]["data"] = str(tmp_path / "gone")
+        metrics.write_text(json.dumps(content), encoding="utf-8")
         write_report([run], tmp_path / "out")
         assert "No pictures: " in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 

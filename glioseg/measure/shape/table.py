@@ -129,8 +129,7 @@ def find_masks(source: Path) -> dict[str, Path]:
     source = opened(source)
     if source.is_file():
         return {_without_mask(source): source}
-    if _holds_results(source):
-        source = source / "masks"
+    source = results_in(source) or source
     beside = _masks_beside_scans(source)
     if beside:
         return beside
@@ -190,7 +189,7 @@ def _labelled_cases(source: Path, layout: str | None, channels: str) -> list[Cas
     """The scans with a mask in a folder; none where masks stand alone, unless a person says otherwise."""
     said = layout is not None or bool(channels)
     folder = opened(source)
-    if not said and (not folder.is_dir() or _holds_results(folder)):
+    if not said and (not folder.is_dir() or results_in(folder)):
         return []
     found = survey(folder, layout=layout, channels=channels)
     wrong = [fault for fault in found.faults if fault.code != "dataset.scan_without_mask"]
@@ -199,9 +198,12 @@ def _labelled_cases(source: Path, layout: str | None, channels: str) -> list[Cas
     return [] if wrong else [case for case in found.cases if any(case.source.truth)]
 
 
-def _holds_results(folder: Path) -> bool:
-    """Whether it is a run, or what predicting wrote: its masks lie in one folder, and no scans beside it."""
-    return (folder / "masks").is_dir() and not any(map(holds_images, folder.iterdir()))
+def results_in(folder: Path) -> Path | None:
+    """The folder of masks of what predicting or an evaluation wrote, or of a run, whose evaluation has one of
+    its own; ``None`` where there is none, or scans stand beside it.
+    """
+    found = next((each for each in (folder, folder / "evaluation") if (each / "masks").is_dir()), None)
+    return None if found is None or any(map(holds_images, found.iterdir())) else found / "masks"
 
 
 def sources_of(
