@@ -45,15 +45,18 @@ def files_of(run: Path, events: bool) -> dict[str, Path]:
 
 
 def write(path: Path, files: dict[str, Path]) -> int:
-    """A tar, in which manifests do not tell where the data lay on this machine; says how large it is."""
+    """A tar, in which records do not tell where the data lay on this machine; says how large it is."""
     with tarfile.open(path, "w:gz", compresslevel=6) as tar:
         for name, file in files.items():
             if not file.is_file():
                 continue
             content = file.read_bytes()
-            if file.name == "manifest.json":
+            if file.name in ("manifest.json", "metrics.json"):
                 facts = json.loads(content)
-                content = json.dumps({**facts, "data": Path(facts["data"]).name}, indent=2).encode() + b"\n"
+                place = facts if file.name == "manifest.json" else facts.get("place") or {}
+                if "data" in place:
+                    place["data"] = Path(place["data"]).name
+                content = json.dumps(facts, indent=2).encode() + b"\n"
             entry = tarfile.TarInfo(name)
             entry.size, entry.mtime = len(content), int(file.stat().st_mtime)
             tar.addfile(entry, io.BytesIO(content))
