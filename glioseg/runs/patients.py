@@ -7,7 +7,7 @@ from glob import escape
 from pathlib import Path
 from typing import NamedTuple
 
-from glioseg.dataset.find import find_cases, read_case
+from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.errors import Fault, InputError
 from glioseg.io import read_segmentation
 from glioseg.model.description import read_description
@@ -20,8 +20,8 @@ from glioseg.runs.record import read_evaluation
 from glioseg.scan import Scan, Segmentation
 
 
-def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Segmentation | None]:
-    """A patient of the data that a run was trained on, and the truth if there is one.
+def find_patient(run: RunFolder, patient: str) -> Case:
+    """A patient of the data that a run was trained on.
 
     Raises:
         InputError: the data are not there any more, or lack the patient.
@@ -36,7 +36,16 @@ def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Segmentation | Non
     case = next((case for case in cases if case.id == patient), None)
     if case is None:
         raise InputError(Fault("runs.no_patient", patient))
-    return read_case(case, run.recipe.labels.stored)
+    return case
+
+
+def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Segmentation | None]:
+    """The scan of a patient of the data that a run was trained on, and the truth if there is one.
+
+    Raises:
+        InputError: the data are not there any more, or lack the patient, or cannot be read.
+    """
+    return read_case(find_patient(run, patient), run.recipe.labels.stored)
 
 
 def mask_path(run: RunFolder, patient: str) -> Path | None:
