@@ -1,6 +1,6 @@
 // The viewer page: scans are opened, kept and closed here.
 import { getJson, Refusal, remove } from "./api.js";
-import { connectControls, TOOL_KEYS } from "./controls.js";
+import { connectControls, offerHeat, TOOL_KEYS } from "./controls.js";
 import { Cursor } from "./cursor.js";
 import { acceptDrops } from "./drop.js";
 import { Editing } from "./editing.js";
@@ -116,8 +116,8 @@ async function segmentAgain(choice) {
   progress("segmenting", { percent: 0 });
   try {
     await open.segmentAgain(stop.signal, choice);
-    view.forget("probability");
     refreshTexts();
+    await view.forget("probability");
   } catch (error) {
     fail(error);
   } finally {
@@ -261,7 +261,6 @@ async function showResult({ scan, source, mask, numbers }) {
   reading.begin();
   $("show-true").closest("label").hidden = !scan.truth;
   $("choose-series").hidden = !(source.files?.length && scan.series.length > 1);
-  $("show-heat").closest("label").hidden = !scan.probability;
   $("show-heat").checked = false;
   $("heat-row").hidden = true;
   for (const channel of scan.channels) $(`channel-${channel}`).disabled = scan.filled.includes(channel);
@@ -350,6 +349,7 @@ function refreshTexts() {
   if (session?.numbers && session.mask) {
     const { numbers, scan } = session;
     labels.refresh(session);
+    offerHeat(view, scan.probability);
     showNumbers(numbers, $("numbers").tBodies[0], $("flags"), $("protocol"));
     strip.set(numbers.per_slice, scan.shape[0]);
     lesions.refresh(session);
@@ -392,6 +392,7 @@ async function chooseChannel(name) {
     tools.refresh();
     reading.tellFacts();
   } catch (error) {
+    if (view.wanted === name) $(`channel-${(view.wanted = view.channel)}`).checked = true; // it is still the one before
     fail(error);
   }
 }
