@@ -71,3 +71,9 @@ def test_t2_is_read_for_a_patient_of_a_run(tmp_path: Path) -> None:
         assert client.post(f"/api/scans/{id}/segment", json={"model": "run:t2"}).status_code == 200
         shown = np.frombuffer(client.get(f"/api/scans/{id}/view/network").content[352:], np.uint8)
         np.testing.assert_array_equal(shown.reshape(expected.shape)[:, ::-1, ::-1] != 0, expected)
+
+
+def test_files_called_after_their_sequences_give_the_name_of_flair(tmp_path: Path) -> None:
+    files = [volume(tmp_path, f"{name}.nii.gz", seed) for seed, name in enumerate(("T1", "T1POST", "FLAIR"))]
+    with TestClient(serve(tmp_path), BASE) as client:
+        assert upload(client, files)["name"] == "FLAIR"  # on whose grid the mask lies
