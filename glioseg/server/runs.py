@@ -124,8 +124,9 @@ def figures(run: RunFolder) -> list[Path]:
 
 
 def _scores(record: RunRecord) -> dict[str, Scores]:
-    """Scores of ``glioseg evaluate``: ``own/<metric>``, ``reference``, and the DSC of each ``class/<name>`` if there
-    are several; empty when it was not run.
+    """Scores of ``glioseg evaluate``; empty when it was not run.
+
+    They are ``own/<metric>``, ``reference`` and, where there are classes, ``class/<name>``: the DSC of each.
     """
     found = record.evaluation
     if found is None:
