@@ -17,7 +17,7 @@ import { connectPrinting } from "./printing.js";
 import { Reading } from "./reading.js";
 import { Rulers } from "./rulers.js";
 import { SeriesForm } from "./series.js";
-import { contentOf, Session, sourceOf } from "./session.js";
+import { isOutdated, Session, sourceOf } from "./session.js";
 import { add, isLarge } from "./worklist/add.js";
 import { Patients } from "./worklist/patients.js";
 import { openStore } from "./store.js";
@@ -174,7 +174,7 @@ async function open(source, { id = null, link = null, record = null } = {}) {
       remove(`/api/scans/${scan.id}`).catch(() => {});
       return;
     }
-    if (record?.content && record.content !== contentOf(scan)) record = null;
+    if (record && isOutdated(record, scan)) record = null;
     opened = new Session({ scan, source, record, store, link, on: listeners(() => opened) });
     await present(opened, options, record);
     if (stop !== stopping) return;
