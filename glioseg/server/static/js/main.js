@@ -342,7 +342,8 @@ async function listKept() {
     if (currentKey() === record.key) rememberKey(null);
     listKept();
   };
-  await showKept(store, { box: $("kept"), open: resume, forget });
+  const goOn = (record) => resume({ ...record, link: null }); // from here, and not from the address it once had
+  await showKept(store, { box: $("kept"), open: goOn, forget });
 }
 
 function refreshTexts() {
