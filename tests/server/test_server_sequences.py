@@ -73,6 +73,26 @@ def test_t2_is_read_for_a_patient_of_a_run(tmp_path: Path) -> None:
         np.testing.assert_array_equal(shown.reshape(expected.shape)[:, ::-1, ::-1] != 0, expected)
 
 
+def test_a_corrected_case_is_saved_with_t2_for_a_model_that_takes_it(tmp_path: Path) -> None:
+    names = ("flair", "t1", "t1ce", "t2")
+    files = [volume(tmp_path, f"P1_{name}.nii.gz", seed=9 * seed) for seed, name in enumerate(names)]
+    with TestClient(serve(tmp_path), BASE) as client:
+        scan = upload(client, files)
+        assert client.post(f"/api/scans/{scan['id']}/segment").status_code == 200
+        mask = np.zeros(scan["shape"], np.uint8)
+        mask[0, :5, :5] = 1
+        assert client.put(f"/api/scans/{scan['id']}/mask", content=mask.tobytes()).status_code == 200
+        assert client.post(f"/api/scans/{scan['id']}/save").status_code == 201
+    wanted = ("pre", "flair", "post", "t2")
+    read = []
+    for paths in ([tmp_path / "corrected"], files):
+        (source,), _ = find_scans(paths)
+        read.append(source.with_sequences(wanted).read())
+    saved, given = read
+    assert saved.filled == given.filled == ()
+    np.testing.assert_array_equal(saved.voxels, given.voxels)
+
+
 def test_files_called_after_their_sequences_give_the_name_of_flair(tmp_path: Path) -> None:
     files = [volume(tmp_path, f"{name}.nii.gz", seed) for seed, name in enumerate(("T1", "T1POST", "FLAIR"))]
     with TestClient(serve(tmp_path), BASE) as client:
