@@ -17,7 +17,7 @@ from glioseg.recipe import Recipe
 from glioseg.report.costs import kept_costs
 from glioseg.runs.compare import RowComparison, compare_rows, scores_of
 from glioseg.runs.folder import RunFolder
-from glioseg.runs.patients import place_of, read_patient
+from glioseg.runs.patients import find_patient, place_of, read_patient
 from glioseg.runs.record import ProtocolName
 from glioseg.runs.rows import Row, differences
 from glioseg.scan import Scan, Segmentation
@@ -181,7 +181,7 @@ class Page:
         """
         key = (str(place_of(run, patient)), str(run.recipe.labels), str(run.recipe.input.sequences), patient)
         if key not in self._patients:
-            self._patients[key] = read_patient(run, patient)
+            self._patients[key] = read_patient(run, find_patient(run, patient))
         return self._patients[key]
 
     def joined(self, items: Sequence[str]) -> str:

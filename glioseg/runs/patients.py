@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from glioseg.dataset.case import with_lesion_values
-from glioseg.dataset.find import find_cases, read_case
+from glioseg.dataset.find import Case, find_cases, read_case
 from glioseg.errors import Fault, InputError
 from glioseg.io import read_segmentation
 from glioseg.model.description import read_description
@@ -38,9 +38,8 @@ def place_of(run: RunFolder, patient: str) -> DataPlace:
     )
 
 
-def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Segmentation | None]:
-    """A patient of the data that a run was scored or trained on, with the sequences that its network takes,
-    and the truth if there is one.
+def find_patient(run: RunFolder, patient: str) -> Case:
+    """A patient of the data that a run was scored or trained on, with all sequences.
 
     Raises:
         InputError: the data are not there any more, or lack the patient.
@@ -50,10 +49,17 @@ def read_patient(run: RunFolder, patient: str) -> tuple[Scan, Segmentation | Non
     case = next((case for case in cases if case.id == patient), None)
     if case is None:
         raise InputError(Fault("runs.no_patient", patient))
-    (case,) = with_lesion_values(
-        [case.with_sequences(run.recipe.input.sequences)], Labels(lesion=place.lesion)
-    )
-    return read_case(case, run.recipe.labels.stored)
+    (case,) = with_lesion_values([case], Labels(lesion=place.lesion))
+    return case
+
+
+def read_patient(run: RunFolder, case: Case) -> tuple[Scan, Segmentation | None]:
+    """The scan of a patient, with the sequences that the network of a run takes, and the truth if there is.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    return read_case(case.with_sequences(run.recipe.input.sequences), run.recipe.labels.stored)
 
 
 def mask_path(run: RunFolder, patient: str) -> Path | None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from glioseg.errors import Fault
-from glioseg.runs.patients import read_patient, stored_mask, stored_trust
+from glioseg.runs.patients import find_patient, read_patient, stored_mask, stored_trust
 from glioseg.runs.record import ProtocolName
 from glioseg.server import schemas
 from glioseg.server.faults import Refused
@@ -58,9 +58,10 @@ async def open_patient(run: OneRun, patient: str, service: Serving) -> schemas.S
     """Open a patient of a run with the true mask and, when the run was evaluated, the predicted one."""
 
     def read(id: str, folder: Path) -> Entry:
-        scan, truth = read_patient(run[1], patient)
+        case = find_patient(run[1], patient)
+        scan, truth = read_patient(run[1], case)
         service.store.reserve(id, scan.voxels.nbytes)
-        entry = Entry(id, folder, scan, truth)
+        entry = Entry(id, folder, scan, truth, source=case.source)
         entry.predicted = stored_mask(run[1], scan)
         if entry.predicted is not None:
             entry.doubts, entry.model = ("not_stored",), run[0]

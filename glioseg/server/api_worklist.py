@@ -57,16 +57,17 @@ def rows(
         finding=listed.finding,
         kept=service.settings.work is not None,
         total=len(listed.present()),
-        rows=[told(row) for row in changed],
+        rows=[told(row, service) for row in changed],
         faults=_told_faults(listed.faults),
     )
 
 
-def told(row: PatientRow) -> shapes.WorkRow:
+def told(row: PatientRow, service: Service) -> shapes.WorkRow:
     """What a client learns of a row."""
     record, job = row.record, row.job
     numbers = dict(record.numbers) if record is not None else {}
     count = len(row.source.files) if row.source.format == "slices" else None
+    drawn = None if record is None else service.worklist.folder.drawn(row.key)
     return shapes.WorkRow(
         key=row.key,
         number=row.number,
@@ -76,6 +77,7 @@ def told(row: PatientRow) -> shapes.WorkRow:
         corrected=record is not None and bool(record.corrected),
         checked=record is not None and record.checked,
         revision=None if record is None else record.revision,
+        thumbnail=None if drawn is None else f"/api/worklist/{row.key}/thumbnail?drawn={drawn}",
         expected_dice=None if record is None else record.expected_dice,
         model=None if record is None else record.model,
         slices_done=job.slices_done if job is not None and record is None else 0,
@@ -151,19 +153,19 @@ def masks(service: Serving, format: schemas.MaskFormat = "native", anonymise: bo
 
 
 @router.get("/{key}", responses=shapes.NO_ROW)
-def row(row: OneRow) -> shapes.WorkRow:
+def row(row: OneRow, service: Serving) -> shapes.WorkRow:
     """One patient of the list."""
-    return told(row)
+    return told(row, service)
 
 
 @router.get("/{key}/thumbnail", response_class=Response, responses={**BINARY, **shapes.NO_ROW})
-def thumbnail(row: OneRow, service: Serving, revision: int = 0) -> Response:
-    """A small picture of the slice with most lesion, as PNG; the same for ever with a `revision`."""
+def thumbnail(row: OneRow, service: Serving, drawn: str = "") -> Response:
+    """A small picture of the slice with most lesion, as PNG; at the address in its row the same for ever."""
     path = service.worklist.folder.thumbnail(row.key)
     if not path.is_file():
         raise Refused(404, Fault("server.no_thumbnail", ""))
     kept = {"Cache-Control": "private, max-age=86400"}
-    return Response(path.read_bytes(), media_type="image/png", headers=kept if revision else None)
+    return Response(path.read_bytes(), media_type="image/png", headers=kept if drawn else None)
 
 
 @router.post("/{key}/open", status_code=201, responses={**shapes.NO_ROW, **FULL})
@@ -217,14 +219,14 @@ def check(row: OneRow, body: shapes.CheckBody, service: Serving) -> shapes.WorkR
         found = row.record.revision
         raise Refused(409, Fault("server.mask_changed", "", wanted=body.revision, found=found))
     service.worklist.check(row, body.checked)
-    return told(row)
+    return told(row, service)
 
 
 @router.put("/{key}/removed", responses=shapes.NO_ROW)
 def remove(row: OneRow, body: shapes.RemoveBody, service: Serving) -> shapes.WorkRow:
     """Take a patient out of the list, or back into it; its files and masks stay where they are."""
     service.worklist.remove(row, body.removed)
-    return told(row)
+    return told(row, service)
 
 
 @router.put("/{key}/series", responses=shapes.NO_ROW)
@@ -234,7 +236,7 @@ def choose_series(row: OneRow, body: shapes.SeriesBody, service: Serving) -> sha
         service.worklist.choose_series(row, body.series)
     except InputError as error:
         raise InputError(*without_folder(error.faults, row.root)) from None
-    return told(row)
+    return told(row, service)
 
 
 def _attached(reply: Response, name: str) -> Response:

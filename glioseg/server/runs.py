@@ -124,11 +124,16 @@ def figures(run: RunFolder) -> list[Path]:
 
 
 def _scores(record: RunRecord) -> dict[str, Scores]:
-    """Scores of ``glioseg evaluate``: ``own/<metric>`` and ``reference``; empty when it was not run."""
+    """Scores of ``glioseg evaluate``; empty when it was not run.
+
+    They are ``own/<metric>``, ``reference`` and, where there are classes, ``class/<name>``: the DSC of each.
+    """
     found = record.evaluation
     if found is None:
         return {}
-    return {**{f"own/{name}": scores for name, scores in found.own.items()}, "reference": found.reference}
+    own = {f"own/{name}": scores for name, scores in found.own.items()}
+    classes = {f"class/{name}": scores for name, scores in found.classes.items()}
+    return {**own, "reference": found.reference, **classes}
 
 
 def compare(runs: dict[str, RunFolder], protocol: ProtocolName) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from glioseg.files import folder_written_whole, make_folder, written_whole
 from glioseg.io import read_segmentation
 from glioseg.io.labels import stored_as_image
 from glioseg.io.nifti import write_channel, write_file
-from glioseg.scan import LESION, Scan, Segmentation
+from glioseg.scan import LESION, SEQUENCES, Scan, Segmentation
 from glioseg.server.downloads import plain_name
 from glioseg.server.faults import UnfitError
 from glioseg.server.scans import Entry
@@ -32,7 +32,7 @@ from glioseg.server.scans import Entry
 DIGEST = re.compile(r"-[0-9a-f]{8}$")
 """How names of saved cases end."""
 
-SEQUENCES = {"flair": "flair", "pre": "t1", "post": "t1ce", "t2": "t2"}
+FILES = {"flair": "flair", "pre": "t1", "post": "t1ce", "t2": "t2"}
 """What the file of each sequence is called."""
 
 MASK = "mask.nii.gz"
@@ -63,10 +63,12 @@ def save_corrected(entry: Entry, folder: Path, classes: bool = True) -> str:
         _save_slices(scan, mask, folder, name)
         return name
     if not (folder / name).is_dir():
+        if entry.source is not None and entry.source.further:
+            scan = entry.source.with_sequences(SEQUENCES).read()  # a model that takes T2 learns from it too
         with folder_written_whole(folder / name) as part:
             for sequence in scan.channels:
                 if sequence not in scan.filled:
-                    write_channel(scan, sequence, part / f"{SEQUENCES[sequence]}.nii.gz")
+                    write_channel(scan, sequence, part / f"{FILES[sequence]}.nii.gz")
             write_file(mask, part / MASK)
     write_file(mask, folder / name / MASK)
     for path in _slices(folder, name):  # of an earlier version, which saved all scans so

@@ -40,6 +40,7 @@ class WorkRow(BaseModel):
     corrected: bool
     checked: bool
     revision: int | None = Field(description="of the mask; none while there is no mask")
+    thumbnail: str | None = Field(description="address of a small picture of the mask; changes with it")
     expected_dice: float | None = Field(description="of the network's mask")
     model: str | None
     slices: int | None = None

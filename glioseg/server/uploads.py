@@ -170,8 +170,9 @@ def _id(source: Source, folder: Path) -> str:
         plain = folder.name.removeprefix("in ")
         return source.id if source.id != folder.name else plain if plain != folder.name else "dicom"
     if source.format != "slices" or source.files[0].parent != folder:
-        # A file whose whole name is a sequence is called after its folder, here a random one.
-        return source.id if source.id != folder.name else stem_of(source.files[0])
+        # Files whose whole names are sequences are called after their folder, here a random one.
+        own = dict(zip(source.sequences, source.files, strict=False)).get("flair", source.files[0])
+        return source.id if source.id != folder.name else stem_of(own)
     return numbered([stem_of(file) for file in source.files])[0][0] or folder.name.removeprefix("in ")
 
 

@@ -192,6 +192,7 @@ def test_fifty_strokes_fifty_undos_fifty_redos_reload_and_restart(
     np.testing.assert_array_equal(drawn(page), network)
     settled(page)
     np.testing.assert_array_equal(download(page, tmp_path), network)
+    page.close()  # it would ask for lesions when the server has gone
     make_page.wrong.clear()  # the browser's own line about the scan that the new server did not know
 
 

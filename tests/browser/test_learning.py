@@ -209,3 +209,15 @@ def test_a_model_that_cannot_learn_here_is_told_before_anybody_tries(make_page: 
     assert "glioseg train" in page.inner_text("#unfit")
     assert page.is_disabled("#start")
     look(page, axe, "learning-unfit")
+
+
+def test_a_model_is_said_to_be_in_use_only_if_it_is(make_page: Any) -> None:
+    page = make_page()
+    page.goto("/learning")
+    ready(page)
+    page.route("**/api/models/default", lambda route: route.abort())
+    page.click("[aria-label='Use it: first']")
+    page.wait_for_selector("#problems", state="visible")
+    until(lambda: page.is_enabled("#stop"))
+    assert page.text_content("#status") == ""
+    make_page.wrong.clear()  # the browser's own line about what did not arrive

@@ -210,6 +210,22 @@ def test_a_mask_whose_expected_dsc_is_not_stored_says_so(make_page: Any) -> None
     assert page.is_visible("#flags >> text=does not say what DSC to expect")
 
 
+@pytest.mark.slow
+def test_a_patient_of_a_run_that_was_kept_is_there_after_a_reload(make_page: Any) -> None:
+    page = make_page()
+    look_at_patient(page, "second")
+    brush(page)
+    page.click("#close-scan")
+    page.click("#leave [data-t=leave_keep]")
+    page.click("#kept button.primary")
+    ready(page)
+    page.reload()
+    ready(page)
+    assert page.inner_text("#scan-name") == SAMPLE.id
+    assert page.is_enabled("#undo")
+    make_page.wrong.clear()  # the browser's own lines about the scan that was closed
+
+
 def test_equal_runs_are_compared_and_do_not_differ(make_page: Any) -> None:
     page = make_page()
     page.goto("/compare")

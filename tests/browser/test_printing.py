@@ -48,6 +48,17 @@ def test_a_case_is_printed(make_page: Any) -> None:
     assert red > 50
 
 
+def test_a_case_with_one_lesion_takes_one_sheet(make_page: Any) -> None:
+    page = make_page()
+    open_sample(page)
+    page.wait_for_selector("#lesions tbody tr")
+    page.evaluate("""() => {
+        for (const each of document.querySelectorAll("#lesions tbody tr, #flags li"))
+            if (each.previousElementSibling) each.remove();
+    }""")
+    assert len(printed(page, "printed-one-lesion")) == 1
+
+
 def test_a_run_is_printed(make_page: Any) -> None:
     page = make_page(**DARK)
     page.goto("/runs?run=first")

@@ -235,3 +235,28 @@ def test_a_truth_with_labels_offers_a_choice(make_page: Any, tmp_path: Path) -> 
     boxes.nth(1).click()  # one stays chosen
     assert page.locator("#truth-labels input:checked").count() == 1
     assert before
+
+
+def test_what_does_not_come_is_not_told_as_shown(make_page: Any) -> None:
+    page = make_page()
+    open_sample(page)
+    page.route("**/view/*", lambda route: route.abort())
+    page.click("#channel-rgb")
+    page.wait_for_selector("#problems", state="visible")
+    assert page.is_checked("#channel-flair")
+    page.click("#show-heat")
+    until(lambda: not page.is_checked("#show-heat"))
+    assert page.is_hidden("#heat-row")
+    make_page.wrong.clear()  # the browser's own lines about what did not come
+    page.unroute("**/view/*")
+    page.click("#channel-rgb")
+    until(lambda: page.evaluate("gliosegView.channel") == "rgb")
+    page.click("#show-heat")
+    until(lambda: page.evaluate("gliosegView.heat !== null"))
+    # The mask that came with the scan has no probability map; that of the network has one again.
+    page.click("#model-given")
+    page.wait_for_selector("#show-heat", state="hidden")
+    assert page.is_hidden("#heat-row")
+    page.click("#model-again")
+    page.wait_for_selector("#show-heat")
+    assert not page.is_checked("#show-heat")

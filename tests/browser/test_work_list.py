@@ -184,6 +184,39 @@ def test_a_reload_keeps_every_step_and_a_correction_asks_for_another_check(
 
 
 @pytest.mark.slow
+def test_a_reload_takes_what_another_reader_drew_since(make_page: Any, tmp_path: Path) -> None:
+    sample_patients(tmp_path / "study", 1)
+    with page_of(make_page, listed=(tmp_path / "study",)) as page:
+        open_list(page, 1)
+        (name,) = names_of(page)
+        page.keyboard.press("n")
+        at_patient(page, name)
+        page.keyboard.press("b")
+        stroke(page, 0.3)
+        settled(page)
+        other = make_page()
+        other.goto(page.url)
+        at_patient(other, name)
+        other.keyboard.press("b")
+        stroke(other, 0.6)
+        settled(other)
+        theirs = drawn(other, SHAPE)
+        assert (theirs != drawn(page, SHAPE)).any()
+        page.reload()
+        at_patient(page, name)
+        np.testing.assert_array_equal(drawn(page, SHAPE), theirs)
+        other.reload()
+        at_patient(other, name)
+        np.testing.assert_array_equal(drawn(other, SHAPE), theirs)
+        # what is drawn upon it is sent upon it
+        page.keyboard.press("b")
+        stroke(page, 0.45)
+        settled(page)
+        assert not page.evaluate("document.querySelector('#unsent').checkVisibility()")
+        other.close()
+
+
+@pytest.mark.slow
 def test_dropped_patients_go_to_the_list_from_both_pages(make_page: Any, tmp_path: Path) -> None:
     for seed, name in enumerate(("ann", "bob", "cid", "dan")):
         small_patient(tmp_path / ("first" if seed < 2 else "second"), name, seed * 7)

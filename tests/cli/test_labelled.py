@@ -138,7 +138,7 @@ def test_a_training_keeps_what_was_said_of_the_data(fourth_axis: Path, tmp_path:
     """When it goes on, when its patients are shown, and when it is scored."""
     pytest.importorskip("pytorch_lightning")
     from glioseg.runs.folder import RunFolder
-    from glioseg.runs.patients import read_patient
+    from glioseg.runs.patients import find_patient, read_patient
 
     said = ("--channels", "t1c,flair,t1,t2")
     tiny = ["prepare.size=32", "network.name=unet", "network.arguments={features=4}", "train.epochs=2"]
@@ -156,7 +156,7 @@ def test_a_training_keeps_what_was_said_of_the_data(fourth_axis: Path, tmp_path:
     run = RunFolder.open(whole)
     assert (run.manifest["channels"], run.recipe.labels.lesion) == ("t1c,flair,t1,t2", (1,))
     patient = run.manifest["split"]["validation"][0]
-    scan, truth = read_patient(run, patient)
+    scan, truth = read_patient(run, find_patient(run, patient))
     assert scan.filled == ()
     assert truth is not None
     assert "DSC" in done("evaluate", whole, fourth_axis, *said, "--no-pictures")

@@ -16,7 +16,7 @@ from support.run_kit import store
 from support.sound_scans import AFFINE, patient, volume
 
 from glioseg.io import read_scan, write_segmentation
-from glioseg.runs.patients import read_patient, stored_mask
+from glioseg.runs.patients import find_patient, read_patient, stored_mask
 
 
 def slices(folder: Path) -> Path:
@@ -54,11 +54,13 @@ def test_a_patient_is_shown_from_the_data_that_was_scored(tmp_path: Path) -> Non
     brats_2020(tmp_path / "scored", [scored])
     run = store(tmp_path / "run", [0.7, 0.8])
     run.note(data=str(tmp_path / "learned"))
-    assert np.array_equal(read_patient(run, "p0")[0].channel("flair"), learned.sequences["flair"])
+    assert np.array_equal(
+        read_patient(run, find_patient(run, "p0"))[0].channel("flair"), learned.sequences["flair"]
+    )
     content = json.loads(run.metrics.read_text())
     content["place"] = {"data": str(tmp_path / "scored"), "lesion": [1, 2, 4]}
     run.metrics.write_text(json.dumps(content))
-    scan, truth = read_patient(run, "p0")
+    scan, truth = read_patient(run, find_patient(run, "p0"))
     assert np.array_equal(scan.channel("flair"), scored.sequences["flair"])
     assert truth is not None
     assert np.array_equal(truth.mask, scored.mask > 0)
@@ -69,5 +71,5 @@ def test_a_patient_is_shown_with_the_sequences_of_the_network(tmp_path: Path) ->
     brats_2020(tmp_path / "data", [piece])
     run = store(tmp_path / "run", [0.7], 'input.sequences=["flair", "t2"]')
     run.note(data=str(tmp_path / "data"))
-    scan, _ = read_patient(run, piece.id)
+    scan, _ = read_patient(run, find_patient(run, piece.id))
     assert np.array_equal(scan.channel("t2"), piece.sequences["t2"])

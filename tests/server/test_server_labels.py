@@ -18,7 +18,11 @@ from support.patients_kit import until
 from support.server_kit import BASE, faults, quick_weights, serve, upload, volume
 
 from glioseg.dataset import find_cases, read_case
+from glioseg.evaluation.evaluate import evaluate
 from glioseg.io import read_scan, read_segmentation
+from glioseg.model.predictor import load_model
+from glioseg.recipe import load_recipe
+from glioseg.runs.folder import RunFolder
 from glioseg.scan import LESION, Scan
 from glioseg.server.saved_cases import copy_saved, saved_names
 
@@ -208,3 +212,27 @@ def test_a_model_of_classes_does_not_learn_here_and_that_is_told_beforehand(clie
     assert "tells classes apart" in faults(client.post("/api/learning"), 409)
     other = next(model["name"] for model in client.get("/api/models").json()["models"] if not model["in_use"])
     assert client.put("/api/models/default", json={"model": other}).json()["unfit"] is None
+
+
+def test_a_run_with_classes_shows_the_score_of_each(tmp_path: Path) -> None:
+    data, model = tmp_path / "data", two_class_model(tmp_path / "classes.onnx")
+    for seed, name in enumerate(("ann", "bob")):
+        (data / name).mkdir(parents=True)
+        path = volume(data / name, f"{name}_flair.nii.gz", seed=seed)
+        image = nibabel.load(path)
+        truth = np.where(np.asanyarray(image.dataobj) > 180, 1, 0).astype(np.uint8)
+        truth[:, :20] *= 3
+        nibabel.save(nibabel.Nifti1Image(truth, image.affine), data / name / f"{name}_seg.nii.gz")
+    predictor, facts = load_model(model), {"data": str(data), "patient_rule": None}
+    names = ["labels.values=[1, 3]", 'labels.names=["oedema", "core"]']
+    run = RunFolder.create(tmp_path / "runs" / "classes", load_recipe("default", names), facts)
+    found = evaluate(predictor, find_cases(data, layout="scans"), run.evaluation, pictures=False)
+    with testing.TestClient(serve(tmp_path, runs=tmp_path / "runs"), base_url=BASE) as client:
+        said = client.get("/api/runs/classes").json()
+        for title in ("oedema", "core"):
+            assert said["protocols"][f"class/{title}"]["sentence"]
+            shown = {each["patient"]: each["scores"][f"class/{title}"] for each in said["patients"]}
+            assert shown == pytest.approx(found.classes[title].values)
+        scan = client.post("/api/runs/classes/patients/ann").json()
+        assert [each["name"] for each in scan["labels"]] == ["oedema", "core"]
+        assert {each["name"] for each in scan["truth_labels"]} <= {"oedema", "core"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -15,6 +16,8 @@ from support.server_kit import BASE, bright_flair_model, serve, upload, volume
 
 from glioseg.io import find_scans
 from glioseg.model.predictor import load_model
+from glioseg.recipe import load_recipe
+from glioseg.runs.folder import RunFolder
 
 
 def test_t2_is_read_for_the_model_that_takes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,3 +50,50 @@ def test_t2_is_read_for_the_model_that_takes_it(tmp_path: Path, monkeypatch: pyt
         # without T2 FLAIR stands in, as it does there
         alone = upload(client, files[:3])["id"]
         assert client.post(f"/api/scans/{alone}/segment", json={"model": "t2"}).status_code == 200
+
+
+def test_t2_is_read_for_a_patient_of_a_run(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "P1"
+    folder.mkdir(parents=True)
+    for seed, name in enumerate(("flair", "t1", "t1ce", "t2", "seg")):
+        path = volume(folder, f"P1_{name}.nii.gz", seed=9 * seed)
+    image = nibabel.load(path)
+    nibabel.save(nibabel.Nifti1Image((image.get_fdata() > 180).astype(np.uint8), image.affine), path)
+    facts = {"data": str(tmp_path / "data"), "patient_rule": None}
+    run = RunFolder.create(tmp_path / "runs" / "t2", load_recipe("default"), facts)
+    bright_flair_model(run.model, "t2", ("pre", "flair", "post", "t2"))
+    (source,), _ = find_scans([folder])
+    predictor = load_model(run.model)
+    scan = source.with_sequences(predictor.description.sequences).read()
+    expected = predictor(scan).segmentation.mask
+    with TestClient(serve(tmp_path, runs=tmp_path / "runs"), BASE) as client:
+        id = client.post("/api/runs/t2/patients/P1").json()["id"]
+        assert client.post(f"/api/scans/{id}/segment", json={"model": "run:t2"}).status_code == 200
+        shown = np.frombuffer(client.get(f"/api/scans/{id}/view/network").content[352:], np.uint8)
+        np.testing.assert_array_equal(shown.reshape(expected.shape)[:, ::-1, ::-1] != 0, expected)
+
+
+def test_a_corrected_case_is_saved_with_t2_for_a_model_that_takes_it(tmp_path: Path) -> None:
+    names = ("flair", "t1", "t1ce", "t2")
+    files = [volume(tmp_path, f"P1_{name}.nii.gz", seed=9 * seed) for seed, name in enumerate(names)]
+    with TestClient(serve(tmp_path), BASE) as client:
+        scan = upload(client, files)
+        assert client.post(f"/api/scans/{scan['id']}/segment").status_code == 200
+        mask = np.zeros(scan["shape"], np.uint8)
+        mask[0, :5, :5] = 1
+        assert client.put(f"/api/scans/{scan['id']}/mask", content=mask.tobytes()).status_code == 200
+        assert client.post(f"/api/scans/{scan['id']}/save").status_code == 201
+    wanted = ("pre", "flair", "post", "t2")
+    read = []
+    for paths in ([tmp_path / "corrected"], files):
+        (source,), _ = find_scans(paths)
+        read.append(source.with_sequences(wanted).read())
+    saved, given = read
+    assert saved.filled == given.filled == ()
+    np.testing.assert_array_equal(saved.voxels, given.voxels)
+
+
+def test_files_called_after_their_sequences_give_the_name_of_flair(tmp_path: Path) -> None:
+    files = [volume(tmp_path, f"{name}.nii.gz", seed) for seed, name in enumerate(("T1", "T1POST", "FLAIR"))]
+    with TestClient(serve(tmp_path), BASE) as client:
+        assert upload(client, files)["name"] == "FLAIR"  # on whose grid the mask lies

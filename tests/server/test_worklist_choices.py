@@ -69,6 +69,8 @@ def test_the_series_of_a_study_is_chosen_in_its_row(tmp_path: Path) -> None:
     with running(tmp_path, tmp_path / "study") as (client, _):
         found = rows(client)
         assert [found[name]["status"] for name in ("ann", "bob")] == ["failed", "segmented"]
+        picture = found["bob"]["thumbnail"]
+        drawn = client.get(picture).content
         assert found["ann"]["faults"][0]["code"] == "dicom.several_series"
         keys = {name: {each["name"]: each["key"] for each in row["series"]} for name, row in found.items()}
         assert all(len(each) == 2 for each in keys.values())
@@ -83,6 +85,9 @@ def test_the_series_of_a_study_is_chosen_in_its_row(tmp_path: Path) -> None:
         assert client.get(f"/api/scans/{first['id']}").status_code == 404
         found = rows(client)
         assert [found[name]["status"] for name in ("ann", "bob")] == ["segmented"] * 2
+        # browsers keep a picture by its address: that of the series before must not stand beside this mask
+        assert found["bob"]["thumbnail"] != picture
+        assert client.get(found["bob"]["thumbnail"]).content != drawn
         taken = {each["name"]: each["sequence"] for each in found["bob"]["series"]}
         assert taken == {"AX FLAIR": None, "Sequence B": "flair"}
         numbers = {name: found[name]["lesion_voxels"] for name in found}

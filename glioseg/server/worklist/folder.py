@@ -146,6 +146,13 @@ class WorkFolder:
         """Where the small picture of a row is."""
         return self.rows / key / "thumbnail.png"
 
+    def drawn(self, key: str) -> int | None:
+        """When the small picture of a row was made, in nanoseconds; ``None`` if there is none."""
+        try:
+            return self.thumbnail(key).stat().st_mtime_ns
+        except OSError:
+            return None
+
     def store_thumbnail(self, key: str, content: bytes) -> None:
         """Keep the small picture of a row; nobody waits for the disk, since it can be drawn again."""
         with synced_later(), written_whole(self.thumbnail(key)) as part:

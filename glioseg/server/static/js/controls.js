@@ -40,6 +40,7 @@ export function connectControls(view, { session, channels, editing, labels, tool
     try {
       await view.setHeat($("show-heat").checked, Number($("heat-opacity").value));
     } catch (error) {
+      if (!view.heat) hideHeat(view); // it did not come
       fail(error);
     }
   }
@@ -60,6 +61,18 @@ export function connectControls(view, { session, channels, editing, labels, tool
   // Slices can be gone through before the mask is there.
   const takes = (key) => session() || (view.drawn && SLICE_KEYS.test(key));
   connectKeys(keysOf(view, { channels, editing, labels, tools, cursor, threshold, rulers, reading, session }), { editing, cursor, session, takes });
+}
+
+// Another mask of the same scan may have a probability map or none.
+export function offerHeat(view, yes) {
+  $("show-heat").closest("label").hidden = !yes;
+  if (!yes && $("show-heat").checked) hideHeat(view);
+}
+
+function hideHeat(view) {
+  $("show-heat").checked = false;
+  $("heat-row").hidden = true;
+  view.setHeat(false, 0);
 }
 
 function keysOf(view, { channels, editing, labels, tools, cursor, threshold, rulers, reading, session }) {

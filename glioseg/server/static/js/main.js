@@ -1,6 +1,6 @@
 // The viewer page: scans are opened, kept and closed here.
 import { getJson, Refusal, remove } from "./api.js";
-import { connectControls, TOOL_KEYS } from "./controls.js";
+import { connectControls, offerHeat, TOOL_KEYS } from "./controls.js";
 import { Cursor } from "./cursor.js";
 import { acceptDrops } from "./drop.js";
 import { Editing } from "./editing.js";
@@ -17,7 +17,7 @@ import { connectPrinting } from "./printing.js";
 import { Reading } from "./reading.js";
 import { Rulers } from "./rulers.js";
 import { SeriesForm } from "./series.js";
-import { contentOf, Session, sourceOf } from "./session.js";
+import { isOutdated, Session, sourceOf } from "./session.js";
 import { add, isLarge } from "./worklist/add.js";
 import { Patients } from "./worklist/patients.js";
 import { openStore } from "./store.js";
@@ -116,8 +116,8 @@ async function segmentAgain(choice) {
   progress("segmenting", { percent: 0 });
   try {
     await open.segmentAgain(stop.signal, choice);
-    view.forget("probability");
     refreshTexts();
+    await view.forget("probability");
   } catch (error) {
     fail(error);
   } finally {
@@ -174,7 +174,7 @@ async function open(source, { id = null, link = null, record = null } = {}) {
       remove(`/api/scans/${scan.id}`).catch(() => {});
       return;
     }
-    if (record?.content && record.content !== contentOf(scan)) record = null;
+    if (record && isOutdated(record, scan)) record = null;
     opened = new Session({ scan, source, record, store, link, on: listeners(() => opened) });
     await present(opened, options, record);
     if (stop !== stopping) return;
@@ -261,7 +261,6 @@ async function showResult({ scan, source, mask, numbers }) {
   reading.begin();
   $("show-true").closest("label").hidden = !scan.truth;
   $("choose-series").hidden = !(source.files?.length && scan.series.length > 1);
-  $("show-heat").closest("label").hidden = !scan.probability;
   $("show-heat").checked = false;
   $("heat-row").hidden = true;
   for (const channel of scan.channels) $(`channel-${channel}`).disabled = scan.filled.includes(channel);
@@ -343,13 +342,15 @@ async function listKept() {
     if (currentKey() === record.key) rememberKey(null);
     listKept();
   };
-  await showKept(store, { box: $("kept"), open: resume, forget });
+  const goOn = (record) => resume({ ...record, link: null }); // from here, and not from the address it once had
+  await showKept(store, { box: $("kept"), open: goOn, forget });
 }
 
 function refreshTexts() {
   if (session?.numbers && session.mask) {
     const { numbers, scan } = session;
     labels.refresh(session);
+    offerHeat(view, scan.probability);
     showNumbers(numbers, $("numbers").tBodies[0], $("flags"), $("protocol"));
     strip.set(numbers.per_slice, scan.shape[0]);
     lesions.refresh(session);
@@ -392,6 +393,7 @@ async function chooseChannel(name) {
     tools.refresh();
     reading.tellFacts();
   } catch (error) {
+    if (view.wanted === name) $(`channel-${(view.wanted = view.channel)}`).checked = true; // it is still the one before
     fail(error);
   }
 }

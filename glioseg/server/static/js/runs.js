@@ -63,7 +63,8 @@ function one(run) {
     ...columns.map((column) => number(value(each, column))),
     element("button", { type: "button", "aria-label": t("look_label", { patient: each.patient }), onclick: () => look(run.name, each.patient) }, t("look")),
   ]);
-  const heads = columns.map((column) => t(column.replace("own/", "")));
+  // A class is called by its name.
+  const heads = columns.map((column) => (column.startsWith("class/") ? `DSC, ${column.slice(6)}` : t(column.replace("own/", ""))));
   content.replaceChildren(
     element("p", {}, element("a", { href: "/runs" }, `← ${t("back_to_runs")}`)),
     element("h2", {}, run.name),

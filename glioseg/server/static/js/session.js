@@ -16,6 +16,13 @@ export function contentOf({ shape, series }) {
   return JSON.stringify([shape, series.map(({ key, sequence }) => [key, sequence])]);
 }
 
+// Whether what a browser kept is of another scan, or, all of it having reached the work list, older than the mask there,
+// which somebody else made since.
+export function isOutdated({ content, source, unsaved, revision }, scan) {
+  if (content && content !== contentOf(scan)) return true;
+  return source.kind === "row" && !unsaved && scan.revision > revision;
+}
+
 export class Session {
   // source: see obtain.js; record: what the store kept of it, if it did; store: may be null.
   // on: {numbers, state, mask(slices), kept(yes)}, each called when that has changed.

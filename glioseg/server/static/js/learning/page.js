@@ -39,14 +39,17 @@ async function act(ask) {
   $("problems").hidden = true;
   for (const id of ["start", "stop"]) $(id).disabled = true;
   const before = goingOn();
+  let done = false;
   try {
     state = await ask();
+    done = true;
     ({ models } = await getJson("/api/models"));
   } catch (error) {
     fail(error);
   }
   show();
   if (goingOn() && !before) setTimeout(look, OFTEN);
+  return done;
 }
 
 function show() {
@@ -116,8 +119,8 @@ function showModels() {
 }
 
 async function use({ name, called }) {
-  await act(() => put("/api/models/default", { model: name }));
-  $("status").textContent = t("learn_used_said", { name: called });
+  const done = await act(() => put("/api/models/default", { model: name }));
+  $("status").textContent = done ? t("learn_used_said", { name: called }) : "";
 }
 
 function fail(error) {

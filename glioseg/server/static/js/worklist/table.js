@@ -67,9 +67,8 @@ export class Table {
 }
 
 function picture(row) {
-  if (row.revision == null) return element("span", { class: "thumbnail" });
-  const source = `/api/worklist/${row.key}/thumbnail?revision=${row.revision}`;
-  return element("img", { class: "thumbnail", src: source, alt: "", loading: "lazy", width: 64, height: 64 });
+  if (!row.thumbnail) return element("span", { class: "thumbnail" });
+  return element("img", { class: "thumbnail", src: row.thumbnail, alt: "", loading: "lazy", width: 64, height: 64 });
 }
 
 const CELLS = [
