@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -124,3 +126,27 @@ def _keys_beside(model: Any, location: tuple[str | int, ...]) -> list[str]:
 def _lower(message: str) -> str:
     text = message.removeprefix("Input should be ").removeprefix("Value error, ")
     return text[:1].lower() + text[1:]
+
+
+def check_arguments(
+    function: Callable[..., Any], arguments: Iterable[str], code: str, name: str, apart: Iterable[str] = ()
+) -> None:
+    """Refuse arguments that a function or a class does not have, with the names of those it has.
+
+    Args:
+        function: what is to be called; one that takes any argument refuses none.
+        arguments: names of what a person gave.
+        code: of the fault; it is told ``name``, ``unknown`` and ``known``.
+        name: what the function is called.
+        apart: parameters that a person does not give.
+
+    Raises:
+        InputError: there is no such argument.
+    """
+    parameters = signature(function).parameters
+    if any(one.kind is Parameter.VAR_KEYWORD for one in parameters.values()):
+        return
+    known = [one for one in parameters if one not in apart]
+    unknown = [one for one in arguments if one not in known]
+    if unknown:
+        raise InputError(Fault(code, name=name, unknown=Joined(unknown), known=Joined(known)))

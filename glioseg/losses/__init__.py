@@ -25,6 +25,7 @@ from glioseg.losses.overlap import (
     TverskyLoss,
 )
 from glioseg.losses.pixel import BCEDiceLoss, BCELoss, CategoricalCrossEntropyLoss, FocalLoss
+from glioseg.settings import check_arguments
 from glioseg.words import Joined
 
 __all__ = [
@@ -90,6 +91,7 @@ def build_loss(name: str, **arguments: Any) -> SegmentationLoss:
                 Fault("losses.name_with_nearest", name=name, names=Joined(REGISTRY), nearest=near[0])
             )
         raise InputError(Fault("losses.name", name=name, names=Joined(REGISTRY)))
+    check_arguments(REGISTRY[name], arguments, "losses.unknown_argument", name)
     try:
         return REGISTRY[name](**arguments)
     except (TypeError, ValueError) as error:

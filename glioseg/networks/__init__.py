@@ -18,11 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from glioseg.errors import Fault, GliosegError, InputError, require_extra
+from glioseg.settings import check_arguments
 from glioseg.words import Joined
 
 if TYPE_CHECKING:
     from torch import nn
 
+CHANNELS = ("in_channels", "out_channels")
+"""What every network is called with; the recipe says it elsewhere."""
 MONAI = "monai:"
 """Prefix of the networks that MONAI brings, as in ``monai:SegResNet``."""
 
@@ -117,7 +120,9 @@ def build_network(name: str, in_channels: int, out_channels: int = 1, **argument
         arguments = {"architecture": name.removeprefix(MONAI), **arguments}
     module, _, attribute = entry.home.partition(":")
     try:
-        network: nn.Module = getattr(import_module(module), attribute)(in_channels, out_channels, **arguments)
+        architecture = getattr(import_module(module), attribute)
+        check_arguments(architecture, arguments, "networks.unknown_argument", name, apart=CHANNELS)
+        network: nn.Module = architecture(in_channels, out_channels, **arguments)
     except GliosegError:
         raise
     except Exception as error:  # arguments of the wrong kind or size fail in many ways

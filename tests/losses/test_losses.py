@@ -350,3 +350,8 @@ def test_dice_without_sigmoid_rewards_nonsense_and_punishes_perfection():
     # No pixel is called lesion, and the denominator is all but 0: the loss has no floor.
     nonsense = -(1 - mask) * (lesion + 1 - 1e-2) / rest
     assert value(loss, nonsense, mask) < -90
+
+
+def test_an_argument_of_another_loss_is_refused_with_its_own() -> None:
+    with pytest.raises(InputError, match=r"\(smooth, pooling\), found alpha\."):
+        build_loss("dice", alpha=0.7)

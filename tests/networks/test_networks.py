@@ -279,3 +279,8 @@ def test_padding_is_least_and_undone(height, width, multiple):
         assert after % multiple == 0
         assert after - before < multiple
     assert set(np.unique(padded)) == set(np.unique(images))
+
+
+def test_an_argument_of_another_network_is_refused_with_its_own() -> None:
+    with pytest.raises(InputError, match=r"\(pretrained, decoder, dropout, mirrored\), found features\."):
+        build_network("lite0_unet", 3, features=4)
