@@ -148,7 +148,7 @@ def test_two_gigabytes_of_memory(scans: Path, model: Path, tmp_path: Path) -> No
     done = predict(scans, "-o", out, "--model", model, limit=("RLIMIT_AS", 2 * GIGABYTE))
     (line,) = errors_of(done)
     assert "aa_large.nii.gz: expected" in line
-    assert "needs about 3.6 GB, " in line
+    assert "needs about 2.3 GB, " in line
     assert done.returncode == 2
     assert "2 of 3 scans" in done.stdout
     assert list(rows_of(out)) == ["a", "b"]
